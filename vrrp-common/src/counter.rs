@@ -1,0 +1,151 @@
+//! One cause, one counter.
+//!
+//! `XVRRP_COUNT` is a per-CPU array with a single element: this struct. Its
+//! field names are what `bpftool map dump` prints; the enum names the same
+//! fields by index, so that the program can point at one.
+
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $field:ident,)+) => {
+        /// Why a packet was counted.
+        #[repr(u32)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Cause { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Cause {
+            /// Every cause, in index order.
+            pub const ALL: &'static [Cause] = &[$(Cause::$variant,)+];
+
+            /// Field name, as `bpftool` and the metrics print it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Cause::$variant => stringify!($field),)+ }
+            }
+
+            /// What it means, in one line.
+            #[must_use]
+            pub const fn help(self) -> &'static str {
+                match self { $(Cause::$variant => concat!($($doc),+),)+ }
+            }
+        }
+
+        /// One CPU's counts, in packets unless the name says otherwise.
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters { $($(#[doc = $doc])+ pub $field: u64,)+ }
+
+        impl Counters {
+            /// The count of one cause.
+            #[must_use]
+            pub const fn get(&self, cause: Cause) -> u64 {
+                match cause { $(Cause::$variant => self.$field,)+ }
+            }
+
+            /// Adds another CPU's counts.
+            pub const fn add(&mut self, other: &Counters) {
+                $(self.$field = self.$field.wrapping_add(other.$field);)+
+            }
+        }
+    };
+}
+
+causes! {
+    /// Adverts accepted.
+    AdvertAccepted => advert_accepted,
+    /// Accepted with the VRRPv3/IPv4 checksum over a pseudo-header (keepalived, FRR).
+    AdvertChecksumPseudo => advert_checksum_pseudo,
+    /// Accepted with the VRRPv3/IPv4 checksum over the message alone (RFC 9568 §5.2.8).
+    AdvertChecksumPlain => advert_checksum_plain,
+    /// Accepted although the first IPv6 address is not link-local (§5.2.9).
+    AdvertFirstAddressGlobal => advert_first_address_global,
+    /// Accepted although its address list differs from ours.
+    AdvertAddressesDiffer => advert_addresses_differ,
+    /// Adverts for a virtual router not configured here, passed untouched.
+    AdvertUnknownVrid => advert_unknown_vrid,
+    /// Dropped: truncated Ethernet, VLAN, IP or VRRP header.
+    DropTruncated => drop_truncated,
+    /// Dropped: IP version, header length or total length is wrong.
+    DropIpHeader => drop_ip_header,
+    /// Dropped: IPv4 header checksum.
+    DropIpChecksum => drop_ip_checksum,
+    /// Dropped: an advert in fragments.
+    DropFragment => drop_fragment,
+    /// Dropped: source address is zero, multicast or broadcast.
+    DropSource => drop_source,
+    /// Dropped: source address is our own; a loop or a duplicate address.
+    DropOwnSource => drop_own_source,
+    /// Dropped: destination address or Ethernet destination does not fit the virtual router.
+    DropDestination => drop_destination,
+    /// Dropped: TTL or hop limit out of bounds (§5.1.1.3).
+    DropTtl => drop_ttl,
+    /// Dropped: VRRP version is not the one configured.
+    DropVersion => drop_version,
+    /// Dropped: VRRP type is not advertisement (§5.2.2).
+    DropType => drop_type,
+    /// Dropped: message length does not fit the address count.
+    DropLength => drop_length,
+    /// Dropped: looks like ucarp, which shares the protocol number.
+    DropUcarp => drop_ucarp,
+    /// Dropped: VRRP checksum (§5.2.8).
+    DropChecksum => drop_checksum,
+    /// Dropped: no addresses (§5.2.5).
+    DropAddressCount => drop_address_count,
+    /// Dropped: the advertised interval is zero.
+    DropIntervalZero => drop_interval_zero,
+    /// Dropped: version 2 interval differs from ours (RFC 3768 §7.1).
+    DropIntervalMismatch => drop_interval_mismatch,
+    /// Dropped: first IPv6 address is not link-local, and strict mode is on (§5.2.9).
+    DropFirstAddress => drop_first_address,
+    /// Dropped: address list differs from ours, and the old rule is on (RFC 3768 §7.1).
+    DropAddresses => drop_addresses,
+    /// Dropped: authentication type differs from ours.
+    DropAuthType => drop_auth_type,
+    /// Dropped: password differs from ours.
+    DropAuthData => drop_auth_data,
+    /// Dropped: unicast advert from an address that is no configured peer.
+    DropNotAPeer => drop_not_a_peer,
+    /// Winning adverts that shut our gate in the kernel.
+    GateRevoked => gate_revoked,
+    /// Adverts from a source the peer table has no room for.
+    PeerTableFull => peer_table_full,
+    /// News the ring buffer had no room for; userspace re-reads the maps.
+    EventLost => event_lost,
+    /// ARP requests for a VIP answered by XDP.
+    ArpAnswered => arp_answered,
+    /// ARP requests for a VIP left to the stack, gate open.
+    ArpLeftToStack => arp_left_to_stack,
+    /// ARP requests for a VIP dropped, gate shut.
+    DropArpGateShut => drop_arp_gate_shut,
+    /// ARP naming a VIP we hold as somebody else's.
+    ArpConflict => arp_conflict,
+    /// Neighbour solicitations for a VIP answered by XDP.
+    NdAnswered => nd_answered,
+    /// Neighbour solicitations for a VIP left to the stack, gate open.
+    NdLeftToStack => nd_left_to_stack,
+    /// Neighbour solicitations for a VIP dropped, gate shut.
+    DropNdGateShut => drop_nd_gate_shut,
+    /// Neighbour advertisements naming a VIP we hold as somebody else's.
+    NdConflict => nd_conflict,
+    /// Packets to a VIP dropped, gate shut.
+    DropVipGateShut => drop_vip_gate_shut,
+    /// Outgoing adverts let through.
+    EgressAdvert => egress_advert,
+    /// Outgoing adverts dropped: claim beaten, given up, or permission over.
+    DropEgressAdvert => drop_egress_advert,
+    /// Outgoing ARP or ND naming a VIP dropped, gate shut.
+    DropEgressAnnouncement => drop_egress_announcement,
+    /// Outgoing packets from a VIP dropped, gate shut.
+    DropEgressVip => drop_egress_vip,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cause, Counters};
+
+    #[test]
+    fn index_is_field_order() {
+        for (index, cause) in Cause::ALL.iter().enumerate() {
+            assert_eq!(*cause as usize, index);
+        }
+        assert_eq!(size_of::<Counters>(), Cause::ALL.len() * size_of::<u64>());
+    }
+}

@@ -1,0 +1,81 @@
+//! The gate: may this node own the addresses of a sync group right now?
+//!
+//! One record per sync group (an instance outside any group is a group of one),
+//! so that revoking one member revokes all. The rule itself is here, so that
+//! the XDP program, the tc program, userspace and the simulation run the same
+//! code. Every field is a naturally aligned `u64` with exactly one writer;
+//! readers on other CPUs see each field whole.
+
+/// One sync group's gate. Times are `CLOCK_MONOTONIC` nanoseconds; 0 means never.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    /// Counts claims; raised when a claim starts. Written by the transmit thread.
+    pub epoch: u64,
+    /// Until when the adverts really sent entitle us. Written by the transmit thread.
+    pub lease_end_ns: u64,
+    /// Until when the event loop lets adverts leave. Written by the event loop.
+    pub permit_end_ns: u64,
+    /// Claims up to this epoch were given up by the daemon. Written by the event loop.
+    pub closed_epoch: u64,
+    /// Claims up to this epoch were beaten by a winning advert. Written by the kernel.
+    pub revoked_epoch: u64,
+    /// When the kernel last revoked. Written by the kernel.
+    pub revoked_at_ns: u64,
+    /// Priority of the advert that revoked. Written by the kernel.
+    pub revoked_by_priority: u64,
+    /// Keeps a record to one cache line.
+    pub reserved: u64,
+}
+
+impl Gate {
+    /// A claim is under way or won, and nobody has taken it back.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_claimed(&self) -> bool {
+        self.epoch > self.revoked_epoch && self.epoch > self.closed_epoch
+    }
+
+    /// The kernel may answer, accept, forward and emit for the addresses.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_open(&self, now_ns: u64) -> bool {
+        now_ns < self.lease_end_ns && self.is_claimed()
+    }
+
+    /// An advert of ours with a priority other than 0 may leave. Not the lease:
+    /// a claim advertises before its gate opens.
+    #[inline(always)]
+    #[must_use]
+    pub const fn may_advertise(&self, now_ns: u64) -> bool {
+        now_ns < self.permit_end_ns && self.is_claimed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Gate;
+
+    #[test]
+    fn opens_only_while_leased_and_claimed() {
+        let open = Gate { epoch: 3, lease_end_ns: 100, revoked_epoch: 2, closed_epoch: 2, ..Gate::default() };
+        let cases = [
+            ("leased and claimed", open, 99, true),
+            ("the lease ends", open, 100, false),
+            ("beaten in this epoch", Gate { revoked_epoch: 3, ..open }, 50, false),
+            ("given up in this epoch", Gate { closed_epoch: 3, ..open }, 50, false),
+            ("never claimed", Gate::default(), 0, false),
+        ];
+        for (name, gate, now, want) in cases {
+            assert_eq!(gate.is_open(now), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn advertises_by_permission_not_by_lease() {
+        let claiming = Gate { epoch: 1, permit_end_ns: 10, ..Gate::default() };
+        assert!(claiming.may_advertise(9) && !claiming.is_open(9));
+        assert!(!claiming.may_advertise(10));
+        assert!(!Gate { revoked_epoch: 1, ..claiming }.may_advertise(9));
+    }
+}

@@ -1,0 +1,3 @@
+//! keepalived.conf: text -> tree -> typed model, and what is wrong with it.
+
+pub mod model;

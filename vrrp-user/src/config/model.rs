@@ -1,0 +1,335 @@
+//! The configuration as the engine runs it: typed, checked, defaults filled in.
+//!
+//! keepalived's words, units in the names or types. A value of this type is
+//! valid as a whole; what could not be understood is a diagnostic instead.
+
+use core::{net::IpAddr, time::Duration};
+use serde::{Deserialize, Serialize};
+
+/// Everything one daemon runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// `global_defs`.
+    pub global: Global,
+    /// `vrrp_script`, in file order; names are unique.
+    pub scripts: Vec<Script>,
+    /// `vrrp_sync_group`, in file order; names are unique.
+    pub groups: Vec<SyncGroup>,
+    /// `vrrp_instance`, in file order; names are unique, and so is
+    /// (interface, family, cast, VRID).
+    pub instances: Vec<Instance>,
+}
+
+/// `global_defs`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Global {
+    /// `router_id`; the host name when empty.
+    pub router_id: String,
+    /// `script_user`: user and optional group.
+    pub script_user: Option<User>,
+    /// `enable_script_security`.
+    pub script_security: bool,
+    /// `vrrp_startup_delay`.
+    pub startup_delay: Duration,
+    /// `instance NAME`, or `-i`'s config-id where no name is given: separates
+    /// two daemons in one network namespace.
+    pub instance_name: Option<String>,
+}
+
+/// `user NAME [GROUP]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct User {
+    /// User name.
+    pub name: String,
+    /// Group name; the user's own when absent.
+    pub group: Option<String>,
+}
+
+/// A command keepalived would run: an argv, or a line for a shell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CommandLine {
+    /// Executed as it is; the first word is the path.
+    Argv(Vec<String>),
+    /// Needs a shell (redirections, pipes, `/dev/tcp`).
+    Shell(String),
+}
+
+/// `vrrp_script`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// Its name.
+    pub name: String,
+    /// What it runs.
+    pub command: CommandLine,
+    /// Time between starts.
+    pub interval: Duration,
+    /// When its process group is terminated; `interval` unless given.
+    pub timeout: Duration,
+    /// Default weight for those that track it, -253..=253.
+    pub weight: i16,
+    /// Successes in a row until it counts as up.
+    pub rise: u32,
+    /// Failures in a row until it counts as down.
+    pub fall: u32,
+    /// `init_fail`: down until it has succeeded.
+    pub init_fail: bool,
+    /// `user`; `script_user` when absent.
+    pub user: Option<User>,
+}
+
+/// `state`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitialState {
+    /// The default.
+    #[default]
+    Backup,
+    /// Only a hint below priority 255; clears nopreempt and preempt_delay.
+    Master,
+}
+
+/// Protocol version of an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Version {
+    /// RFC 3768, IPv4 only.
+    #[default]
+    V2,
+    /// RFC 9568.
+    V3,
+}
+
+/// Address family of an instance's adverts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Family {
+    /// IPv4.
+    #[default]
+    V4,
+    /// IPv6; always version 3.
+    V6,
+}
+
+/// `authentication`; version 2 only.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Authentication {
+    /// `auth_type PASS`: eight octets, zero-padded.
+    Pass([u8; 8]),
+}
+
+impl core::fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Pass(****)")
+    }
+}
+
+/// Which v3/IPv4 checksum we send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChecksumPolicy {
+    /// What the current Active sends, while Backup; with a pseudo-header until heard.
+    #[default]
+    Learn,
+    /// `v3_checksum_as_v2`: the message alone.
+    Plain,
+    /// `v3_checksum_as_v2 off`: with a pseudo-header.
+    Pseudo,
+}
+
+/// One entry of `virtual_ipaddress`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct VirtualAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// Prefix length in bits; 32 or 128 when the entry has none.
+    pub prefix_len: u8,
+    /// `brd`.
+    pub broadcast: Option<Broadcast>,
+    /// `dev`; the instance's interface when absent.
+    pub dev: Option<String>,
+    /// `scope`, as the kernel numbers it.
+    pub scope: Option<u8>,
+    /// `label`.
+    pub label: Option<String>,
+    /// `peer`.
+    pub peer: Option<IpAddr>,
+    /// `home`.
+    pub home: bool,
+    /// `-nodad`: keepalived adds IPv6 addresses without duplicate address
+    /// detection; this asks for detection.
+    pub detect_duplicates: bool,
+    /// `mngtmpaddr`.
+    pub manage_temporary: bool,
+    /// `noprefixroute`.
+    pub no_prefix_route: bool,
+    /// `preferred_lft`, in seconds; forever when absent.
+    pub preferred_lifetime_s: Option<u32>,
+    /// `no_track`: not put back when something else deletes it.
+    pub no_track: bool,
+}
+
+/// `brd ADDR`, `brd +`, `brd -`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Broadcast {
+    /// As written.
+    Address(core::net::Ipv4Addr),
+    /// `+`: host bits set.
+    HostBitsSet,
+    /// `-`: host bits cleared.
+    HostBitsCleared,
+}
+
+/// The `garp_*` settings (for IPv6 they rule unsolicited neighbour advertisements).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Garp {
+    /// `garp_master_delay`: from becoming Active to the second burst; zero: no second burst.
+    pub delay: Duration,
+    /// `garp_master_repeat`: announcements per address in a burst.
+    pub repeat: u32,
+    /// `garp_master_refresh`: between periodic refreshes; zero: none.
+    pub refresh: Duration,
+    /// `garp_master_refresh_repeat`.
+    pub refresh_repeat: u32,
+    /// `garp_lower_prio_delay`.
+    pub lower_prio_delay: Duration,
+    /// `garp_lower_prio_repeat`.
+    pub lower_prio_repeat: u32,
+    /// `vrrp_garp_interval` / `garp_interval`: between two ARPs on an interface.
+    pub arp_interval: Duration,
+    /// `vrrp_gna_interval` / `gna_interval`: between two NAs on an interface.
+    pub na_interval: Duration,
+}
+
+impl Default for Garp {
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_secs(5),
+            repeat: 5,
+            refresh: Duration::ZERO,
+            refresh_repeat: 1,
+            lower_prio_delay: Duration::from_secs(5),
+            lower_prio_repeat: 5,
+            arp_interval: Duration::ZERO,
+            na_interval: Duration::ZERO,
+        }
+    }
+}
+
+/// `unicast_peer` and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unicast {
+    /// Each peer, never empty.
+    pub peers: Vec<UnicastPeer>,
+    /// `check_unicast_src`: discard adverts from anybody else.
+    pub check_source: bool,
+}
+
+/// One line of `unicast_peer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UnicastPeer {
+    /// Its address.
+    pub address: IpAddr,
+    /// `min_ttl`.
+    pub min_ttl: u8,
+    /// `max_ttl`.
+    pub max_ttl: u8,
+}
+
+/// A line of `track_interface` or `track_script`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracked {
+    /// Interface or script name.
+    pub name: String,
+    /// -253..=253; 0: down means FAULT. The script's own weight where the line has none.
+    pub weight: i16,
+    /// `reverse`.
+    pub reverse: bool,
+}
+
+/// `notify*`; each is run with keepalived's arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notify {
+    /// `notify_master`.
+    pub master: Option<CommandLine>,
+    /// `notify_backup`.
+    pub backup: Option<CommandLine>,
+    /// `notify_fault`.
+    pub fault: Option<CommandLine>,
+    /// `notify_stop`.
+    pub stop: Option<CommandLine>,
+    /// `notify_master_rx_lower_pri`.
+    pub master_rx_lower_priority: Option<CommandLine>,
+    /// `notify`: gets type, name, state and priority as arguments.
+    pub any: Option<CommandLine>,
+    /// User for all of them; `script_user` when absent.
+    pub user: Option<User>,
+}
+
+/// `vrrp_sync_group`: its members claim and cease together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncGroup {
+    /// Its name.
+    pub name: String,
+    /// Names of its instances, each of which exists; an instance is in at most one group.
+    pub members: Vec<String>,
+    /// `notify*` of the group.
+    pub notify: Notify,
+}
+
+/// `vrrp_instance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its name.
+    pub name: String,
+    /// 1-based line of its block, for messages.
+    pub line: u32,
+    /// `state`.
+    pub state: InitialState,
+    /// `interface`.
+    pub interface: String,
+    /// `virtual_router_id`.
+    pub vrid: u8,
+    /// `priority`, 1-255.
+    pub priority: u8,
+    /// `version`.
+    pub version: Version,
+    /// Taken from the first virtual address, or `native_ipv6`.
+    pub family: Family,
+    /// `advert_int`. Version 3: whole centiseconds, 10 ms to 40.95 s. Version 2
+    /// carries whole seconds on the wire, rounded as keepalived does.
+    pub advert_interval: Duration,
+    /// `authentication`.
+    pub authentication: Option<Authentication>,
+    /// `virtual_ipaddress`, in file order: what an advert carries.
+    pub addresses: Vec<VirtualAddress>,
+    /// `virtual_ipaddress_excluded`: moved with the others, not advertised.
+    pub excluded_addresses: Vec<VirtualAddress>,
+    /// `nopreempt`, where it is in force.
+    pub nopreempt: bool,
+    /// `preempt_delay`.
+    pub preempt_delay: Duration,
+    /// `garp_*`.
+    pub garp: Garp,
+    /// `mcast_src_ip` or `unicast_src_ip`; the interface's primary address when absent.
+    pub source: Option<IpAddr>,
+    /// Unicast when present.
+    pub unicast: Option<Unicast>,
+    /// `track_interface`.
+    pub track_interfaces: Vec<Tracked>,
+    /// `track_script`.
+    pub track_scripts: Vec<Tracked>,
+    /// `notify*`.
+    pub notify: Notify,
+    /// `dont_track_primary`: its own interface going down is no FAULT.
+    pub dont_track_primary: bool,
+    /// `strict_mode` / `vrrp_strict`.
+    pub strict: bool,
+    /// `accept`; off (`no_accept`): only ARP and ND answered for the addresses.
+    pub accept: bool,
+    /// `skip_check_adv_addr`: the address list of adverts is not compared.
+    pub skip_check_advert_addresses: bool,
+    /// `v3_checksum_as_v2`.
+    pub checksum: ChecksumPolicy,
+    /// `down_timer_adverts`: adverts a Backup waits for.
+    pub down_timer_adverts: u8,
+    /// `lower_prio_no_advert`.
+    pub lower_prio_no_advert: bool,
+    /// `higher_prio_send_advert`.
+    pub higher_prio_send_advert: bool,
+}

@@ -1,0 +1,1 @@
+//! RFC 9568 §6 as a pure machine.

@@ -1,0 +1,223 @@
+//! What the engine asks for. Data to compare in tests; the driver carries it out.
+
+use crate::{
+    config::model::{Authentication, ChecksumPolicy, CommandLine, Family, User, Version, VirtualAddress},
+    ownership::command::{Epoch, GateId, VrId},
+};
+use core::{net::IpAddr, time::Duration};
+use vrrp_common::maps::VrKey;
+
+/// One effect, to be carried out in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Interfaces that need the programs, by index: the whole list, level-triggered.
+    AttachInterfaces(Vec<u32>),
+    /// `XVRRP_ROUTERS` record of one instance; `None` removes it.
+    SetRouter {
+        /// The instance.
+        vr: VrId,
+        /// Its record.
+        record: Option<RouterRecord>,
+    },
+    /// Every `XVRRP_VIPS` record there should be: the whole list, level-triggered.
+    SetVips(Vec<VipRecord>),
+    /// Every address there should be on our interfaces: the whole list, level-triggered.
+    /// `ours` are those no longer wanted that may be removed if found.
+    SetAddresses {
+        /// Wanted now.
+        wanted: Vec<PlacedAddress>,
+        /// Every address this daemon manages, wanted or not: leftovers among them go.
+        managed: Vec<PlacedAddress>,
+    },
+    /// To the transmit thread: start to own.
+    Claim {
+        /// The group.
+        gate: GateId,
+        /// The claim.
+        epoch: Epoch,
+        /// H.
+        hold: Duration,
+        /// m.
+        loss_tolerance: u8,
+        /// N of the lease.
+        lease_adverts: u8,
+        /// Longest interval the previous owner may have advertised.
+        previous_interval: Duration,
+        /// An advert for each instance of the group.
+        adverts: Vec<Advert>,
+        /// Announced once open.
+        announcements: Vec<Announcement>,
+    },
+    /// To the transmit thread: this instance's advert changed.
+    UpdateAdvert {
+        /// The group.
+        gate: GateId,
+        /// Its new form.
+        advert: Advert,
+    },
+    /// To the transmit thread: advertise at once.
+    AdvertiseNow {
+        /// The group.
+        gate: GateId,
+        /// The instance.
+        vr: VrId,
+    },
+    /// Close the gate (`closed_epoch`), quiesce the transmit thread, resign. In that order.
+    Cease {
+        /// The group.
+        gate: GateId,
+        /// Closed up to this claim.
+        epoch: Epoch,
+        /// Send priority 0.
+        resign: bool,
+    },
+    /// To the transmit thread: gratuitous ARPs and unsolicited NAs.
+    Announce {
+        /// The group.
+        gate: GateId,
+        /// Void in any other claim.
+        epoch: Epoch,
+        /// What to announce, in order.
+        announcements: Vec<Announcement>,
+    },
+    /// Run a `vrrp_script` once; the answer is `Input::ScriptDone`.
+    RunScript {
+        /// Its name.
+        script: String,
+        /// What to run.
+        command: CommandLine,
+        /// As whom.
+        user: Option<User>,
+        /// When to terminate its process group.
+        timeout: Duration,
+    },
+    /// Stop a run of a script that is no longer configured.
+    StopScript {
+        /// Its name.
+        script: String,
+    },
+    /// Run a notify script. Ordered, never dropped.
+    Notify {
+        /// What to run.
+        command: CommandLine,
+        /// Arguments after those of the command.
+        arguments: Vec<String>,
+        /// As whom.
+        user: Option<User>,
+    },
+    /// A line for the log, in keepalived's words.
+    Log(Level, String),
+    /// Shutdown is complete.
+    Finished,
+}
+
+/// Severity of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Needs a human.
+    Error,
+    /// May need one.
+    Warning,
+    /// State changes.
+    Info,
+    /// With `-D`.
+    Detail,
+}
+
+/// What [`XVRRP_ROUTERS`](vrrp_common::maps) holds for an instance, in engine terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterRecord {
+    /// Its key.
+    pub key: VrKey,
+    /// Its group.
+    pub gate: GateId,
+    /// Source of our adverts.
+    pub source: IpAddr,
+    /// Effective priority.
+    pub priority: u8,
+    /// Protocol version.
+    pub version: Version,
+    /// Our interval, in centiseconds as on the wire (v2: whole seconds times 100).
+    pub interval_cs: u32,
+    /// Version 2 authentication.
+    pub authentication: Option<Authentication>,
+    /// Addresses an advert carries.
+    pub addresses: Vec<IpAddr>,
+    /// Lowest and highest TTL accepted.
+    pub ttl: (u8, u8),
+    /// `strict_mode`.
+    pub strict: bool,
+    /// `skip_check_adv_addr`.
+    pub skip_check_advert_addresses: bool,
+    /// Unicast peers with their TTL bounds; `Some` also means unicast sources are checked
+    /// when `check_unicast_source`.
+    pub unicast_peers: Vec<crate::config::model::UnicastPeer>,
+    /// `check_unicast_src`.
+    pub check_unicast_source: bool,
+}
+
+/// What `XVRRP_VIPS` holds for an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VipRecord {
+    /// Interface that carries it.
+    pub ifindex: u32,
+    /// The address.
+    pub address: IpAddr,
+    /// Its group.
+    pub gate: GateId,
+    /// It is on the interface, so the stack answers.
+    pub in_stack: bool,
+    /// Hardware address to answer with.
+    pub mac: [u8; 6],
+}
+
+/// An address on an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PlacedAddress {
+    /// Interface.
+    pub ifindex: u32,
+    /// How it is to be configured.
+    pub address: VirtualAddress,
+}
+
+/// Everything needed to build an advert's frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advert {
+    /// The instance.
+    pub vr: VrId,
+    /// Interface it leaves by.
+    pub ifindex: u32,
+    /// Ethernet source.
+    pub mac: [u8; 6],
+    /// Its address family.
+    pub family: Family,
+    /// Its version.
+    pub version: Version,
+    /// Virtual router ID.
+    pub vrid: u8,
+    /// Effective priority.
+    pub priority: u8,
+    /// As configured; v2 rounds to whole seconds on the wire.
+    pub interval: Duration,
+    /// Source address.
+    pub source: IpAddr,
+    /// Unicast destinations; empty: the VRRP group.
+    pub unicast: Vec<IpAddr>,
+    /// Virtual addresses, in order.
+    pub addresses: Vec<IpAddr>,
+    /// Version 2 authentication.
+    pub authentication: Option<Authentication>,
+    /// Resolved: `Plain` or `Pseudo`, never `Learn`.
+    pub checksum: ChecksumPolicy,
+}
+
+/// One gratuitous ARP or unsolicited neighbour advertisement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// Interface it leaves by.
+    pub ifindex: u32,
+    /// Hardware address it announces.
+    pub mac: [u8; 6],
+    /// The address.
+    pub address: IpAddr,
+}

@@ -1,0 +1,118 @@
+//! What comes into the engine.
+
+use crate::{
+    config::model::Config,
+    ownership::command::{GateId, Report, VrId},
+    time::Instant,
+};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// One thing that happened. Packets arrive judged: only what the XDP program
+/// accepted becomes an [`Input::Advert`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A valid configuration, the first or a new one.
+    Config(Box<Config>),
+    /// An interface appeared or changed.
+    Link(Link),
+    /// An interface is gone.
+    LinkGone {
+        /// Its index.
+        ifindex: u32,
+    },
+    /// News from the ring buffer, or a stamp found in the peer map.
+    Advert(Heard),
+    /// From the transmit thread.
+    Sender(Report),
+    /// Somebody else answers or announces an address of this group.
+    Conflict {
+        /// The instance's group.
+        gate: GateId,
+        /// The address.
+        address: IpAddr,
+        /// Who claims it.
+        mac: [u8; 6],
+    },
+    /// A `vrrp_script` finished, or could not run.
+    ScriptDone {
+        /// Its name.
+        script: String,
+        /// How it ended.
+        result: ScriptResult,
+    },
+    /// A VIP is on the interface now (the netlink reconciler put it there), or no longer.
+    AddressPlaced {
+        /// Interface.
+        ifindex: u32,
+        /// The address.
+        address: IpAddr,
+        /// Present or not.
+        present: bool,
+    },
+    /// An action failed. Nothing fails silently.
+    ActionFailed {
+        /// What was tried, in words for the log.
+        what: String,
+        /// Why.
+        why: String,
+        /// The instance concerned.
+        vr: Option<VrId>,
+    },
+    /// TERM or INT: resign, remove, notify, then [`Action::Finished`](super::action::Action::Finished).
+    Shutdown,
+}
+
+/// An interface as the election needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its index.
+    pub ifindex: u32,
+    /// Its name.
+    pub name: String,
+    /// Administratively up and with carrier (`IFF_UP` and `IFF_RUNNING`).
+    pub up: bool,
+    /// Hardware address; zero where there is none.
+    pub mac: [u8; 6],
+    /// MTU in octets.
+    pub mtu: u32,
+    /// Primary IPv4 address, never a VIP.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Link-local IPv6 address past duplicate address detection, never a VIP.
+    pub link_local: Option<Ipv6Addr>,
+}
+
+/// An accepted advert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The instance it is for.
+    pub vr: VrId,
+    /// Its source.
+    pub source: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Its interval, in centiseconds.
+    pub interval_cs: u32,
+    /// 2 or 3.
+    pub version: u8,
+    /// [`vrrp_common::maps::CHECKSUM_PLAIN`] or `CHECKSUM_PSEUDO`.
+    pub checksum_form: u8,
+    /// When the XDP program saw it; at most now.
+    pub at: Instant,
+    /// The kernel shut the gate on it.
+    pub revoked: bool,
+    /// Its address list differs from ours.
+    pub addresses_differ: bool,
+}
+
+/// How a script run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScriptResult {
+    /// It exited.
+    Exited(i32),
+    /// A signal ended it.
+    Signaled(i32),
+    /// It was terminated at its timeout.
+    TimedOut,
+    /// It never ran. A failure, with the reason an operator can act on.
+    CannotRun(String),
+}

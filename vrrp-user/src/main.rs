@@ -1,0 +1,3 @@
+//! `xvrrpd`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Bytes to values and back: adverts, ARP, neighbour discovery.

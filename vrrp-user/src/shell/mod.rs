@@ -1,0 +1,8 @@
+//! Everything that touches the outside: clock, maps, netlink, sockets, processes.
+
+pub mod bpf;
+pub mod control;
+pub mod log;
+pub mod netlink;
+pub mod process;
+pub mod transmit;

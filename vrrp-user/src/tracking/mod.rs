@@ -1,0 +1,1 @@
+//! Scripts and interfaces to effective priority and FAULT.

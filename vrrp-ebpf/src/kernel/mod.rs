@@ -1,0 +1,2 @@
+//! What only exists inside the kernel: maps and packet pointers.
+pub mod maps;

@@ -1,36 +1,34 @@
-//! The programs as the kernel loads them.
+//! The programs as the kernel loads them: entries, and nothing that decides.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
 mod kernel;
 
 #[cfg(target_arch = "bpf")]
 mod entry {
-    use crate::kernel::maps;
+    use crate::kernel::context;
     use aya_ebpf::{
-        bindings::{TC_ACT_UNSPEC, xdp_action},
         macros::{classifier, xdp},
         programs::{TcContext, XdpContext},
     };
 
-    /// Ingress, for kernels that know multi-buffer XDP (5.18 and later).
+    /// Ingress, for kernels that know multi-buffer frames (5.18 and later).
     #[xdp(frags)]
-    fn xvrrp_xdp(_ctx: XdpContext) -> u32 {
-        maps::keep();
-        xdp_action::XDP_PASS
+    fn xvrrp_xdp(ctx: XdpContext) -> u32 {
+        context::ingress(ctx.ctx)
     }
 
     /// The same for older kernels.
     #[xdp]
-    fn xvrrp_xdp_nofrags(_ctx: XdpContext) -> u32 {
-        maps::keep();
-        xdp_action::XDP_PASS
+    fn xvrrp_xdp_nofrags(ctx: XdpContext) -> u32 {
+        context::ingress(ctx.ctx)
     }
 
-    /// Egress, as TCX (6.6 and later) or as a clsact filter.
+    /// Egress, by TCX (6.6 and later) or as a clsact filter.
     #[classifier]
-    fn xvrrp_egress(_ctx: TcContext) -> i32 {
-        TC_ACT_UNSPEC
+    fn xvrrp_egress(ctx: TcContext) -> i32 {
+        context::egress(ctx.skb.skb)
     }
 
     #[panic_handler]

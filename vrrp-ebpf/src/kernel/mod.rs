@@ -1,2 +1,5 @@
-//! What only exists inside the kernel: maps and packet pointers.
-pub mod maps;
+//! What only exists inside the kernel: contexts, maps, atomics.
+
+mod atomic;
+pub(crate) mod context;
+mod maps;

@@ -1,6 +1,7 @@
 //! Everything that touches the outside: clock, maps, netlink, sockets, processes.
 
 pub mod bpf;
+pub mod clock;
 pub mod control;
 pub mod log;
 pub mod netlink;

@@ -1,10 +1,13 @@
 //! keepalived.conf: text -> tree -> typed model, and what is wrong with it.
 
 pub mod diagnostic;
+mod keyword;
 pub mod model;
 mod read;
 pub mod source;
 mod text;
+mod tree;
+mod words;
 
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -1,5 +1,7 @@
 //! keepalived.conf: text -> tree -> typed model, and what is wrong with it.
 
+mod check;
+mod command;
 pub mod diagnostic;
 mod keyword;
 pub mod model;
@@ -7,6 +9,7 @@ mod read;
 pub mod source;
 mod text;
 mod tree;
+mod value;
 mod words;
 
 use std::{collections::BTreeMap, path::PathBuf};

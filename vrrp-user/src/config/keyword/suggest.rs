@@ -67,7 +67,11 @@ fn glued(kind: Kind, word: &str, followed: bool) -> Option<(&'static Keyword, St
     }
     let rest = rest.trim_start_matches(['_', '=', ':']);
     let dashes = rest.trim_start_matches('-');
-    let rest = if dashes.starts_with(|c: char| c.is_ascii_digit()) { rest } else { dashes };
+    let rest = if dashes.starts_with(|c: char| c.is_ascii_digit()) {
+        rest
+    } else {
+        dashes
+    };
     (!rest.is_empty()).then(|| (keyword, rest.to_owned()))
 }
 

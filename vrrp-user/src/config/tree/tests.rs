@@ -17,7 +17,10 @@ fn told(text: &str) -> (String, Vec<String>) {
     let mut diagnostics = Vec::new();
     let tree = parse(lines, &mut diagnostics);
     let messages = diagnostics.iter().map(|d| {
-        let line = text[..d.span.map_or(0, |s| s.start as usize)].matches('\n').count() + 1;
+        let line = text[..d.span.map_or(0, |s| s.start as usize)]
+            .matches('\n')
+            .count()
+            + 1;
         format!("{line}: {}", d.message)
     });
     (show(&tree), messages.collect())

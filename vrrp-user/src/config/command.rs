@@ -97,8 +97,7 @@ fn parse_line(inner: &str, raw: &Text, diagnostics: &mut Vec<Diagnostic>) -> Opt
                 raw.whole(),
                 "a quote inside the command is never closed",
             );
-            diagnostics
-                .push(found.help("quote inside `\"...\"` with `'...'`, in pairs"));
+            diagnostics.push(found.help("quote inside `\"...\"` with `'...'`, in pairs"));
             None
         }
     }

@@ -19,6 +19,16 @@ pub(crate) fn suggest(kind: Kind, word: &str, followed: bool) -> Option<Suggesti
     if word.len() > 200 {
         return None;
     }
+    // `global_defs` says `vrrp_version` where an instance says `version`.
+    let renamed = match kind {
+        Kind::Global => super::lookup(kind, &format!("vrrp_{word}")),
+        _ => word
+            .strip_prefix("vrrp_")
+            .and_then(|rest| super::lookup(kind, rest)),
+    };
+    if let Some(keyword) = renamed {
+        return Some(Suggestion::Near(keyword));
+    }
     let (near, distance) = nearest(kind, word).unzip();
     let distance = distance.unwrap_or(usize::MAX);
     let not_glued = near.filter(|k| !word.starts_with(k.name));
@@ -197,6 +207,13 @@ mod tests {
                 true,
                 "connect_timeout in VirtualServer",
             ),
+            (
+                Kind::Global,
+                "garp_master_delay",
+                true,
+                "vrrp_garp_master_delay",
+            ),
+            (Kind::Instance, "vrrp_version", true, "version"),
             (Kind::Instance, "xyzzy", true, "-"),
             (Kind::Root, "", false, "-"),
         ] {

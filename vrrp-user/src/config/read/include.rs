@@ -1,6 +1,6 @@
 //! `include` and its stricter forms.
 
-use super::{Frame, MAX_DEPTH, Reader, glob};
+use super::{Frame, MAX_DEPTH, MAX_FILES, Reader, glob};
 use crate::config::{
     diagnostic::{Code, Diagnostic, Severity},
     source::Span,
@@ -72,8 +72,12 @@ impl Reader<'_> {
             .iter()
             .filter(|f| matches!(f, Frame::File { .. }))
             .count();
-        if open >= MAX_DEPTH {
-            self.error(at, "files include one another more than 64 deep", None);
+        if open >= MAX_DEPTH || self.files.iter().count() >= MAX_FILES {
+            self.error(
+                at,
+                "files include one another more than 64 deep, or more than 4096 in all",
+                None,
+            );
             return;
         }
         let directory = self.directory();
@@ -114,6 +118,14 @@ impl Reader<'_> {
         // The first file is read first: it must lie on top.
         let mut frames = Vec::new();
         for path in paths {
+            if self.is_open(&path) {
+                self.error(
+                    pattern_span,
+                    &format!("{} includes itself", path.display()),
+                    None,
+                );
+                continue;
+            }
             match self.source.read(&path) {
                 Ok(bytes) => frames.push((path, bytes)),
                 Err(why) => {
@@ -189,6 +201,13 @@ impl Reader<'_> {
             at: 0,
             directory,
         });
+    }
+
+    fn is_open(&self, path: &Path) -> bool {
+        self.frames.iter().any(|frame| match frame {
+            Frame::File { file, .. } => self.files.file(*file).is_some_and(|f| f.path == path),
+            _ => false,
+        })
     }
 
     fn missing(&mut self, span: Span, severity: Severity, message: &str) {

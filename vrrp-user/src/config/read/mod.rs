@@ -30,6 +30,8 @@ const MAX_LINE_BYTES: usize = 65_536;
 const MAX_ROUNDS: usize = 256;
 /// Files that include one another.
 const MAX_DEPTH: usize = 64;
+/// Reads of files, each time counted.
+const MAX_FILES: usize = 4096;
 
 /// A logical line, and what was noticed on the way.
 #[derive(Debug)]

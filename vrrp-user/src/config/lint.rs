@@ -47,7 +47,7 @@ fn weights(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {
         return;
     };
     if i.nopreempt {
-        let message = "a weight does not fail over between routers with `nopreempt`: the other one does not take over from a lower priority";
+        let message = "with `nopreempt` on both routers a weight does not fail over: neither takes over from the other's lowered priority";
         let found = Diagnostic::warning(Code::Lint, first.span, message);
         diagnostics.push(
             found.help("write `weight 0`, so that a failure is a FAULT, or remove `nopreempt`"),

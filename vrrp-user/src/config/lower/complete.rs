@@ -239,7 +239,7 @@ fn authentication(
         return None;
     }
     let ignored = if strict {
-        Some("RFC-strict mode has no authentication: it is ignored")
+        Some("strict mode has no authentication: it is ignored")
     } else if version == Version::V3 {
         Some("VRRP version 3 has no authentication: it is ignored")
     } else {

@@ -27,7 +27,7 @@ pub(crate) fn command(statement: &Statement, diagnostics: &mut Vec<Diagnostic>) 
                 raw.span(at..at + 1),
                 format!("this {quote} is never closed"),
             );
-            diagnostics.push(found.help(unclosed_help(statement, quote)));
+            diagnostics.push(found.help(unclosed_help(quote)));
             return None;
         }
     };
@@ -87,24 +87,22 @@ fn parse_line(inner: &str, raw: &Text, diagnostics: &mut Vec<Diagnostic>) -> Opt
     if needs_shell(inner) {
         return Some(CommandLine::Shell(inner.to_owned()));
     }
-    match split(inner, Escapes::Replace) {
-        Ok(words) => Some(CommandLine::Argv(
+    if let Ok(words) = split(inner, Escapes::Replace) {
+        return Some(CommandLine::Argv(
             words.into_iter().map(|w| w.text).collect(),
-        )),
-        Err(_) => {
-            let found = Diagnostic::error(
-                Code::Syntax,
-                raw.whole(),
-                "a quote inside the command is never closed",
-            );
-            diagnostics.push(found.help("quote inside `\"...\"` with `'...'`, in pairs"));
-            None
-        }
+        ));
     }
+    let found = Diagnostic::error(
+        Code::Syntax,
+        raw.whole(),
+        "a quote inside the command is never closed",
+    );
+    diagnostics.push(found.help("quote inside `\"...\"` with `'...'`, in pairs"));
+    None
 }
 
-fn unclosed_help(statement: &Statement, quote: &str) -> &'static str {
-    if quote == "'" && statement.glued_comment.is_some() || quote == "'" {
+fn unclosed_help(quote: &str) -> &'static str {
+    if quote == "'" {
         "`!` and `#` begin a comment even inside '...': quote with \"...\", or write `\\!` and `\\#`"
     } else {
         "a quoted string ends on its own line"

@@ -214,15 +214,13 @@ impl Parser<'_> {
         } else {
             None
         };
-        let kind = match &head {
-            Some(head) => block_kind(self.kind(), head),
-            None => {
-                let found =
-                    Diagnostic::error(Code::Syntax, brace, "a `{` that nothing stands before")
-                        .help("a block begins with its keyword, as in `vrrp_instance VI_1 {`");
-                self.diagnostics.push(found);
-                self.kind()
-            }
+        let kind = if let Some(head) = &head {
+            block_kind(self.kind(), head)
+        } else {
+            let found = Diagnostic::error(Code::Syntax, brace, "a `{` that nothing stands before")
+                .help("a block begins with its keyword, as in `vrrp_instance VI_1 {`");
+            self.diagnostics.push(found);
+            self.kind()
         };
         self.open.push(Open {
             head,

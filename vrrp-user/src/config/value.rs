@@ -107,13 +107,11 @@ pub(crate) fn switch(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> 
 
 /// An address without prefix length.
 pub(crate) fn address(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<IpAddr> {
-    match word.text.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            diagnostics.push(no_address(word, &word.text));
-            None
-        }
+    let parsed = word.text.parse().ok();
+    if parsed.is_none() {
+        diagnostics.push(no_address(word, &word.text));
     }
+    parsed
 }
 
 /// `ADDRESS` or `ADDRESS/BITS`; 32 or 128 bits where none are written.

@@ -4,11 +4,11 @@ use super::{source::Span, text::Text};
 
 /// One word, quotes gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
+pub(crate) struct Word {
     /// What it says.
-    pub text: String,
+    pub(crate) text: String,
     /// Where it stands, quotes included.
-    pub span: Span,
+    pub(crate) span: Span,
 }
 
 /// Part of a line.
@@ -25,7 +25,7 @@ pub(crate) fn pieces(line: &Text) -> Vec<Piece> {
     let mut out = Vec::new();
     let mut start = 0;
     let mut quoted = false;
-    let mut push = |range: core::ops::Range<usize>| {
+    let push = |range: core::ops::Range<usize>| {
         let part = line.slice(range).trim();
         let words = words(&part);
         (!words.is_empty()).then_some(Piece::Words(words, part))
@@ -60,8 +60,8 @@ pub(crate) fn words(text: &Text) -> Vec<Word> {
         .map(|n| at + n)
     {
         let rest = &line[start..];
-        let (from, to, end) = if rest.starts_with('"') {
-            let close = rest[1..].find('"').map_or(line.len(), |n| start + 1 + n);
+        let (from, to, end) = if let Some(inner) = rest.strip_prefix('"') {
+            let close = inner.find('"').map_or(line.len(), |n| start + 1 + n);
             (start + 1, close, (close + 1).min(line.len()))
         } else {
             let end = rest
@@ -84,10 +84,10 @@ mod tests {
 
     fn cut(line: &str) -> Vec<String> {
         let told = |piece: Piece| match piece {
-            Piece::Words(words, _) => words
-                .into_iter()
-                .map(|w| format!("<{}>", w.text))
-                .collect::<String>(),
+            Piece::Words(words, _) => {
+                let texts: Vec<String> = words.into_iter().map(|w| w.text).collect();
+                format!("<{}>", texts.join("><"))
+            }
             Piece::Open(_) => "{".to_owned(),
             Piece::Close(_) => "}".to_owned(),
         };

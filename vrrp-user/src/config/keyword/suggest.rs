@@ -60,10 +60,8 @@ pub(crate) fn suggest(kind: Kind, word: &str, followed: bool) -> Option<Suggesti
 }
 
 fn exact_elsewhere(here: Kind, word: &str) -> Option<(Kind, &'static Keyword)> {
-    let other = KINDS.iter().filter(|&&kind| kind != here);
-    other
-        .filter_map(|&kind| Some((kind, super::lookup(kind, word)?)))
-        .next()
+    let mut other = KINDS.into_iter().filter(|&kind| kind != here);
+    other.find_map(|kind| Some((kind, super::lookup(kind, word)?)))
 }
 
 /// The longest keyword that `word` begins with, and what follows it there.

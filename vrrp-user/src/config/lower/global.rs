@@ -16,6 +16,7 @@ use core::time::Duration;
 pub(super) const MOST_MICROS: u64 = u32::MAX as u64;
 
 /// What `global_defs` says, and what instances take from it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
 #[derive(Debug, Default)]
 pub(super) struct Globals {
     global: Global,
@@ -54,14 +55,18 @@ impl GarpWords {
     ) -> bool {
         let first = statement.arguments().first();
         match name {
-            "garp_master_delay" => self.delay = whole_seconds(first, diagnostics).or(self.delay),
+            "garp_master_delay" => {
+                self.delay = whole_seconds(first, diagnostics).or(self.delay);
+            }
             "garp_master_refresh" => {
-                self.refresh = whole_seconds(first, diagnostics).or(self.refresh)
+                self.refresh = whole_seconds(first, diagnostics).or(self.refresh);
             }
             "garp_lower_prio_delay" => {
                 self.lower_prio_delay = whole_seconds(first, diagnostics).or(self.lower_prio_delay);
             }
-            "garp_master_repeat" => self.repeat = at_least_one(first, diagnostics).or(self.repeat),
+            "garp_master_repeat" => {
+                self.repeat = at_least_one(first, diagnostics).or(self.repeat);
+            }
             "garp_master_refresh_repeat" => {
                 self.refresh_repeat = at_least_one(first, diagnostics).or(self.refresh_repeat);
             }
@@ -71,8 +76,12 @@ impl GarpWords {
                     .and_then(|n| u32::try_from(n).ok())
                     .or(self.lower_prio_repeat);
             }
-            "garp_interval" => self.arp_interval = pace(first, diagnostics).or(self.arp_interval),
-            "gna_interval" => self.na_interval = pace(first, diagnostics).or(self.na_interval),
+            "garp_interval" => {
+                self.arp_interval = pace(first, diagnostics).or(self.arp_interval);
+            }
+            "gna_interval" => {
+                self.na_interval = pace(first, diagnostics).or(self.na_interval);
+            }
             _ => return false,
         }
         surplus(statement.arguments(), 1, diagnostics);
@@ -129,18 +138,24 @@ impl Globals {
                     self.version = version;
                 }
             }
-            "vrrp_strict" => set(&mut self.strict, switch(first, diagnostics)),
-            "vrrp_skip_check_adv_addr" => set(&mut self.skip_check, switch(first, diagnostics)),
-            "vrrp_check_unicast_src" => self.check_unicast_source = true,
+            "vrrp_strict" => {
+                set(&mut self.strict, switch(first, diagnostics));
+            }
+            "vrrp_skip_check_adv_addr" => {
+                set(&mut self.skip_check, switch(first, diagnostics));
+            }
+            "vrrp_check_unicast_src" => {
+                self.check_unicast_source = true;
+            }
             "vrrp_lower_prio_no_advert" => {
-                set(&mut self.lower_prio_no_advert, switch(first, diagnostics))
+                set(&mut self.lower_prio_no_advert, switch(first, diagnostics));
             }
             "vrrp_higher_prio_send_advert" => set(
                 &mut self.higher_prio_send_advert,
                 switch(first, diagnostics),
             ),
             "v3_checksum_as_v2" => {
-                self.checksum_plain = switch(first, diagnostics).or(self.checksum_plain)
+                self.checksum_plain = switch(first, diagnostics).or(self.checksum_plain);
             }
             "vrrp_down_timer_adverts" => {
                 self.down_timer_adverts = first

@@ -147,20 +147,22 @@ impl Draft {
         match name {
             "state" => self.state(word, diagnostics),
             "interface" => {
-                self.interface = address::interface(word, diagnostics).or(self.interface.take())
+                self.interface = address::interface(word, diagnostics).or(self.interface.take());
             }
             "virtual_router_id" => {
-                self.vrid = byte(number(word, 1..=255, diagnostics)).or(self.vrid)
+                self.vrid = byte(number(word, 1..=255, diagnostics)).or(self.vrid);
             }
             "priority" => {
-                self.priority = byte(number(word, 1..=255, diagnostics)).or(self.priority)
+                self.priority = byte(number(word, 1..=255, diagnostics)).or(self.priority);
             }
             "advert_int" => {
                 // Finer than 10 ms cannot be sent; `complete` rounds for the version.
                 self.advert_interval =
                     seconds(word, 10_000..=255_000_000, 6, diagnostics).or(self.advert_interval);
             }
-            "version" => self.version = global::version(word, diagnostics).or(self.version),
+            "version" => {
+                self.version = global::version(word, diagnostics).or(self.version);
+            }
             "preempt_delay" => {
                 if let Some(delay) = seconds(word, 0..=MOST_PREEMPT_MICROS, 6, diagnostics) {
                     self.preempt_delay = delay;
@@ -185,12 +187,24 @@ impl Draft {
     fn switch(&mut self, statement: &Statement, diagnostics: &mut Vec<Diagnostic>) {
         let first = statement.arguments().first();
         match statement.name() {
-            "nopreempt" => self.nopreempt = true,
-            "preempt" => self.nopreempt = false,
-            "accept" => self.accept = Some(true),
-            "no_accept" => self.accept = Some(false),
-            "dont_track_primary" => self.dont_track_primary = true,
-            "no_virtual_ipaddress" => self.no_addresses = true,
+            "nopreempt" => {
+                self.nopreempt = true;
+            }
+            "preempt" => {
+                self.nopreempt = false;
+            }
+            "accept" => {
+                self.accept = Some(true);
+            }
+            "no_accept" => {
+                self.accept = Some(false);
+            }
+            "dont_track_primary" => {
+                self.dont_track_primary = true;
+            }
+            "no_virtual_ipaddress" => {
+                self.no_addresses = true;
+            }
             "native_ipv6" => {
                 if self.family == Some(Family::V4) {
                     let message = "`native_ipv6` in an instance with IPv4 addresses";
@@ -204,12 +218,14 @@ impl Draft {
                 self.unicast = true;
                 self.check_source = true;
             }
-            "strict_mode" => self.strict = switch(first, diagnostics).or(self.strict),
+            "strict_mode" => {
+                self.strict = switch(first, diagnostics).or(self.strict);
+            }
             "skip_check_adv_addr" => {
-                self.skip_check = switch(first, diagnostics).or(self.skip_check)
+                self.skip_check = switch(first, diagnostics).or(self.skip_check);
             }
             "v3_checksum_as_v2" => {
-                self.checksum_plain = switch(first, diagnostics).or(self.checksum_plain)
+                self.checksum_plain = switch(first, diagnostics).or(self.checksum_plain);
             }
             "lower_prio_no_advert" => {
                 self.lower_prio_no_advert =
@@ -267,7 +283,9 @@ impl Draft {
     /// MASTER once said stays.
     fn state(&mut self, word: &Word, diagnostics: &mut Vec<Diagnostic>) {
         match word.text.as_str() {
-            "MASTER" => self.state = Some(InitialState::Master),
+            "MASTER" => {
+                self.state = Some(InitialState::Master);
+            }
             "BACKUP" if self.state == Some(InitialState::Master) => {
                 let message = "the state is already MASTER; BACKUP is ignored";
                 diagnostics.push(
@@ -275,7 +293,9 @@ impl Draft {
                         .help("remove one of them"),
                 );
             }
-            "BACKUP" => self.state = Some(InitialState::Backup),
+            "BACKUP" => {
+                self.state = Some(InitialState::Backup);
+            }
             text => {
                 let found =
                     Diagnostic::error(Code::BadValue, word.span, format!("`{text}` is no state"));

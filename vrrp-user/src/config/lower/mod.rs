@@ -78,7 +78,7 @@ pub(crate) fn lower(
         let group = groups
             .iter()
             .find(|g| g.group.members.contains(&draft.name.text));
-        let weights = group.is_none_or(|g| g.keeps_weights());
+        let weights = group.is_none_or(group::GroupDraft::keeps_weights);
         let line = files.position(draft.name.span).line;
         let done = complete::complete(draft, &globals, &scripts, weights, diagnostics);
         completed.extend(done.map(|mut done| {

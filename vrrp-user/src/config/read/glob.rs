@@ -1,4 +1,4 @@
-//! Path patterns: `{a,b}`, `*`, `?`, `[a-z]`, `\`, as glob(3) with GLOB_BRACE.
+//! Path patterns: `{a,b}`, `*`, `?`, `[a-z]`, `\`, as glob(3) with `GLOB_BRACE`.
 
 /// Every alternative of `{a,b}`; `{}` stays as it is.
 pub(super) fn expand_braces(pattern: &str) -> Vec<String> {

@@ -56,7 +56,7 @@ impl Reader<'_> {
     pub(super) fn open_root(&mut self, root: &str) {
         let path = absolute(&self.context.working_directory, Path::new(root));
         match self.source.read(&path) {
-            Ok(bytes) => self.push_file(path, &bytes),
+            Ok(bytes) => self.push_file(&path, &bytes),
             Err(why) => self.diagnostics.push(Diagnostic::new(
                 Severity::Error,
                 Code::File,
@@ -189,9 +189,9 @@ impl Reader<'_> {
         found
     }
 
-    fn push_file(&mut self, path: PathBuf, bytes: &[u8]) {
-        let file = self.files.add(path.clone(), bytes);
-        self.push_index(&path, file);
+    fn push_file(&mut self, path: &Path, bytes: &[u8]) {
+        let file = self.files.add(path.to_path_buf(), bytes);
+        self.push_index(path, file);
     }
 
     fn push_index(&mut self, path: &Path, file: u32) {

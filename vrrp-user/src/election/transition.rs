@@ -69,13 +69,14 @@ pub enum Event {
 pub const fn next(state: State, event: Event) -> Option<State> {
     use {Event as E, State as S};
     match (state, event) {
-        // §6.4.1; an owner's timer expires at once (keepalived's start for all others)
-        (S::Initialize, E::Start) | (S::Fault, E::Clear) => Some(S::Backup),
+        // §6.4.1: an owner's timer expires at once (keepalived starts all others so too);
+        // §6.4.3, V5: a claimant or an Active that is beaten, or may have been
+        (S::Initialize, E::Start)
+        | (S::Fault, E::Clear)
+        | (S::Claiming | S::Active, E::Beaten | E::Lapse) => Some(S::Backup),
         // §6.4.2; V4
         (S::Backup, E::Expire) | (S::Claiming | S::Active, E::LapseLately) => Some(S::Claiming),
         (S::Claiming, E::Open) => Some(S::Active),
-        // §6.4.3; V5
-        (S::Claiming | S::Active, E::Beaten | E::Lapse) => Some(S::Backup),
         (S::Initialize | S::Backup | S::Claiming | S::Active, E::Fault) => Some(S::Fault),
         (S::Backup | S::Claiming | S::Active | S::Fault, E::Stop) => Some(S::Initialize),
         _ => None,

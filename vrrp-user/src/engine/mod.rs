@@ -7,11 +7,12 @@
 //! * After each [`Engine::handle`] and [`Engine::handle_timeout`] the driver drains
 //!   [`Engine::poll_action`] to `None`, in order, and arms its one sleep from
 //!   [`Engine::poll_timeout`].
-//! * On waking it feeds the peer stamps of [`Engine::stamps_needed`] as
-//!   [`Input::Advert`]s first and calls [`Engine::handle_timeout`] with the time
-//!   that was read before them: a late daemon never mistakes its own lateness for
-//!   a dead Active, and a claim is confirmed against what the kernel accepted
-//!   before it knew of the claim.
+//! * On waking it reads the clock, feeds what has come in, asks
+//!   [`Engine::stamps_needed`], reads those stamps, feeds them as
+//!   [`Input::Advert`]s and calls [`Engine::handle_timeout`] with the time it read
+//!   first. A late daemon so never mistakes its own lateness for a dead Active,
+//!   and a claim is confirmed against what the kernel accepted before it knew of
+//!   the claim.
 //! * `now` never goes back.
 
 pub mod action;
@@ -136,7 +137,7 @@ impl Engine {
                 }
             }
             Input::Advert(heard) => self.hear(&heard, now),
-            Input::Sender(report) => self.report(report, now),
+            Input::Sender(report) => self.report(&report, now),
             Input::Conflict { gate, address, mac } => self.conflict(gate, address, mac, now),
             Input::ScriptDone { script, result } => self.script_done(&script, result, now),
             Input::AddressPlaced {
@@ -201,18 +202,28 @@ impl Engine {
         teams.chain(script).chain(end).min()
     }
 
-    /// Instances whose peers' stamps decide what [`Engine::handle_timeout`] does at `now`.
+    /// Instances whose peers' stamps decide what [`Engine::handle_timeout`] does at
+    /// `now`. It decides for no others: what came up since waits for the next call.
     #[must_use]
-    pub fn stamps_needed(&self, now: Instant) -> Vec<VrId> {
+    pub fn stamps_needed(&mut self, now: Instant) -> Vec<VrId> {
         let due = |team: &&Team| {
             self.deadlines(team)
                 .any(|(at, reason)| at <= now && reason.needs_stamps())
         };
-        self.teams
+        let gates: Vec<GateId> = self
+            .teams
             .values()
             .filter(due)
-            .flat_map(|team| team.members.iter().copied())
-            .collect()
+            .map(|team| team.gate)
+            .collect();
+        let mut needed = Vec::new();
+        for gate in gates {
+            if let Some(team) = self.teams.get_mut(&gate) {
+                team.stamped = true;
+                needed.extend(&team.members);
+            }
+        }
+        needed
     }
 
     fn deadlines(&self, team: &Team) -> impl Iterator<Item = (Instant, Reason)> {

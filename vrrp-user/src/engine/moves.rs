@@ -27,8 +27,19 @@ use core::time::Duration;
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Engine {
-    /// What is due for one group; the stamps are fresh.
+    /// What is due for one group.
     pub(super) fn team_timeout(&mut self, gate: GateId, now: Instant) {
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        if core::mem::take(&mut team.stamped) {
+            self.decide(gate, now);
+        }
+        self.announce_due(gate, now);
+    }
+
+    /// What only fresh stamps can decide.
+    fn decide(&mut self, gate: GateId, now: Instant) {
         let hold = self.settings.hold;
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
@@ -63,7 +74,6 @@ impl Engine {
             self.log_of(vr, Level::Info, "Receive advertisement timeout");
             self.apply(gate, Event::Expire, now, "advertisement timeout");
         }
-        self.announce_due(gate, now);
     }
 
     /// An accepted advert, from the ring buffer or from a stamp.

@@ -70,10 +70,7 @@ impl Engine {
                 .get(&Instance::identity(instance))
                 .copied()
                 .unwrap_or_else(|| {
-                    (0..)
-                        .map(VrId)
-                        .find(|id| !taken.contains(id))
-                        .unwrap_or(VrId(u32::MAX))
+                    lowest_free(|id| taken.contains(&VrId(id))).map_or(VrId(u32::MAX), VrId)
                 });
             taken.insert(id);
             ids.insert(instance.name.clone(), id);
@@ -149,10 +146,7 @@ impl Engine {
     /// A gate whose last `Ceased` is still awaited is not free.
     fn free_gate(&self) -> GateId {
         let taken = |gate: &GateId| self.teams.contains_key(gate) || self.ceasing.contains(gate);
-        (0..)
-            .map(GateId)
-            .find(|gate| !taken(gate))
-            .unwrap_or(GateId(u32::MAX))
+        lowest_free(|id| taken(&GateId(id))).map_or(GateId(u32::MAX), GateId)
     }
 
     /// What each owning instance has announced so far.
@@ -243,4 +237,8 @@ fn wanted_teams(config: &Config, ids: &BTreeMap<String, VrId>) -> Vec<Wanted> {
         members: vec![vr],
     }));
     wanted
+}
+
+fn lowest_free(taken: impl Fn(u32) -> bool) -> Option<u32> {
+    (0..u32::MAX).find(|&id| !taken(id))
 }

@@ -20,8 +20,8 @@ use core::{net::IpAddr, time::Duration};
 const QUIET: Duration = Duration::from_secs(1);
 
 impl Engine {
-    pub(super) fn report(&mut self, report: Report, now: Instant) {
-        match report {
+    pub(super) fn report(&mut self, report: &Report, now: Instant) {
+        match *report {
             Report::Claimed { gate, epoch, .. } => {
                 if let Some(team) = self.teams.get_mut(&gate)
                     && (team.epoch, team.group.state()) == (epoch, State::Claiming)

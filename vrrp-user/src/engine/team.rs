@@ -34,6 +34,8 @@ pub(super) struct Team {
     pub(super) group: Group,
     pub(super) epoch: Epoch,
     pub(super) check: Check,
+    /// The driver was asked for stamps since the last decision.
+    pub(super) stamped: bool,
     pub(super) announcer: Announcer,
     /// What the notify scripts were last told.
     pub(super) told: Option<Told>,
@@ -63,6 +65,7 @@ impl Team {
             group,
             epoch: Epoch::default(),
             check: Check::Nothing,
+            stamped: false,
             announcer: Announcer::default(),
             told: None,
             send_failures: 0,

@@ -70,7 +70,7 @@ impl History {
 #[must_use]
 pub fn entitled_until(sent: Sent, lease_adverts: u8) -> Instant {
     let span = sent.interval * u32::from(lease_adverts.min(MAX_LEASE_ADVERTS));
-    sent.at + (span - span * DRIFT_PPM / 1_000_000)
+    sent.at + span.saturating_sub(span * DRIFT_PPM / 1_000_000)
 }
 
 /// The interval a lease may count with: version 2 rounds on the wire, and what a

@@ -2,7 +2,8 @@
 
 use super::{
     command::{Command, Epoch, GateId, Member, Report, VrId},
-    lease::{self, History, Sent},
+    keeping::Keeping,
+    lease::{self, Sent},
     sender::{Effect, SendKind, Ticket},
 };
 use crate::time::Instant;
@@ -43,27 +44,6 @@ pub(super) struct Owned<F> {
     announce_at: Option<Instant>,
     first_sent: Option<Instant>,
     phase: Phase,
-}
-
-/// One member's adverts.
-#[derive(Clone, Debug)]
-struct Keeping<F> {
-    form: Member<F>,
-    history: History,
-    /// Absolute schedule; never drifts.
-    next: Instant,
-    /// A due advert had no permission: look again then.
-    retry_at: Option<Instant>,
-    /// V2: this many adverts still leave at this shorter spacing.
-    slow_start: Option<(Duration, u8)>,
-    /// An advert out of turn is wanted.
-    extra_at: Option<Instant>,
-    /// No other before then.
-    extra_after: Instant,
-    /// Adverts in an updated form until every peer has accepted one.
-    unconfirmed: Option<u8>,
-    /// V2: what the burst counts with, when the previous owner's interval was shorter.
-    burst_interval: Duration,
 }
 
 impl<F: Clone> Owned<F> {
@@ -111,7 +91,7 @@ impl<F: Clone> Owned<F> {
 
     /// When it wants to be looked at.
     pub(super) fn due(&self) -> Option<Instant> {
-        let adverts = self.members.iter().filter_map(Keeping::due).min();
+        let adverts = self.members.iter().map(Keeping::due).min();
         match self.phase {
             Phase::Begun { look_at, .. } => Some(look_at),
             Phase::Bursting { .. } | Phase::Over => None,
@@ -442,102 +422,5 @@ impl<F: Clone> Owned<F> {
             },
             frames: member.form.adverts.clone(),
         }
-    }
-}
-
-impl<F> Keeping<F> {
-    fn new(
-        form: Member<F>,
-        loss_tolerance: u8,
-        lease_adverts: u8,
-        previous_interval: Duration,
-        now: Instant,
-    ) -> Self {
-        // V2: a longer interval than the previous owner's is sent N times at the
-        // old spacing; a peer may have heard it after our burst.
-        let slow_start = (previous_interval < form.interval && !previous_interval.is_zero())
-            .then_some((previous_interval, lease_adverts));
-        Self {
-            burst_interval: slow_start.map_or(form.interval, |(spacing, _)| spacing),
-            history: History::new(loss_tolerance),
-            next: now,
-            retry_at: None,
-            slow_start,
-            extra_at: None,
-            extra_after: now,
-            unconfirmed: None,
-            form,
-        }
-    }
-
-    fn spacing(&self) -> Duration {
-        self.slow_start
-            .map_or(self.form.interval, |(spacing, _)| spacing)
-    }
-
-    fn due(&self) -> Option<Instant> {
-        let regular = self.retry_at.unwrap_or(self.next);
-        Some(self.extra_at.map_or(regular, |extra| extra.min(regular)))
-    }
-
-    /// Takes the advert that is due, if it may be sent.
-    fn take_due(&mut self, now: Instant, may_send: bool) -> bool {
-        if self.due().is_none_or(|due| due > now) {
-            return false;
-        }
-        let spacing = self.spacing().max(Duration::from_micros(1));
-        self.extra_at = None;
-        if !may_send {
-            self.retry_at = Some(now + spacing / 8);
-            return false;
-        }
-        self.retry_at = None;
-        if self.next <= now {
-            // Late adverts are skipped, not sent in a burst.
-            let missed = now.since(self.next).as_nanos() / spacing.as_nanos();
-            self.next = self.next + spacing * u32::try_from(missed + 1).unwrap_or(u32::MAX);
-            self.slow_start = match self.slow_start {
-                Some((spacing, left)) if left > 1 => Some((spacing, left - 1)),
-                _ => None,
-            };
-        }
-        true
-    }
-
-    /// `true`: the updated form is known to every peer.
-    fn sent(&mut self, at: Instant, bursting: bool) -> bool {
-        let interval = if bursting {
-            self.burst_interval
-        } else {
-            self.form.interval
-        };
-        self.history.push(Sent {
-            at,
-            interval: interval.min(self.form.interval),
-        });
-        match self.unconfirmed {
-            Some(left) if left > 1 => {
-                self.unconfirmed = Some(left - 1);
-                false
-            }
-            left => {
-                self.unconfirmed = None;
-                left.is_some()
-            }
-        }
-    }
-
-    fn update(&mut self, form: Member<F>, loss_tolerance: u8, lease_adverts: u8) {
-        let (old, new) = (self.spacing(), form.interval);
-        if new > old {
-            self.slow_start = Some((old, lease_adverts));
-        } else {
-            self.slow_start = None;
-            if let Some(last) = self.history.last() {
-                self.next = self.next.min(last.at + new);
-            }
-        }
-        self.unconfirmed = Some(loss_tolerance + 1);
-        self.form = form;
     }
 }

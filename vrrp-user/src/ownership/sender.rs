@@ -164,12 +164,17 @@ impl<F: Clone> Sender<F> {
 
     /// The result of a send: `sent_at` was read before it (V7), `now` after it.
     /// `result` is an `errno`.
+    ///
+    /// The egress program may have dropped an advert without an error. What lets
+    /// it pass only ever ends, so a permission that still holds after the send
+    /// held during it; otherwise the send extends nothing.
     pub fn sent(
         &mut self,
         ticket: Ticket,
         sent_at: Instant,
         result: Result<(), i32>,
         now: Instant,
+        gates: &dyn GateView,
     ) {
         if let Err(errno) = result {
             self.effects.push_back(Effect::Report(Report::SendFailed {
@@ -179,9 +184,10 @@ impl<F: Clone> Sender<F> {
             }));
         }
         if let (SendKind::Advert, Some(vr)) = (ticket.kind, ticket.vr) {
+            let left = result.is_ok() && gates.gate(ticket.gate).may_advertise(now.as_ns());
             self.change(ticket.gate, |owned, effects| {
                 if owned.epoch == ticket.epoch {
-                    owned.sent(vr, sent_at, result.is_ok(), now, effects);
+                    owned.sent(vr, sent_at, left, now, effects);
                 }
             });
         }

@@ -28,7 +28,7 @@ fn two_namespaces_share_nothing() {
         let conf = conf_file(node, &PROFILE.conf(HIGH).keepalived());
         let mut command = node.ns.command(place::xvrrpd());
         command.args(["run", "-f"]).arg(&conf);
-        let daemon = Running::spawn_command(Xvrrpd, node, conf, &mut command);
+        let daemon = Running::spawn(Xvrrpd, node, conf, &mut command);
         await_owner(node, tap);
         files.push(pid_files(daemon.pid()));
         running.push(daemon);
@@ -74,7 +74,7 @@ fn started_under_ip_netns_exec() {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", node.ns.name()]).arg(place::xvrrpd());
     command.args(["run", "-f"]).arg(&conf);
-    let daemon = Running::spawn_command(Xvrrpd, node, conf, &mut command);
+    let daemon = Running::spawn(Xvrrpd, node, conf, &mut command);
     await_owner(node, &tap);
     let reached_the_host = !pins_of(node.ns.cookie()).is_empty();
     let said = daemon.log().since(Stamp::default());

@@ -33,8 +33,7 @@ pub fn xvrrpd() -> PathBuf {
     path
 }
 
-/// A program of another make, which must be installed.
-#[must_use]
+/// A program of another make, which must be installed; a missing one fails.
 pub fn installed(path: &str, package: &str) -> PathBuf {
     assert!(Path::new(path).is_file(), "no {path}: apt-get install {package}");
     path.into()

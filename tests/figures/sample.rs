@@ -1,6 +1,6 @@
 //! One sample: the owner killed and brought back, then its cable cut.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use xvrrp_tests::{
     capture::Stamp,
@@ -40,9 +40,10 @@ impl Bench {
 
     /// Each round has a lab of its own: captures stay short, and nothing is left
     /// from the round before.
-    pub(crate) fn sample(&mut self) -> Sample {
+    /// `phase`, from 0 to 1, is where between two adverts the cable is cut.
+    pub(crate) fn sample(&self, phase: f64) -> Sample {
         let (advert, answer) = self.killed();
-        Sample { advert, answer, gap: self.cut() }
+        Sample { advert, answer, gap: self.cut(self.profile.interval().mul_f64(phase)) }
     }
 
     fn killed(&self) -> (Duration, Duration) {
@@ -59,7 +60,7 @@ impl Bench {
         (takeover.first.since(takeover.last), answered.since(takeover.last))
     }
 
-    fn cut(&self) -> Duration {
+    fn cut(&self, after_advert: Duration) -> Duration {
         let trial = Trial::of([self.daemon; 2], self.profile);
         let client = Probe::start(&trial.lab, Kind::Echo, self.profile.vip(), ECHO_EVERY);
         let start = Stamp::now();
@@ -67,12 +68,14 @@ impl Bench {
             let questions: Vec<Question> = client.questions(&trial.tap, since);
             questions.iter().filter(|q| q.answerers() == [by]).count()
         };
-        // The phase of the cut within the owner's interval must be a random one:
-        // the start of the lab is, to a millisecond.
         eventually(PATIENCE, "the client has answers", || match answers(start, 0) {
             0..100 => Err("too few".to_owned()),
             _ => Ok(()),
         });
+        let advert = trial.tap.wait(PATIENCE, "an advert", Stamp::now(), |seen| {
+            seen.advert_sent().map(|_| seen.at)
+        });
+        thread::sleep(advert.plus(after_advert).since(Stamp::now()));
         let cut = Stamp::now();
         trial.lab.unplug(0);
         eventually(PATIENCE, "the client has answers again", || match answers(cut, 1) {

@@ -25,7 +25,7 @@ use xvrrp_tests::{
 };
 
 /// Samples of each kind unless told otherwise.
-const SAMPLES: usize = 21;
+const SAMPLES: u32 = 21;
 
 fn main() -> ExitCode {
     let (samples, daemons) = match arguments(env::args().skip(1)) {
@@ -37,18 +37,29 @@ fn main() -> ExitCode {
     };
     let mut table = Table::default();
     for profile in [Profile::V3At100ms, Profile::V3At10ms] {
-        let benches: Vec<(Daemon, Bench)> =
-            daemons.iter().map(|daemon| (*daemon, Bench::new(*daemon, profile))).collect();
+        let benches: Vec<(Daemon, Bench)> = daemons
+            .iter()
+            .map(|daemon| (*daemon, Bench::new(*daemon, profile)))
+            .collect();
         // Alternating, so that whatever the machine does besides hits both.
         for number in 1..=samples {
             eprint!("\r{profile:?} {number}/{samples} ");
             // Spread evenly over the interval, as accidents are.
-            let phase = (2 * number - 1) as f64 / (2 * samples) as f64;
+            let phase = (f64::from(number) - 0.5) / f64::from(samples);
             for (daemon, bench) in &benches {
-                let Sample { advert, answer, gap } = bench.sample(phase);
+                let Sample {
+                    advert,
+                    answer,
+                    gap,
+                } = bench.sample(phase);
                 table.add(*daemon, profile, "last advert to new owner's first", advert);
                 table.add(*daemon, profile, "last advert to first ARP answer", answer);
-                table.add(*daemon, profile, "first advert to first ARP answer", answer.saturating_sub(advert));
+                table.add(
+                    *daemon,
+                    profile,
+                    "first advert to first ARP answer",
+                    answer.saturating_sub(advert),
+                );
                 table.add(*daemon, profile, "client's gap, link cut", gap);
             }
         }
@@ -58,18 +69,24 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn arguments(mut given: impl Iterator<Item = String>) -> Result<(usize, Vec<Daemon>), String> {
+fn arguments(mut given: impl Iterator<Item = String>) -> Result<(u32, Vec<Daemon>), String> {
     let (mut samples, mut daemons) = (SAMPLES, vec![Xvrrpd, Keepalived]);
     while let Some(option) = given.next() {
         let value = given.next().ok_or(format!("{option} needs a value"))?;
         match (option.as_str(), value.as_str()) {
             ("--samples", number) => {
-                samples = number.parse().map_err(|error| format!("{number}: {error}"))?;
+                samples = number
+                    .parse()
+                    .map_err(|error| format!("{number}: {error}"))?;
             }
             ("--only", "xvrrpd") => daemons = vec![Xvrrpd],
             ("--only", "keepalived") => daemons = vec![Keepalived],
             _ => return Err(format!("{option} {value}: not understood")),
         }
     }
-    if samples == 0 { Err("no samples".into()) } else { Ok((samples, daemons)) }
+    if samples == 0 {
+        Err("no samples".into())
+    } else {
+        Ok((samples, daemons))
+    }
 }

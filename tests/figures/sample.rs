@@ -43,7 +43,11 @@ impl Bench {
     /// `phase`, from 0 to 1, is where between two adverts the cable is cut.
     pub(crate) fn sample(&self, phase: f64) -> Sample {
         let (advert, answer) = self.killed();
-        Sample { advert, answer, gap: self.cut(self.profile.interval().mul_f64(phase)) }
+        Sample {
+            advert,
+            answer,
+            gap: self.cut(self.profile.interval().mul_f64(phase)),
+        }
     }
 
     fn killed(&self) -> (Duration, Duration) {
@@ -54,10 +58,16 @@ impl Bench {
         let answered = eventually(PATIENCE, "the new owner answers", || {
             let questions = who.questions(&trial.tap, takeover.last);
             let answers = questions.iter().flat_map(|q| &q.answers);
-            let first = answers.filter(|(_, node)| *node == 1).map(|(at, _)| *at).min();
+            let first = answers
+                .filter(|(_, node)| *node == 1)
+                .map(|(at, _)| *at)
+                .min();
             first.ok_or_else(|| "not yet".to_owned())
         });
-        (takeover.first.since(takeover.last), answered.since(takeover.last))
+        (
+            takeover.first.since(takeover.last),
+            answered.since(takeover.last),
+        )
     }
 
     fn cut(&self, after_advert: Duration) -> Duration {
@@ -68,9 +78,11 @@ impl Bench {
             let questions: Vec<Question> = client.questions(&trial.tap, since);
             questions.iter().filter(|q| q.answerers() == [by]).count()
         };
-        eventually(PATIENCE, "the client has answers", || match answers(start, 0) {
-            0..100 => Err("too few".to_owned()),
-            _ => Ok(()),
+        eventually(PATIENCE, "the client has answers", || {
+            match answers(start, 0) {
+                0..100 => Err("too few".to_owned()),
+                _ => Ok(()),
+            }
         });
         let advert = trial.tap.wait(PATIENCE, "an advert", Stamp::now(), |seen| {
             seen.advert_sent().map(|_| seen.at)
@@ -78,9 +90,11 @@ impl Bench {
         thread::sleep(advert.plus(after_advert).since(Stamp::now()));
         let cut = Stamp::now();
         trial.lab.unplug(0);
-        eventually(PATIENCE, "the client has answers again", || match answers(cut, 1) {
-            0..20 => Err("too few".to_owned()),
-            _ => Ok(()),
+        eventually(PATIENCE, "the client has answers again", || {
+            match answers(cut, 1) {
+                0..20 => Err("too few".to_owned()),
+                _ => Ok(()),
+            }
         });
         let (gap, _) = longest_gap(&client.questions(&trial.tap, start)).expect("answers");
         gap

@@ -18,14 +18,25 @@ struct Row {
 }
 
 impl Table {
-    pub(crate) fn add(&mut self, daemon: Daemon, profile: Profile, what: &'static str, sample: Duration) {
+    pub(crate) fn add(
+        &mut self,
+        daemon: Daemon,
+        profile: Profile,
+        what: &'static str,
+        sample: Duration,
+    ) {
         let found = self
             .rows
             .iter_mut()
             .find(|row| (row.profile, row.what, row.daemon) == (profile, what, daemon));
         match found {
             Some(row) => row.samples.push(sample),
-            None => self.rows.push(Row { profile, what, daemon, samples: vec![sample] }),
+            None => self.rows.push(Row {
+                profile,
+                what,
+                daemon,
+                samples: vec![sample],
+            }),
         }
     }
 }
@@ -42,7 +53,13 @@ impl fmt::Display for Table {
             sorted.sort_unstable();
             let ms = |sample: Duration| format!("{:.1} ms", sample.as_secs_f64() * 1e3);
             let fine = |sample: Duration| format!("{:.2} ms", sample.as_secs_f64() * 1e3);
-            let show = |sample| if sorted[0].as_millis() < 10 { fine(sample) } else { ms(sample) };
+            let show = |sample| {
+                if sorted[0].as_millis() < 10 {
+                    fine(sample)
+                } else {
+                    ms(sample)
+                }
+            };
             writeln!(
                 f,
                 "{:<10} {:<34} {:<11} {:>9} {:>9} {:>9} {:>4}",
@@ -62,7 +79,11 @@ impl fmt::Display for Table {
 /// The middle one, or the mean of the two in the middle.
 fn median(sorted: &[Duration]) -> Duration {
     let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2 }
+    if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        (sorted[middle - 1] + sorted[middle]) / 2
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +93,11 @@ mod tests {
 
     #[test]
     fn median_is_in_the_middle() {
-        let ms = |list: &[u64]| list.iter().map(|n| Duration::from_millis(*n)).collect::<Vec<_>>();
+        let ms = |list: &[u64]| {
+            list.iter()
+                .map(|n| Duration::from_millis(*n))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(median(&ms(&[1, 2, 9])), Duration::from_millis(2));
         assert_eq!(median(&ms(&[1, 2, 4, 9])), Duration::from_millis(3));
     }

@@ -38,16 +38,25 @@ fn without_pseudo_header() {
 #[test]
 fn backup_learns_the_form() {
     let mut trial = Trial::new([Xvrrpd, Xvrrpd], [PROFILE.conf(HIGH), PROFILE.conf(LOW)]);
-    let IpAddr::V4(vip) = PROFILE.vip() else { panic!("an IPv4 profile") };
+    let IpAddr::V4(vip) = PROFILE.vip() else {
+        panic!("an IPv4 profile")
+    };
     let owner = speak(&trial, vip);
     trial.start(1);
     // Far longer than it would wait if it did not accept what it hears.
-    throughout(PROFILE.down(LOW) * 5, "the backup accepts the owner", || {
-        match trial.tap.adverts(Stamp::default()).iter().find(|(_, node, _)| *node == 1) {
+    throughout(
+        PROFILE.down(LOW) * 5,
+        "the backup accepts the owner",
+        || match trial
+            .tap
+            .adverts(Stamp::default())
+            .iter()
+            .find(|(_, node, _)| *node == 1)
+        {
             Some((_, _, advert)) => Err(format!("{advert:?}")),
             None => Ok(()),
-        }
-    });
+        },
+    );
     let silent = Stamp::now();
     drop(owner);
     trial.takeover(51, 1, silent);
@@ -61,8 +70,14 @@ fn speak(trial: &Trial, vip: Ipv4Addr) -> Speaker {
 
 fn assert_form(trial: &Trial, router: usize, form: Checksum) {
     let sent = trial.tap.adverts(Stamp::default());
-    let mut of_router = sent.iter().filter(|(_, node, _)| *node == router).peekable();
-    assert!(of_router.peek().is_some(), "router {router} never advertised");
+    let mut of_router = sent
+        .iter()
+        .filter(|(_, node, _)| *node == router)
+        .peekable();
+    assert!(
+        of_router.peek().is_some(),
+        "router {router} never advertised"
+    );
     for (_, _, advert) in of_router {
         assert_eq!(advert.checksum, form, "router {router}: {advert:?}");
     }

@@ -43,7 +43,13 @@ with_frr!(ipv6, "fd77::50/64");
 fn run(pair: Pair, vip: &str) {
     let conf = |priority| {
         let instance = Instance::new(priority, Duration::from_millis(100)).vip(vip);
-        Conf::of(3, Instance { vrid: 5, ..instance })
+        Conf::of(
+            3,
+            Instance {
+                vrid: 5,
+                ..instance
+            },
+        )
     };
     whole_life(pair, [conf(HIGH), conf(LOW)]);
 }

@@ -15,7 +15,12 @@ pub(crate) fn whole_life(pair: Pair, confs: [Conf; 2]) -> Trial {
     let mut trial = Trial::settled(pair, confs);
     let settled = Stamp::now();
     throughout(interval * 8, "only the owner advertises", || {
-        match trial.tap.adverts(settled).iter().find(|(_, node, _)| *node != 0) {
+        match trial
+            .tap
+            .adverts(settled)
+            .iter()
+            .find(|(_, node, _)| *node != 0)
+        {
             Some((_, node, advert)) => Err(format!("router {node}: {advert:?}")),
             None => Ok(()),
         }

@@ -27,7 +27,10 @@ fn unicast(pair: Pair, profile: Profile) {
         let instance = conf.instances[0]
             .clone()
             .line(format!("unicast_src_ip {}", own[router]))
-            .line(format!("unicast_peer {{\n        {}\n    }}", own[1 - router]));
+            .line(format!(
+                "unicast_peer {{\n        {}\n    }}",
+                own[1 - router]
+            ));
         Conf::of(conf.version, instance)
     };
     let trial = whole_life(pair, [conf(0, HIGH), conf(1, LOW)]);

@@ -47,7 +47,21 @@ impl Archive {
         let name_size = u32::try_from(name.len() + 1).expect("a short name");
         // magic; inode, mode, uid, gid, links, mtime, size, device and special
         // device (major, minor), name size, checksum: eight hexadecimal digits each.
-        let fields = [self.entries, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, name_size, 0];
+        let fields = [
+            self.entries,
+            mode,
+            0,
+            0,
+            1,
+            0,
+            size,
+            0,
+            0,
+            0,
+            0,
+            name_size,
+            0,
+        ];
         self.bytes.extend(b"070701");
         for field in fields {
             self.bytes.extend(format!("{field:08x}").into_bytes());
@@ -60,7 +74,7 @@ impl Archive {
     }
 
     fn pad(&mut self) {
-        while self.bytes.len() % 4 != 0 {
+        while !self.bytes.len().is_multiple_of(4) {
             self.bytes.push(0);
         }
     }

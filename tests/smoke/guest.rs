@@ -75,7 +75,13 @@ impl Guest {
             script: PRELUDE.into(),
         };
         let busybox = place::installed("/usr/bin/busybox", "busybox-static");
-        guest.mkdir("/proc").mkdir("/sys").mkdir("/dev").mkdir("/run").mkdir("/tmp").mkdir("/root")
+        guest
+            .mkdir("/proc")
+            .mkdir("/sys")
+            .mkdir("/dev")
+            .mkdir("/run")
+            .mkdir("/tmp")
+            .mkdir("/root")
             .add("/bin/busybox", Kind::Program, read(&busybox))
     }
 
@@ -124,7 +130,8 @@ impl Guest {
     }
 
     fn mkdir(mut self, path: impl AsRef<Path>) -> Self {
-        self.directories.extend(path.as_ref().ancestors().map(Path::to_path_buf));
+        self.directories
+            .extend(path.as_ref().ancestors().map(Path::to_path_buf));
         self
     }
 
@@ -135,7 +142,11 @@ impl Guest {
         self.script.push_str("\nquit\n");
         let mut archive = Archive::default();
         // A sorted set lists parents before their children.
-        for path in self.directories.iter().filter(|path| path.parent().is_some()) {
+        for path in self
+            .directories
+            .iter()
+            .filter(|path| path.parent().is_some())
+        {
             archive.directory(path.to_str().expect("an ASCII path"));
         }
         for (path, kind, content) in &self.files {
@@ -148,7 +159,17 @@ impl Guest {
         fs::write(&initrd, archive.finish()).expect("the scratch directory");
         let qemu = place::installed("/usr/bin/qemu-system-x86_64", "qemu-system-x86");
         let child = Command::new(qemu)
-            .args(["-accel", "tcg", "-cpu", "max", "-m", "512", "-smp", "2", "-no-reboot"])
+            .args([
+                "-accel",
+                "tcg",
+                "-cpu",
+                "max",
+                "-m",
+                "512",
+                "-smp",
+                "2",
+                "-no-reboot",
+            ])
             .args(["-nodefaults", "-display", "none", "-serial", "stdio"])
             .args(["-append", "console=ttyS0 panic=-1 loglevel=4"])
             .arg("-kernel")
@@ -182,7 +203,10 @@ impl Machine {
             }
         });
         let end = Instant::now() + within;
-        let mut said = Transcript { marked: Vec::new(), console: Vec::new() };
+        let mut said = Transcript {
+            marked: Vec::new(),
+            console: Vec::new(),
+        };
         loop {
             match receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
@@ -214,7 +238,10 @@ impl Transcript {
     #[track_caller]
     pub(crate) fn has(&self, line: &str) {
         if !self.marked.iter().any(|said| said == line) {
-            self.fail(&format!("the guest never said {line:?}, but {:#?}", self.marked));
+            self.fail(&format!(
+                "the guest never said {line:?}, but {:#?}",
+                self.marked
+            ));
         }
     }
 
@@ -230,12 +257,15 @@ impl Transcript {
 
 /// The 6.1 kernel installed here, and its modules.
 fn kernel() -> (PathBuf, PathBuf) {
-    let found = fs::read_dir("/boot").expect("/boot").flatten().find_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        let version = name.strip_prefix("vmlinuz-")?;
-        let modules = Path::new("/lib/modules").join(version);
-        (version.starts_with("6.1.") && modules.is_dir()).then(|| (entry.path(), modules))
-    });
+    let found = fs::read_dir("/boot")
+        .expect("/boot")
+        .flatten()
+        .find_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let version = name.strip_prefix("vmlinuz-")?;
+            let modules = Path::new("/lib/modules").join(version);
+            (version.starts_with("6.1.") && modules.is_dir()).then(|| (entry.path(), modules))
+        });
     found.expect("no /boot/vmlinuz-6.1.* with its modules: apt-get install linux-image-amd64")
 }
 

@@ -17,7 +17,7 @@ use xvrrp_tests::{
 };
 
 /// An emulated processor on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A network for one router and a client, in the guest's own namespaces.
 /// `asks` says whether the client's ARP requests for the address are answered.
@@ -74,7 +74,9 @@ cat /log
 
 #[test]
 fn xvrrpd_owns_and_leaves_on_6_1() {
-    let said = router("/xvrrpd -n -l -D -P -f /conf").script(POLITE).run(PATIENCE);
+    let said = router("/xvrrpd -n -l -D -P -f /conf")
+        .script(POLITE)
+        .run(PATIENCE);
     said.has("the address is there as owner");
     said.has("the client is answered by the owner");
     said.has("it left with status 0");
@@ -83,7 +85,9 @@ fn xvrrpd_owns_and_leaves_on_6_1() {
 
 #[test]
 fn xvrrpd_fence_holds_on_6_1() {
-    let said = router("/xvrrpd -n -l -D -P -f /conf").script(KILLED).run(PATIENCE);
+    let said = router("/xvrrpd -n -l -D -P -f /conf")
+        .script(KILLED)
+        .run(PATIENCE);
     said.has("the client is answered by the owner");
     said.has("it has pins");
     said.has("the address is there after it was killed");
@@ -101,7 +105,9 @@ fn keepalived_on_6_1() {
     said.has("the client is answered by the owner");
     said.has("it left with status 0");
     said.has("the address is not there after it left");
-    let said = guest().script(&KILLED.replace("kill -KILL", "killall -STOP keepalived; :")).run(PATIENCE);
+    let said = guest()
+        .script(&KILLED.replace("kill -KILL", "killall -STOP keepalived; :"))
+        .run(PATIENCE);
     said.has("the address is there after it was killed");
     said.has("the client is answered after it was killed");
 }

@@ -71,7 +71,9 @@ impl Daemon {
             Self::Keepalived => {
                 let path = place::installed("/usr/sbin/keepalived", "keepalived");
                 let mut command = node.ns.command(path);
-                command.args(["-n", "-l", "-D", "-G", "-P", "-f"]).arg(&conf);
+                command
+                    .args(["-n", "-l", "-D", "-G", "-P", "-f"])
+                    .arg(&conf);
                 command.arg("-p").arg(conf.with_extension("pid"));
                 command.arg("-r").arg(conf.with_extension("vrrp.pid"));
                 private(&mut command, c"/tmp");
@@ -96,7 +98,13 @@ impl Running {
         log.follow(child.stdout.take().expect("piped"));
         log.follow(child.stderr.take().expect("piped"));
         let title = format!("{daemon:?} on {}", node.ns.name());
-        Self { daemon, title, conf, child, log }
+        Self {
+            daemon,
+            title,
+            conf,
+            child,
+            log,
+        }
     }
 
     /// Which make it is.
@@ -241,7 +249,9 @@ fn frr_interfaces(node: &Node, conf: &Conf) {
                 .map(|(vip, _)| vip)
                 .collect();
             let name = format!("vrrp{family}-{vrid}");
-            let there = node.ns.run(|| nix::net::if_::if_nametoindex(name.as_str()).is_ok());
+            let there = node
+                .ns
+                .run(|| nix::net::if_::if_nametoindex(name.as_str()).is_ok());
             if vips.is_empty() || there {
                 continue;
             }
@@ -251,7 +261,10 @@ fn frr_interfaces(node: &Node, conf: &Conf) {
                 format!("link set {name} address 00:00:5e:00:{digit:02x}:{vrid:02x}"),
             ];
             let nodad = if family == 6 { " nodad" } else { "" };
-            lines.extend(vips.iter().map(|vip| format!("addr add {vip} dev {name}{nodad}")));
+            lines.extend(
+                vips.iter()
+                    .map(|vip| format!("addr add {vip} dev {name}{nodad}")),
+            );
             lines.push(format!("link set {name} up"));
             node.ns.ip_batch(&lines);
         }
@@ -262,7 +275,11 @@ fn frr_interfaces(node: &Node, conf: &Conf) {
 /// of one make must not share dump files or sockets.
 fn private(command: &mut Command, dir: &'static std::ffi::CStr) {
     let checked = |result: libc::c_int| {
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     };
     // SAFETY: three system calls on constant strings; nothing is allocated in
     // the child of a threaded process.

@@ -38,7 +38,12 @@ impl Speaker {
     pub fn start(node: &Node, vrid: u8, priority: u8, interval: Duration, vip: Ipv4Addr) -> Self {
         let frame = advert(node.v4, vrid, priority, interval, vip);
         let (sender, ifindex) = node.ns.run(|| {
-            let sender = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
+            let sender = socket(
+                AddressFamily::Packet,
+                SockType::Raw,
+                SockFlag::SOCK_CLOEXEC,
+                None,
+            );
             let ifindex = nix::net::if_::if_nametoindex(INTERFACE).expect("the node's interface");
             (sender.expect("a raw socket; are you root?"), ifindex)
         });
@@ -54,7 +59,10 @@ impl Speaker {
                 }
             }
         });
-        Self { stop, sender: Some(thread) }
+        Self {
+            stop,
+            sender: Some(thread),
+        }
     }
 }
 
@@ -77,7 +85,20 @@ fn advert(source: Ipv4Addr, vrid: u8, priority: u8, interval: Duration, vip: Ipv
     message[6..8].copy_from_slice(&check.to_be_bytes());
 
     let length = u8::try_from(20 + message.len()).expect("32 octets");
-    let mut header = vec![0x45, 0xc0, 0, length, 0, 0, 0, 0, ADVERT_TTL, IPPROTO_VRRP, 0, 0];
+    let mut header = vec![
+        0x45,
+        0xc0,
+        0,
+        length,
+        0,
+        0,
+        0,
+        0,
+        ADVERT_TTL,
+        IPPROTO_VRRP,
+        0,
+        0,
+    ];
     header.extend(source.octets());
     header.extend(GROUP_V4);
     let check = !sum(&header);
@@ -104,7 +125,10 @@ mod tests {
         let bytes = advert(source, 51, 200, Duration::from_millis(100), vip);
         let frame = Frame::parse(&bytes).expect("a frame");
         let advert = frame.advert().expect("an advert");
-        assert_eq!((advert.version, advert.vrid, advert.priority, advert.ttl), (3, 51, 200, 255));
+        assert_eq!(
+            (advert.version, advert.vrid, advert.priority, advert.ttl),
+            (3, 51, 200, 255)
+        );
         assert_eq!(advert.interval, Duration::from_millis(100));
         assert_eq!(advert.addresses, [vip]);
         assert_eq!(advert.checksum, Checksum::Plain);

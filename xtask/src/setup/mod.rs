@@ -142,9 +142,13 @@ fn install(missing: &[Need]) -> Result<()> {
             Fix::Package { .. } => {}
             Fix::CoreSource => bpf::install_compiler()?,
             Fix::BpfLinker => bpf::install_linker()?,
-            Fix::Crate { name, version } => {
+            Fix::Crate {
+                name,
+                version,
+                more,
+            } => {
                 let mut cargo = program::cargo();
-                program::run(cargo.args(crate_arguments(name, version)))?;
+                program::run(cargo.args(crate_arguments(name, version, more)))?;
             }
             Fix::Component { name } => {
                 program::run(program::command("rustup").args(["component", "add", name]))?;
@@ -169,13 +173,11 @@ fn install(missing: &[Need]) -> Result<()> {
 const MOUNT_BPFFS: [&str; 4] = ["-t", "bpf", "bpf", "/sys/fs/bpf"];
 
 /// Not optimised: these tools run for seconds, and build in half the time.
-fn crate_arguments(name: &str, version: &str) -> [String; 4] {
-    [
-        "install".into(),
-        "--locked".into(),
-        "--debug".into(),
-        format!("{name}@{version}"),
-    ]
+fn crate_arguments(name: &str, version: &str, more: &[&str]) -> Vec<String> {
+    let mut arguments = vec!["install".into(), "--locked".into(), "--debug".into()];
+    arguments.push(format!("{name}@{version}"));
+    arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+    arguments
 }
 
 /// What somebody has to type where this program may not or cannot.
@@ -208,10 +210,14 @@ fn print_commands(missing: &[Need]) {
                 pacman.push("llvm");
                 others.push(bpf::linker_command_line());
             }
-            Fix::Crate { name, version } => {
+            Fix::Crate {
+                name,
+                version,
+                more,
+            } => {
                 others.push(format!(
                     "cargo {}",
-                    crate_arguments(name, version).join(" ")
+                    crate_arguments(name, version, more).join(" ")
                 ));
             }
             Fix::Component { name } => others.push(format!("rustup component add {name}")),

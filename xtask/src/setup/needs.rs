@@ -58,6 +58,7 @@ pub(crate) enum Fix {
     Crate {
         name: &'static str,
         version: &'static str,
+        more: &'static [&'static str],
     },
     /// `rustup component add`.
     Component { name: &'static str },
@@ -114,11 +115,11 @@ fn all() -> Vec<Need> {
         },
         Need {
             name: "cargo-deny", purpose: "lint: licences, sources and bans of dependencies",
-            groups: &[Lint], find: Find::Program, fix: Fix::Crate { name: "cargo-deny", version: "0.20.2" },
+            groups: &[Lint], find: Find::Program, fix: Fix::Crate { name: "cargo-deny", version: "0.20.2", more: &[] },
         },
         Need {
             name: "cargo-machete", purpose: "lint: dependencies that nothing uses",
-            groups: &[Lint], find: Find::Program, fix: Fix::Crate { name: "cargo-machete", version: "0.9.2" },
+            groups: &[Lint], find: Find::Program, fix: Fix::Crate { name: "cargo-machete", version: "0.9.2", more: &[] },
         },
         package("ip", "lab and tests: namespaces and links", &[Lab, Test],
             &["iproute2"], &["iproute", "iproute-tc"], &["iproute2"]),
@@ -128,7 +129,12 @@ fn all() -> Vec<Need> {
         },
         Need {
             name: "cargo-nextest", purpose: "tests: the runner",
-            groups: &[Test], find: Find::Program, fix: Fix::Crate { name: "cargo-nextest", version: "0.9.143" },
+            groups: &[Test], find: Find::Program,
+            // Without the part that replaces itself from the network: a minute less.
+            fix: Fix::Crate {
+                name: "cargo-nextest", version: "0.9.143",
+                more: &["--no-default-features", "--features=default-no-update"],
+            },
         },
         package("bpftool", "tests: what an operator sees of the maps", &[Test],
             &["bpftool"], &["bpftool"], &["bpf"]),

@@ -58,7 +58,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         command
     } else {
         let mut command = root::command(&lab.to_string_lossy())?;
-        command.arg("--daemon").arg(&daemon);
         command
             .arg("--interval")
             .arg(arguments.interval.to_string());

@@ -6,7 +6,7 @@ use std::io::{IsTerminal as _, stdin};
 use anyhow::{Context as _, Result, bail};
 
 use crate::setup::{self, Group};
-use crate::{program, root, workspace};
+use crate::{build, program, root, workspace};
 
 /// Test targets that load programs, make namespaces or boot a kernel: they need
 /// root, and share what there is once a machine. (.config/nextest.toml runs them
@@ -51,7 +51,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         &[(As::Self_, Some(false)), (As::Root, Some(true))]
     };
-    let daemon = build_daemon()?;
+    // Namespace tests start the daemon, and look for it beside themselves.
+    build::binaries(false)?;
     if selection.is_all() {
         program::run(program::cargo().args(["test", "--doc", "--quiet"]))?;
     }
@@ -68,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if parts.len() > 1 {
             cargo.arg("--no-tests=pass");
         }
-        cargo.args(&arguments.rest).env("XVRRP_DAEMON", &daemon);
+        cargo.args(&arguments.rest);
         if who == As::Root {
             cargo.env(runner_variable()?, runner()?);
         }
@@ -90,11 +91,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bail!("no test matched");
     }
     Ok(())
-}
-
-/// The daemon that namespace tests start, by the path they are told.
-fn build_daemon() -> Result<std::path::PathBuf> {
-    Ok(crate::build::binaries(false)?.daemon)
 }
 
 /// nextest writes it where .config/nextest.toml says.

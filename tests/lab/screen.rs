@@ -28,8 +28,7 @@ const YELLOW: &str = "\x1b[33m";
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
-const HELP: &str =
-    "k kill  s stop/continue  t terminate  l cut/plug link  c starve CPU  r restart  q quit";
+const HELP: &str = "k kill  s stop/go on  t terminate  l cut/plug link  c starve CPU  r restart";
 
 /// Whom the keys act upon.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -165,7 +164,7 @@ fn lines(stage: &Stage, target: Target, strip: &VecDeque<bool>) -> Vec<String> {
     lines.push(String::new());
     lines.push(format!("{DIM}{HELP}{PLAIN}"));
     lines.push(format!(
-        "{DIM}They act on{PLAIN} {} {DIM}(Tab changes){PLAIN}",
+        "{DIM}on{PLAIN} {} {DIM}(Tab for another); q quit{PLAIN}",
         target.label()
     ));
     lines
@@ -267,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_keys_fit_on_a_line_and_tab_comes_round() {
-        assert!(HELP.len() <= WIDTH + 6, "{}", HELP.len());
+        assert!(HELP.len() <= WIDTH, "{}", HELP.len());
         let start = Target::Active;
         assert_ne!(start.next(), start);
         assert_eq!(start.next().next().next(), start);

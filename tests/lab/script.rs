@@ -81,9 +81,7 @@ fn restart_r1(stage: &mut Stage) {
 
 /// Plays everything; did every takeover happen in time?
 pub(crate) fn run(stage: &mut Stage) -> bool {
-    for entry in stage.timeline.entries() {
-        println!("{}", stage.timeline.line(entry));
-    }
+    stage.timeline.print();
     stage.timeline.echo = true;
     let outcome = play(stage);
     report(stage, &outcome);

@@ -12,7 +12,7 @@ use xvrrp_tests::{
 
 use crate::{
     maps::Snapshot,
-    pulse::{Answers, Gap, PERIOD, Pulse},
+    pulse::{Answers, Gap, Pulse},
     starve::{self, Starvation},
     timeline::{Origin, Timeline, now_ns},
 };
@@ -273,7 +273,7 @@ impl Stage {
                 let seconds = starve::LENGTH.as_secs();
                 self.note(
                     router,
-                    &format!("its CPU is taken for {seconds} s (busy, SCHED_FIFO)"),
+                    &format!("no CPU for {seconds} s (a busy real-time loop)"),
                 );
                 self.starvation = Some((router, starvation));
             }
@@ -285,6 +285,7 @@ impl Stage {
     pub(crate) fn restart(&mut self, router: usize) {
         self.note(router, "started again");
         let it = &mut self.routers[router];
+        it.forget_configuration();
         it.daemon = it
             .make
             .start_text(self.lab.router(router), &it.configuration);
@@ -295,6 +296,19 @@ impl Stage {
         let name = name(self.routers[router].make);
         self.timeline
             .add(Origin::Player, format!("{name} on r{}: {what}", router + 1));
+    }
+}
+
+impl Router {
+    /// The file its daemon read.
+    fn forget_configuration(&self) {
+        let _ = std::fs::remove_file(self.daemon.conf());
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.forget_configuration();
     }
 }
 
@@ -332,10 +346,9 @@ vrrp_instance VI_1 {{
 fn describe(gap: &Gap) -> String {
     let router = |index: Option<usize>| index.map_or("?".to_owned(), |i| format!("r{}", i + 1));
     format!(
-        "no answer for {:.3} s ({} requests, one every {} ms): {} -> {}",
+        "gap of {:.3} s, {} requests unanswered: {} -> {}",
         gap.length.as_secs_f64(),
         gap.unanswered,
-        PERIOD.as_millis(),
         router(gap.from),
         router(gap.to),
     )

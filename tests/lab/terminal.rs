@@ -62,9 +62,11 @@ impl Terminal {
     /// Draws these lines from the top, and nothing below them.
     pub(crate) fn draw(&mut self, lines: &[String]) -> io::Result<()> {
         let mut frame = String::from("\x1b[H");
-        for line in lines {
+        for (index, line) in lines.iter().enumerate() {
+            // None after the last: on the bottom line it would scroll.
+            frame.push_str(if index == 0 { "" } else { "\r\n" });
             frame.push_str(line);
-            frame.push_str("\x1b[K\r\n");
+            frame.push_str("\x1b[K");
         }
         frame.push_str("\x1b[J");
         print(&mut self.output, &frame)

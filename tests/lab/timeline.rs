@@ -70,6 +70,12 @@ impl Timeline {
         &self.entries
     }
 
+    pub(crate) fn print(&self) {
+        for entry in &self.entries {
+            println!("{}", self.line(entry));
+        }
+    }
+
     pub(crate) fn elapsed(&self) -> Duration {
         between(self.start_ns, now_ns())
     }

@@ -89,7 +89,8 @@ fn terminate(profile: Profile, pair: Pair) {
     }
 }
 
-/// Every process of the owner is gone at once.
+/// Every process of the owner is gone at once; later it starts again, among
+/// what it left behind.
 fn kill(profile: Profile, pair: Pair) {
     let mut trial = Trial::of(pair, profile);
     let killed = trial.kill(0);
@@ -97,6 +98,8 @@ fn kill(profile: Profile, pair: Pair) {
     assert_eq!(takeover.resigned, None, "a killed daemon says nothing");
     assert_took("takeover", takeover.first.since(takeover.last), profile.down(LOW));
     trial.await_owner(1);
+    trial.start(0);
+    trial.await_owner(0);
 }
 
 /// The owner's cable is pulled, and plugged in again.

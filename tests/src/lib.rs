@@ -22,5 +22,6 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod question;
+pub mod service;
 pub mod trial;
 pub mod wait;

@@ -181,7 +181,7 @@ pub fn pins_of(cookie: u64) -> Vec<PathBuf> {
 }
 
 /// Removes what test processes that no longer exist have left.
-fn sweep() {
+pub fn sweep() {
     for entry in fs::read_dir(NAMED).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());

@@ -1,7 +1,9 @@
 //! Everything that touches the outside: clock, maps, netlink, sockets, processes.
 
 pub mod bpf;
+pub mod clock;
 pub mod control;
+pub mod listen;
 pub mod log;
 pub mod netlink;
 pub mod process;

@@ -1,0 +1,30 @@
+//! The only reader of `CLOCK_MONOTONIC`, which the eBPF programs stamp maps with.
+
+use crate::time::Instant;
+use nix::time::{ClockId, clock_gettime};
+
+/// Now.
+pub fn now() -> Instant {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every Linux has CLOCK_MONOTONIC");
+    // Neither part of this clock is ever negative.
+    let seconds = u64::try_from(now.tv_sec()).unwrap_or(0);
+    let nanoseconds = u64::try_from(now.tv_nsec()).unwrap_or(0);
+    Instant::from_ns(seconds * 1_000_000_000 + nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::now;
+    use std::time::Duration;
+
+    #[test]
+    fn advances_with_the_world() {
+        let before = now();
+        std::thread::sleep(Duration::from_millis(5));
+        let passed = now().since(before);
+        assert!(
+            passed >= Duration::from_millis(5) && passed < Duration::from_secs(60),
+            "{passed:?}"
+        );
+    }
+}

@@ -85,7 +85,10 @@ fn glued(kind: Kind, word: &str, followed: bool) -> Option<(&'static Keyword, St
 
 fn nearest(kind: Kind, word: &str) -> Option<(&'static Keyword, usize)> {
     let wanted: Vec<char> = normal(word).collect();
-    let measured = all(kind).map(|k| (k, distance(&wanted, &normal(k.name).collect::<Vec<_>>())));
+    // Nobody asks for more slips than this; the difference in length is a lower bound.
+    let most = (wanted.len() / 4).max(2);
+    let close = all(kind).filter(|k| k.name.len().abs_diff(wanted.len()) <= most);
+    let measured = close.map(|k| (k, distance(&wanted, &normal(k.name).collect::<Vec<_>>())));
     measured.min_by_key(|&(_, d)| d)
 }
 

@@ -1,6 +1,7 @@
 //! Tree to typed model, with keepalived's defaults.
 
 mod address;
+mod authentication;
 mod complete;
 mod cross;
 mod global;

@@ -40,7 +40,7 @@ pub struct Running {
     daemon: Daemon,
     title: String,
     conf: PathBuf,
-    children: Vec<Child>,
+    child: Child,
     log: Log,
 }
 
@@ -71,7 +71,9 @@ impl Daemon {
             Self::Keepalived => {
                 let path = place::installed("/usr/sbin/keepalived", "keepalived");
                 let mut command = node.ns.command(path);
-                command.args(["-n", "-l", "-D", "-G", "-P", "-f"]).arg(&conf);
+                command
+                    .args(["-n", "-l", "-D", "-G", "-P", "-f"])
+                    .arg(&conf);
                 command.arg("-p").arg(conf.with_extension("pid"));
                 command.arg("-r").arg(conf.with_extension("vrrp.pid"));
                 private(&mut command, c"/tmp");
@@ -79,36 +81,30 @@ impl Daemon {
             }
             Self::Frr => panic!("FRR does not read keepalived's language"),
         };
-        Running::spawn(self, node, conf, &mut [&mut command])
+        Running::spawn(self, node, conf, command.stdin(Stdio::null()))
     }
 }
 
 impl Running {
-    /// Starts an `xvrrpd` or keepalived by a command of the test's own making.
+    /// Starts a daemon by a command of the test's own making.
     #[track_caller]
-    pub fn spawn_command(daemon: Daemon, node: &Node, conf: PathBuf, command: &mut Command) -> Self {
-        Self::spawn(daemon, node, conf, &mut [command])
-    }
-
-    #[track_caller]
-    fn spawn(daemon: Daemon, node: &Node, conf: PathBuf, commands: &mut [&mut Command]) -> Self {
+    pub fn spawn(daemon: Daemon, node: &Node, conf: PathBuf, command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Log::default();
-        let children = commands
-            .iter_mut()
-            .map(|command| {
-                let mut child = command
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-                log.follow(child.stdout.take().expect("piped"));
-                log.follow(child.stderr.take().expect("piped"));
-                child
-            })
-            .collect();
+        log.follow(child.stdout.take().expect("piped"));
+        log.follow(child.stderr.take().expect("piped"));
         let title = format!("{daemon:?} on {}", node.ns.name());
-        Self { daemon, title, conf, children, log }
+        Self {
+            daemon,
+            title,
+            conf,
+            child,
+            log,
+        }
     }
 
     /// Which make it is.
@@ -120,7 +116,7 @@ impl Running {
     /// Process id of the daemon itself.
     #[must_use]
     pub fn pid(&self) -> i32 {
-        pid_of(self.children.last().expect("at least one process"))
+        i32::try_from(self.child.id()).expect("a process id")
     }
 
     /// What it has said.
@@ -137,33 +133,27 @@ impl Running {
 
     /// It is still there.
     pub fn is_running(&mut self) -> bool {
-        self.children.iter_mut().all(|child| matches!(child.try_wait(), Ok(None)))
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Kills all its processes as a power cut would; gives the moment.
     pub fn kill(&mut self) -> Stamp {
         let at = Stamp::now();
-        for child in &mut self.children {
-            process::kill_tree(pid_of(child));
-            let _ = child.wait();
-        }
+        process::kill_tree(self.pid());
+        let _ = self.child.wait();
         at
     }
 
     /// Stops all its processes (SIGSTOP); gives the moment.
     pub fn stop(&self) -> Stamp {
         let at = Stamp::now();
-        for child in &self.children {
-            process::stop_tree(pid_of(child));
-        }
+        process::stop_tree(self.pid());
         at
     }
 
     /// Lets them go on.
     pub fn resume(&self) {
-        for child in &self.children {
-            process::continue_tree(pid_of(child));
-        }
+        process::continue_tree(self.pid());
     }
 
     /// Asks it to leave (SIGTERM) and gives the moment it was asked; it is still
@@ -177,11 +167,17 @@ impl Running {
     /// Waits until it has left.
     #[track_caller]
     pub fn left(&mut self) -> ExitStatus {
-        let child = self.children.last_mut().expect("at least one process");
-        eventually(LEAVES_WITHIN, "the daemon leaves", || match child.try_wait() {
-            Ok(Some(status)) => Ok(status),
-            other => Err(format!("{other:?}")),
-        })
+        let status = eventually(LEAVES_WITHIN, "the daemon leaves", || {
+            match self.child.try_wait() {
+                Ok(Some(status)) => Ok(status),
+                other => Err(format!("{other:?}")),
+            }
+        });
+        if self.daemon == Daemon::Frr {
+            // zebra was told nothing; its process group is its parent's.
+            process::signal(-self.pid(), Signal::SIGKILL);
+        }
+        status
     }
 
     /// Writes another configuration and asks for a reload (SIGHUP).
@@ -216,57 +212,74 @@ pub fn conf_file(node: &Node, text: &str) -> PathBuf {
     path
 }
 
-/// zebra and vrrpd with the macvlans vrrpd wants: it recognises its own by
-/// the virtual MAC and the address on it.
+/// zebra and vrrpd in one private `/tmp`, where they meet; they give up root, so
+/// that they could not read or write under the build's own directory.
+const FRR: &str = "\
+umask 0; cat >/tmp/frr.conf; exec </dev/null
+run() { program=$1; shift
+    \"$@\" /usr/lib/frr/$program --log stdout -P 0 -f /tmp/frr.conf -i /tmp/$program.pid \
+        -z /tmp/zserv.api --vty_socket /tmp; }
+run zebra &
+run vrrpd exec";
+
 fn frr(node: &Node, conf: &Conf) -> Running {
-    let zebra = place::installed("/usr/lib/frr/zebra", "frr");
-    let vrrpd = place::installed("/usr/lib/frr/vrrpd", "frr");
-    let mut lines = Vec::new();
+    for daemon in ["zebra", "vrrpd"] {
+        place::installed(&format!("/usr/lib/frr/{daemon}"), "frr");
+    }
+    frr_interfaces(node, conf);
+    let file = conf_file(node, &conf.frr());
+    let mut command = node.ns.command("sh");
+    command.args(["-c", FRR]).process_group(0);
+    command.stdin(fs::File::open(&file).expect("the file just written"));
+    private(&mut command, c"/tmp");
+    Running::spawn(Daemon::Frr, node, file, &mut command)
+}
+
+/// The macvlans vrrpd wants: it recognises its own by the virtual MAC and the
+/// addresses on them. They outlive it.
+fn frr_interfaces(node: &Node, conf: &Conf) {
     for instance in &conf.instances {
+        let vrid = instance.vrid;
         for (family, digit) in [(4, 1), (6, 2)] {
-            let mut vips = instance.vips.iter().zip(instance.addresses());
-            if !vips.any(|(_, address)| address.is_ipv4() == (family == 4)) {
+            let vips: Vec<&String> = instance
+                .vips
+                .iter()
+                .zip(instance.addresses())
+                .filter(|(_, address)| address.is_ipv4() == (family == 4))
+                .map(|(vip, _)| vip)
+                .collect();
+            let name = format!("vrrp{family}-{vrid}");
+            let there = node
+                .ns
+                .run(|| nix::net::if_::if_nametoindex(name.as_str()).is_ok());
+            if vips.is_empty() || there {
                 continue;
             }
-            let name = format!("vrrp{family}-{}", instance.vrid);
-            lines.push(format!("link add {name} link {INTERFACE} type macvlan mode bridge"));
-            lines.push(format!("link set {name} addrgenmode random"));
-            lines.push(format!("link set {name} address 00:00:5e:00:{digit:02x}:{:02x}", instance.vrid));
-            for (vip, address) in instance.vips.iter().zip(instance.addresses()) {
-                if address.is_ipv4() == (family == 4) {
-                    let nodad = if family == 6 { " nodad" } else { "" };
-                    lines.push(format!("addr add {vip} dev {name}{nodad}"));
-                }
-            }
+            let mut lines = vec![
+                format!("link add {name} link {INTERFACE} type macvlan mode bridge"),
+                format!("link set {name} addrgenmode random"),
+                format!("link set {name} address 00:00:5e:00:{digit:02x}:{vrid:02x}"),
+            ];
+            let nodad = if family == 6 { " nodad" } else { "" };
+            lines.extend(
+                vips.iter()
+                    .map(|vip| format!("addr add {vip} dev {name}{nodad}")),
+            );
             lines.push(format!("link set {name} up"));
+            node.ns.ip_batch(&lines);
         }
     }
-    node.ns.ip_batch(&lines);
-    let file = conf_file(node, &conf.frr());
-    let frr = |path: PathBuf| {
-        let mut command = node.ns.command(path);
-        command.args(["-u", "root", "-g", "root", "--log", "stdout", "-A", "127.0.0.1", "-P", "0"]);
-        command.arg("-f").arg(&file);
-        command
-    };
-    // Both see the same private /run/frr: zebra's, which vrrpd enters.
-    let mut zebra = frr(zebra);
-    let sockets = place::scratch("frr").join(node.ns.name());
-    fs::create_dir_all(&sockets).expect("the scratch directory");
-    let mut vrrpd = frr(vrrpd);
-    for (command, name) in [(&mut zebra, "zebra"), (&mut vrrpd, "vrrpd")] {
-        command.arg("-z").arg(sockets.join("zserv.api"));
-        command.arg("--vty_socket").arg(&sockets);
-        command.arg("-i").arg(sockets.join(format!("{name}.pid")));
-    }
-    Running::spawn(Daemon::Frr, node, file, &mut [&mut zebra, &mut vrrpd])
 }
 
 /// Gives the command an empty directory of its own in place of `dir`: daemons
 /// of one make must not share dump files or sockets.
 fn private(command: &mut Command, dir: &'static std::ffi::CStr) {
     let checked = |result: libc::c_int| {
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     };
     // SAFETY: three system calls on constant strings; nothing is allocated in
     // the child of a threaded process.
@@ -279,8 +292,4 @@ fn private(command: &mut Command, dir: &'static std::ffi::CStr) {
             checked(libc::mount(tmpfs, dir.as_ptr(), tmpfs, 0, none.cast()))
         });
     }
-}
-
-fn pid_of(child: &Child) -> i32 {
-    i32::try_from(child.id()).expect("a process id")
 }

@@ -23,5 +23,6 @@ pub mod probe;
 pub mod process;
 pub mod question;
 pub mod service;
+pub mod speaker;
 pub mod trial;
 pub mod wait;

@@ -4,6 +4,7 @@
 //! well; what follows here needs the kernel's own maps or real captures. Needs
 //! root. The object is the one `vrrp-user` carries, or `XVRRP_BPF_OBJECT`.
 
+mod agreement;
 mod captures;
 mod cost;
 mod kernel;

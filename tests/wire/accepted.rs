@@ -13,7 +13,10 @@ use xvrrp_tests::{
 
 use vrrp_user::ownership::command::{Command, GateId};
 
-use crate::owner::{Owner, PATIENCE, advert, announcements};
+use crate::{
+    owner::{Owner, PATIENCE, advert, announcements},
+    turn,
+};
 
 /// Our thread owns, and keepalived is up and Backup.
 fn beside_keepalived(lab: &Lab, ours: &Conf, theirs: &Conf) -> (Owner, Running) {
@@ -30,6 +33,7 @@ fn beside_keepalived(lab: &Lab, ours: &Conf, theirs: &Conf) -> (Owner, Running) 
 }
 
 fn accepted(profile: Profile) {
+    let _turn = turn::shared();
     let lab = Lab::new(2);
     let tap = Tap::new(&lab);
     let (owner, keepalived) = beside_keepalived(&lab, &profile.conf(HIGH), &profile.conf(LOW));
@@ -87,6 +91,7 @@ fn ipv6_every_100_ms() {
 /// The scenario can fail: with another password keepalived takes over.
 #[test]
 fn another_password_is_not_accepted() {
+    let _turn = turn::shared();
     let lab = Lab::new(2);
     let profile = Profile::V2Pass1s;
     let instance = Instance {

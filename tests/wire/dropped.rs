@@ -6,12 +6,15 @@ use vrrp_user::{
     shell::clock,
 };
 use xvrrp_tests::{
-    capture::{Stamp, Tap, Way},
+    capture::{Seen, Stamp, Tap, Way},
     net::{INTERFACE, Lab},
     trial::{HIGH, Profile},
 };
 
-use crate::owner::{Owner, PATIENCE, advert};
+use crate::{
+    owner::{Owner, PATIENCE, advert},
+    turn,
+};
 
 /// A queueing discipline that drops everything, as the egress program does when
 /// the gate is shut.
@@ -25,6 +28,7 @@ fn drop_everything(lab: &Lab) {
 }
 
 fn dropped(profile: Profile, unicast: bool) {
+    let _turn = turn::shared();
     let lab = Lab::new(2);
     let tap = Tap::new(&lab);
     let since = Stamp::now();
@@ -80,6 +84,7 @@ fn unicast_ipv6() {
 /// No such interface: the claim fails, and says why.
 #[test]
 fn a_claim_on_no_interface_ends() {
+    let _turn = turn::shared();
     let lab = Lab::new(1);
     let mut owner = Owner::on(lab.router(0));
     let advert = advert(lab.router(0), &Profile::V3At100ms.conf(HIGH));
@@ -106,4 +111,43 @@ fn a_claim_on_no_interface_ends() {
         matches!(report, Report::LeaseOver { .. })
     });
     assert_eq!(owner.gates.lease_end_ns(GateId(0)), 0, "never opened");
+}
+
+/// One peer that nothing can be sent to may take over: nothing is opened.
+#[test]
+fn a_claim_that_misses_a_peer_ends() {
+    let _turn = turn::shared();
+    let lab = Lab::new(2);
+    let tap = Tap::new(&lab);
+    let since = Stamp::now();
+    let mut owner = Owner::on(lab.router(0));
+    let advert = advert(lab.router(0), &Profile::V3At100ms.conf(HIGH));
+    // A broadcast address, which a raw socket may not send to.
+    let nowhere = "10.77.0.255".parse().expect("an address");
+    let unicast = vec![lab.router(1).v4.into(), nowhere, lab.router(1).v4.into()];
+    owner.claim(0, &[Advert { unicast, ..advert }], &[]);
+    let failed = |report: &Report| {
+        matches!(
+            report,
+            Report::SendFailed {
+                errno: libc::EACCES,
+                ..
+            }
+        )
+    };
+    owner.wait("a failed send", failed);
+    owner.wait("the end", |report| {
+        matches!(report, Report::LeaseOver { .. })
+    });
+    assert_eq!(owner.gates.lease_end_ns(GateId(0)), 0, "never opened");
+    // Those before and after it in the batch left all the same, twice.
+    let arrived = tap.with(|seen| {
+        let at_peer = |seen: &&Seen| seen.at >= since && seen.node == 1 && seen.way == Way::To;
+        seen.iter()
+            .filter(at_peer)
+            .filter(|seen| seen.frame.advert().is_some())
+            .count()
+    });
+    assert_eq!(arrived, 4);
+    assert_eq!(owner.handle.summary().frames_failed, 2);
 }

@@ -5,6 +5,8 @@ use std::{collections::BTreeSet, net::Ipv6Addr};
 use vrrp_user::shell::listen::{Listener, Membership};
 use xvrrp_tests::net::{Lab, Node};
 
+use crate::turn;
+
 /// More than the 20 IPv4 groups one socket may join.
 const INTERFACES: u32 = 30;
 
@@ -49,6 +51,7 @@ fn joined_v6(node: &Node, group: &str) -> BTreeSet<u32> {
 
 #[test]
 fn exactly_the_wanted_groups_are_joined() {
+    let _turn = turn::shared();
     let lab = Lab::new(1);
     let node = lab.router(0);
     let lines: Vec<_> = (0..INTERFACES)

@@ -10,4 +10,5 @@ mod lateness;
 mod listening;
 mod owner;
 mod packets;
+mod turn;
 mod unicast;

@@ -7,16 +7,20 @@ use vrrp_user::{
     config::model::ChecksumPolicy,
     engine::action::Advert,
     ownership::command::{Command as Order, GateId, Report, VrId},
+    shell::transmit::frames,
 };
 use xvrrp_tests::{
     capture::{Stamp, Tap, Way},
     frame::{Checksum, Packet},
-    net::Lab,
+    net::{INTERFACE, Lab},
     place,
     trial::{HIGH, Profile},
 };
 
-use crate::owner::{Owner, PATIENCE, advert, announcements};
+use crate::{
+    owner::{Owner, PATIENCE, advert, announcements},
+    turn,
+};
 
 /// The four kinds of multicast advert, by virtual router ID.
 fn kinds(lab: &Lab) -> Vec<Advert> {
@@ -39,6 +43,7 @@ fn kinds(lab: &Lab) -> Vec<Advert> {
 
 #[test]
 fn a_bystander_reads_what_was_meant() {
+    let _turn = turn::shared();
     let lab = Lab::new(2);
     let tap = Tap::new(&lab);
     let mut owner = Owner::on(lab.router(0));
@@ -89,6 +94,7 @@ fn a_bystander_reads_what_was_meant() {
 
 #[test]
 fn announcements_reach_everybody() {
+    let _turn = turn::shared();
     let lab = Lab::new(1);
     let tap = Tap::new(&lab);
     let mut owner = Owner::on(lab.router(0));
@@ -134,10 +140,29 @@ fn announcements_reach_everybody() {
     }
 }
 
+/// The router flag follows the interface's forwarding.
+#[test]
+fn only_a_router_says_it_is_one() {
+    let _turn = turn::shared();
+    let lab = Lab::new(1);
+    let node = lab.router(0);
+    let is_router = || {
+        node.ns
+            .run(|| frames::is_ipv6_router(INTERFACE))
+            .expect("procfs")
+    };
+    assert!(!is_router());
+    node.ns
+        .sysctl(&[(format!("ipv6/conf/{INTERFACE}/forwarding"), "1")]);
+    assert!(is_router());
+    assert!(node.ns.run(|| frames::is_ipv6_router("absent0")).is_err());
+}
+
 /// tshark, which knows only the pseudo-header for version 3 over IPv4, and so also
 /// shows that the plain form is another one.
 #[test]
 fn tshark_finds_every_checksum_good() {
+    let _turn = turn::shared();
     let lab = Lab::new(1);
     let tap = Tap::new(&lab);
     let mut owner = Owner::on(lab.router(0));

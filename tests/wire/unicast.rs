@@ -11,7 +11,10 @@ use xvrrp_tests::{
     wait::eventually,
 };
 
-use crate::owner::{Owner, PATIENCE, advert};
+use crate::{
+    owner::{Owner, PATIENCE, advert},
+    turn,
+};
 
 const PROFILES: [Profile; 2] = [Profile::V3At100ms, Profile::V6At100ms];
 
@@ -33,6 +36,7 @@ fn to(lab: &Lab, profile: Profile, peers: Vec<IpAddr>) -> Advert {
 
 #[test]
 fn each_peer_gets_its_own() {
+    let _turn = turn::shared();
     for (profile, peers) in [
         (Profile::V3At100ms, |lab: &Lab| {
             [1, 2].map(|node| lab.router(node).v4.into())
@@ -71,6 +75,7 @@ fn each_peer_gets_its_own() {
 /// A peer that is not there must not cost the others anything, nor the lease.
 #[test]
 fn an_absent_peer_costs_the_others_nothing() {
+    let _turn = turn::shared();
     for (profile, absent) in [
         (Profile::V3At100ms, "10.77.0.222"),
         (Profile::V6At100ms, "fd77::222"),
@@ -114,6 +119,7 @@ fn errors(seen: &[Seen]) -> usize {
 
 #[test]
 fn a_listener_draws_no_icmp_error() {
+    let _turn = turn::shared();
     for profile in PROFILES {
         let lab = Lab::new(2);
         let tap = Tap::new(&lab);

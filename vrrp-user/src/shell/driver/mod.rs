@@ -21,10 +21,10 @@ use self::{
 };
 use crate::{
     config::model::Config,
-    engine::{Engine, Reason, Settings, input::Input},
-    ownership::command::{Epoch, GateId, Report},
+    engine::{Engine, input::Input, settings::Settings},
+    ownership::command::{Epoch, GateId, VrId},
     shell::{
-        bpf::{Dataplane, Events, Instance, Loaded, LoopGates, Tables, Variant},
+        bpf::{Dataplane, Events, Instance, LoopGates, Tables, Variant, dataplane::Loaded},
         clock,
         control::{Request, Requests},
         listen::Listener,
@@ -145,7 +145,6 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
     renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut upkeep = tokio::time::interval(UPKEEP);
     upkeep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut stop_by = None;
     while !driver.finished {
         deadline.arm(driver.engine.poll_timeout().map(|(at, _)| at))?;
         tokio::select! {
@@ -158,7 +157,7 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
                 driver.hear_event(&event);
             }
             report = reports.recv() => match report {
-                Some(report) => driver.report(report),
+                Some(report) => driver.take(Input::Sender(report)),
                 None => anyhow::bail!("the transmit thread ended"),
             },
             input = links.recv() => match input {
@@ -177,13 +176,6 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
         driver.hear();
         driver.execute();
         driver.permission.renew(clock::now());
-        if driver.engine.is_stopping() {
-            let by = *stop_by.get_or_insert_with(|| clock::now() + STOP_LIMIT);
-            if clock::now() >= by {
-                tracing::error!("not stopped after {STOP_LIMIT:?}; leaving all the same");
-                break;
-            }
-        }
     }
     driver.leave().await
 }
@@ -231,27 +223,15 @@ impl Driver {
     /// A deadline passed. A peer's is only obeyed after a look at the stamps: they
     /// may be newer than what woke us.
     fn expire(&mut self) {
-        self.hear();
         let now = clock::now();
-        while let Some((at, reason)) = self.engine.poll_timeout()
-            && at <= now
-        {
-            if let Reason::ActiveDown(vr) = reason {
-                self.look(vr);
-                if self.engine.poll_timeout().is_some_and(|(at, _)| at > now) {
-                    return;
-                }
-            }
-            self.engine.handle_timeout(now);
-            self.execute();
-            // One due deadline at a time: the next may be a peer's again.
-            if self.engine.poll_timeout().is_some_and(|next| next == (at, reason)) {
-                return;
-            }
+        self.hear();
+        for vr in self.engine.stamps_needed(now) {
+            self.look(vr);
         }
+        self.engine.handle_timeout(now);
     }
 
-    fn look(&mut self, vr: crate::ownership::command::VrId) {
+    fn look(&mut self, vr: VrId) {
         match self.hearing.stamps(vr, &self.tables) {
             Ok(inputs) => inputs.into_iter().for_each(|input| self.take(input)),
             Err(error) => self.failed("read XVRRP_PEERS", &format!("{error:#}"), Some(vr)),
@@ -263,18 +243,6 @@ impl Driver {
             Ok(inputs) => inputs.into_iter().for_each(|input| self.take(input)),
             Err(error) => self.failed("read XVRRP_PEERS", &format!("{error:#}"), None),
         }
-    }
-
-    /// V4: the kernel revokes only a claim it knows of, so after the burst the
-    /// stamps are read once more for what came in between.
-    fn report(&mut self, report: Report) {
-        if let Report::Claimed { gate, .. } = report {
-            self.hear();
-            for vr in self.engine.members(gate) {
-                self.look(vr);
-            }
-        }
-        self.take(Input::Sender(report));
     }
 
     fn signal(&mut self, signal: Signal) {

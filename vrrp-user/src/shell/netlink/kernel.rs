@@ -240,18 +240,16 @@ impl Table {
         }
     }
 
-    /// Forgets an address; tells whether it was known.
-    pub fn remove_address(&mut self, key: &AddressKey) -> bool {
-        let Some(interface) = self.interfaces.get_mut(&key.ifindex) else {
-            return false;
-        };
+    /// Forgets an address; what was known of it.
+    pub fn remove_address(&mut self, key: &AddressKey) -> Option<KernelAddress> {
+        let interface = self.interfaces.get_mut(&key.ifindex)?;
         if let Some(keys) = interface.by_local.get_mut(&key.local) {
             keys.retain(|known| known != key);
             if keys.is_empty() {
                 interface.by_local.remove(&key.local);
             }
         }
-        interface.by_key.remove(key).is_some()
+        interface.by_key.remove(key).map(|(_, address)| address)
     }
 
     /// An address, if it is there.

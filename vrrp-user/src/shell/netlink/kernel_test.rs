@@ -160,8 +160,12 @@ fn an_address_answers_whatever_its_prefix() {
     let mut table = table(vec![address("10.0.0.1", 24, 0, AddressFlags::Permanent)]);
     let as_vip = address("10.0.0.1", 32, 0, AddressFlags::Permanent);
     table.set_address(as_vip.clone());
-    assert!(table.remove_address(&as_vip.key));
-    assert!(!table.remove_address(&as_vip.key), "it is gone already");
+    assert_eq!(table.remove_address(&as_vip.key), Some(as_vip.clone()));
+    assert_eq!(
+        table.remove_address(&as_vip.key),
+        None,
+        "it is gone already"
+    );
     assert!(table.answers(3, ip("10.0.0.1")), "the /24 is still there");
     assert!(
         !table.answers(4, ip("10.0.0.1")),

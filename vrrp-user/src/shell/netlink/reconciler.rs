@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{config::model::VirtualAddress, engine::action::PlacedAddress, time::Instant};
 use core::{net::IpAddr, time::Duration};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// A request that has shown no effect for this long calls for a fresh dump.
 const EFFECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -72,20 +72,32 @@ struct Trouble {
 }
 
 /// The wanted addresses and what stands between them and the kernel.
+///
+/// Work is proportional to what changed: a new declaration or a resync compares
+/// everything, an event only the address it is about.
 #[derive(Debug, Default)]
 pub struct Reconciler {
     wanted: Vec<PlacedAddress>,
     wanted_by_key: HashMap<AddressKey, VirtualAddress>,
-    managed: Vec<PlacedAddress>,
-    /// Addresses that count as virtual: managed ones, and what we placed under an
-    /// earlier configuration and have not taken away yet.
+    managed: HashMap<AddressKey, VirtualAddress>,
+    /// What we placed and have not taken away yet, under this configuration or an
+    /// earlier one.
     placed: HashMap<AddressKey, PlacedAddress>,
-    managed_keys: HashMap<AddressKey, VirtualAddress>,
     under_way: HashMap<AddressKey, (Effect, Instant)>,
     trouble: HashMap<AddressKey, Trouble>,
     abandoned: BTreeSet<AddressKey>,
-    told: BTreeMap<(u32, IpAddr), bool>,
+    /// Compare everything.
+    check_all: bool,
+    /// Compare these, in this order.
+    check: VecDeque<AddressKey>,
+    /// Compare these at their time.
+    check_later: BTreeSet<(Instant, AddressKey)>,
+    told: BTreeMap<Place, bool>,
+    /// Places whose presence may have changed since it was told.
+    touched: BTreeSet<Place>,
 }
+
+type Place = (u32, IpAddr);
 
 impl Reconciler {
     /// Replaces what is wanted and what is managed.
@@ -96,25 +108,24 @@ impl Reconciler {
                 .collect()
         };
         self.wanted_by_key = by_key(&wanted);
-        self.managed_keys = by_key(&managed);
+        self.managed = by_key(&managed);
         self.wanted = wanted;
-        self.managed = managed;
         // What is no longer wanted and comes back later starts with a clean slate.
         let wanted = &self.wanted_by_key;
         self.trouble.retain(|key, _| wanted.contains_key(key));
         self.abandoned.retain(|key| wanted.contains_key(key));
-        let told: Vec<_> = self
+        let places: BTreeSet<Place> = self
             .wanted_by_key
             .keys()
-            .chain(self.managed_keys.keys())
+            .chain(self.managed.keys())
+            .map(place)
             .collect();
-        let told: Vec<_> = told
-            .into_iter()
-            .map(|key| (key.ifindex, key.local))
-            .collect();
-        for place in told {
-            self.told.entry(place).or_insert(false);
+        self.told.retain(|place, _| places.contains(place));
+        for place in &places {
+            self.told.entry(*place).or_insert(false);
         }
+        self.touched.extend(places);
+        self.check_all = true;
     }
 
     /// An address counts as virtual or as the interface's own.
@@ -122,7 +133,7 @@ impl Reconciler {
     pub fn standing(&self, address: &KernelAddress) -> Standing {
         if address.is_marked() || self.placed.contains_key(&address.key) {
             Standing::Virtual
-        } else if self.managed_keys.contains_key(&address.key) {
+        } else if self.managed.contains_key(&address.key) {
             Standing::OwnersOwn
         } else {
             Standing::Own
@@ -134,11 +145,13 @@ impl Reconciler {
         if matches!(self.under_way.get(key), Some((Effect::Appear, _))) {
             self.under_way.remove(key);
         }
+        self.touch(key);
     }
 
     /// An address is gone. `by_us`: in the course of a request of ours, which for an
     /// IPv4 primary address takes its secondaries along.
     pub fn vanished(&mut self, key: &AddressKey, by_us: bool, now: Instant) -> Option<Notice> {
+        self.touch(key);
         match self.under_way.get(key) {
             Some((Effect::Vanish, _)) => {
                 self.under_way.remove(key);
@@ -160,48 +173,110 @@ impl Reconciler {
         Some(Notice::Disturbed { key: *key, wait })
     }
 
+    fn touch(&mut self, key: &AddressKey) {
+        self.check.push_back(*key);
+        self.touched.insert(place(key));
+    }
+
     /// An interface is gone, and with it every address on it.
     pub fn link_gone(&mut self, ifindex: u32) {
         self.under_way.retain(|key, _| key.ifindex != ifindex);
         self.placed.retain(|key, _| key.ifindex != ifindex);
         self.trouble.retain(|key, _| key.ifindex != ifindex);
+        self.touched
+            .extend(self.told.keys().filter(|place| place.0 == ifindex));
     }
 
-    /// An interface changed: what was refused may be accepted now.
+    /// An interface appeared or changed: what was refused may be accepted now.
     pub fn link_changed(&mut self, ifindex: u32) {
         self.trouble
             .retain(|key, trouble| key.ifindex != ifindex || trouble.reported.is_none());
+        self.check_all |= self.wanted.iter().any(|placed| placed.ifindex == ifindex);
     }
 
     /// The kernel's state was read afresh; requests under way count for nothing.
     pub fn resynced(&mut self) {
         self.under_way.clear();
+        self.check_all = true;
     }
 
     /// Up to `limit` requests that are due. Each must be answered by [`Self::accepted`]
     /// or [`Self::refused`].
     pub fn due(&mut self, table: &Table, now: Instant, limit: usize) -> Vec<Change> {
-        self.adopt(table);
-        let mut changes = self.outstanding(table);
-        changes.retain(|change| self.is_due(change, table, now));
-        changes.truncate(limit);
-        for change in &changes {
-            let key = change.key();
-            let effect = match change {
-                Change::Remove(_) => Effect::Vanish,
-                Change::Add(new) | Change::Replace { new, .. } => {
-                    self.placed.insert(key, new.clone());
-                    Effect::Appear
-                }
+        while self.check_later.first().is_some_and(|(at, _)| *at <= now) {
+            self.check
+                .extend(self.check_later.pop_first().map(|(_, key)| key));
+        }
+        if std::mem::take(&mut self.check_all) {
+            self.adopt(table);
+            self.check = self.outstanding(table).iter().map(Change::key).collect();
+            self.check_later.clear();
+        }
+        let mut changes = Vec::new();
+        while changes.len() < limit
+            && let Some(key) = self.check.pop_front()
+        {
+            let Some(change) = self.change_for(&key, table) else {
+                continue;
             };
-            self.under_way.insert(key, (effect, now));
-            if matches!(change, Change::Replace { .. }) {
-                // Should the kernel not show what we asked for, this keeps us from
-                // replacing it without end.
-                self.trouble.entry(key).or_default().disturbed(now);
+            if self.may_ask(&change, table, now) {
+                self.ask(&change, now);
+                changes.push(change);
             }
         }
         changes
+    }
+
+    /// What one address lacks.
+    fn change_for(&self, key: &AddressKey, table: &Table) -> Option<Change> {
+        let as_placed = |address: &VirtualAddress| PlacedAddress {
+            ifindex: key.ifindex,
+            address: address.clone(),
+        };
+        let lookup = |key: &AddressKey| table.address(key);
+        let changes = if let Some(wanted) = self.wanted_by_key.get(key) {
+            diff(lookup, &[as_placed(wanted)], [])
+        } else if let Some(placed) = self.placed.get(key) {
+            diff(lookup, &[], [placed])
+        } else {
+            diff(lookup, &[], [&as_placed(self.managed.get(key)?)])
+        };
+        changes.into_iter().next()
+    }
+
+    fn may_ask(&mut self, change: &Change, table: &Table, now: Instant) -> bool {
+        let key = change.key();
+        let is_removal = matches!(change, Change::Remove(_));
+        if self.under_way.contains_key(&key)
+            || !is_removal && (table.link(key.ifindex).is_none() || self.abandoned.contains(&key))
+        {
+            // Looked at again when its effect, its link or a declaration comes.
+            return false;
+        }
+        match self.trouble.get(&key) {
+            Some(trouble) if trouble.not_before > now => {
+                self.check_later.insert((trouble.not_before, key));
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn ask(&mut self, change: &Change, now: Instant) {
+        let key = change.key();
+        let effect = match change {
+            Change::Remove(_) => Effect::Vanish,
+            Change::Add(new) | Change::Replace { new, .. } => {
+                self.placed.insert(key, new.clone());
+                Effect::Appear
+            }
+        };
+        self.under_way.insert(key, (effect, now));
+        if matches!(change, Change::Replace { .. }) {
+            // Should the kernel not show what we asked for, this keeps us from
+            // replacing it without end.
+            self.trouble.entry(key).or_default().disturbed(now);
+        }
     }
 
     /// Addresses found as wanted and marked as virtual are ours from now on, as if
@@ -222,19 +297,19 @@ impl Reconciler {
     }
 
     fn outstanding(&self, table: &Table) -> Vec<Change> {
-        let managed = self.managed.iter().chain(self.placed.values());
-        diff(|key| table.address(key), &self.wanted, managed)
-    }
-
-    fn is_due(&self, change: &Change, table: &Table, now: Instant) -> bool {
-        let key = change.key();
-        !self.under_way.contains_key(&key)
-            && self
-                .trouble
-                .get(&key)
-                .is_none_or(|trouble| trouble.not_before <= now)
-            && (matches!(change, Change::Remove(_))
-                || table.link(key.ifindex).is_some() && !self.abandoned.contains(&key))
+        let managed: Vec<PlacedAddress> = self
+            .managed
+            .iter()
+            .map(|(key, address)| PlacedAddress {
+                ifindex: key.ifindex,
+                address: address.clone(),
+            })
+            .collect();
+        diff(
+            |key| table.address(key),
+            &self.wanted,
+            managed.iter().chain(self.placed.values()),
+        )
     }
 
     /// The kernel took a request; its effect is still to be seen.
@@ -252,7 +327,7 @@ impl Reconciler {
         }
     }
 
-    /// The kernel refused a request.
+    /// The kernel refused a request, made of the interface called `name`.
     pub fn refused(
         &mut self,
         change: &Change,
@@ -262,6 +337,7 @@ impl Reconciler {
     ) -> Option<Notice> {
         let key = change.key();
         self.under_way.remove(&key);
+        self.check.push_back(key);
         let trouble = self.trouble.entry(key).or_default();
         trouble.refused(now);
         if trouble.reported.as_ref() == Some(&why) {
@@ -280,7 +356,11 @@ impl Reconciler {
     /// Changes in which managed addresses the stack answers for, since last asked.
     pub fn news(&mut self, table: &Table) -> Vec<Notice> {
         let mut news = Vec::new();
-        for (&(ifindex, address), told) in &mut self.told {
+        for place in std::mem::take(&mut self.touched) {
+            let (ifindex, address) = place;
+            let Some(told) = self.told.get_mut(&place) else {
+                continue;
+            };
             let present = table.answers(ifindex, address);
             if present != *told {
                 *told = present;
@@ -290,16 +370,6 @@ impl Reconciler {
                     present,
                 });
             }
-        }
-        let (wanted, managed) = (&self.wanted_by_key, &self.managed_keys);
-        if self.told.len() > wanted.len() + managed.len() {
-            let current: BTreeSet<_> = wanted
-                .keys()
-                .chain(managed.keys())
-                .map(|key| (key.ifindex, key.local))
-                .collect();
-            self.told
-                .retain(|place, present| *present || current.contains(place));
         }
         news
     }
@@ -321,17 +391,14 @@ impl Reconciler {
 
     /// When to look again although nothing happened.
     #[must_use]
-    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        let retries = self
-            .trouble
-            .values()
-            .map(|trouble| trouble.not_before)
-            .filter(|at| *at > now);
-        let effects = self
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let retry = self.check_later.first().map(|(at, _)| *at);
+        let effect = self
             .under_way
             .values()
-            .map(|(_, since)| *since + EFFECT_TIMEOUT);
-        retries.chain(effects).min()
+            .map(|(_, since)| *since + EFFECT_TIMEOUT)
+            .min();
+        retry.into_iter().chain(effect).min()
     }
 
     /// A request was accepted long ago and nothing came of it: events were lost.
@@ -341,6 +408,10 @@ impl Reconciler {
             .values()
             .any(|(_, since)| *since + EFFECT_TIMEOUT <= now)
     }
+}
+
+fn place(key: &AddressKey) -> Place {
+    (key.ifindex, key.local)
 }
 
 impl Trouble {

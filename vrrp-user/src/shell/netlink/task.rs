@@ -2,7 +2,7 @@
 
 use super::{
     Command, addresses,
-    kernel::Table,
+    kernel::{KernelAddress, Standing, Table},
     monitor::{Fact, Monitor, Requests},
     reconcile::Change,
     reconciler::{Notice, Reconciler},
@@ -105,7 +105,7 @@ impl Task {
             self.apply(&changes).await?;
             self.hear_commands();
         }
-        if self.reconciler.is_settled(&self.table) {
+        if !self.waiting.is_empty() && self.reconciler.is_settled(&self.table) {
             for waiter in self.waiting.drain(..) {
                 let _ = waiter.send(());
             }
@@ -133,7 +133,7 @@ impl Task {
 
     async fn wait(&mut self) -> Result<(), End> {
         let now = now();
-        let deadline = self.reconciler.next_deadline(now).unwrap_or(self.resync_at);
+        let deadline = self.reconciler.next_deadline().unwrap_or(self.resync_at);
         let wait = deadline.min(self.resync_at).since(now);
         tokio::select! {
             biased;
@@ -190,7 +190,7 @@ impl Task {
                 Fact::LinkGone(ifindex) => self.link_gone(ifindex).await?,
                 Fact::Address(address) => {
                     self.reconciler.appeared(&address.key);
-                    self.dirty.insert(address.key.ifindex);
+                    self.address_changed(&address);
                     if address.duplicate() && self.is_news(&address) {
                         self.say(Notice::Failed {
                             what: format!("use {}", address.key.local),
@@ -201,9 +201,12 @@ impl Task {
                     self.table.set_address(address);
                 }
                 Fact::AddressGone { key, origin } => {
-                    self.dirty.insert(key.ifindex);
                     let by_us = origin == self.requests.port;
-                    let was_there = self.table.remove_address(&key);
+                    let old = self.table.remove_address(&key);
+                    let was_there = old.is_some();
+                    if let Some(old) = old {
+                        self.address_changed(&old);
+                    }
                     match self.reconciler.vanished(&key, by_us, now) {
                         Some(Notice::Disturbed { key, wait }) if was_there => {
                             let names = disturbed.entry((key.ifindex, wait)).or_default();
@@ -229,7 +232,14 @@ impl Task {
         Ok(())
     }
 
-    fn is_news(&self, address: &super::kernel::KernelAddress) -> bool {
+    /// Virtual addresses say nothing about a link; there may be a thousand of them.
+    fn address_changed(&mut self, address: &KernelAddress) {
+        if self.reconciler.standing(address) != Standing::Virtual {
+            self.dirty.insert(address.key.ifindex);
+        }
+    }
+
+    fn is_news(&self, address: &KernelAddress) -> bool {
         address.is_marked()
             && self
                 .table

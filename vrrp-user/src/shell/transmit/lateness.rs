@@ -17,6 +17,7 @@ pub struct Record {
     /// Timer lateness in nanoseconds, on a scale of [`bucket`].
     lateness: [AtomicU64; BUCKETS],
     worst_ns: AtomicU64,
+    longest_send_ns: AtomicU64,
     sent: AtomicU64,
     failed: AtomicU64,
 }
@@ -32,6 +33,8 @@ pub struct Summary {
     pub late_p99: Duration,
     /// The latest.
     pub late_max: Duration,
+    /// Longest that the kernel took over a batch of frames.
+    pub send_max: Duration,
     /// Frames the kernel took.
     pub frames_sent: u64,
     /// Frames it did not take, or dropped on egress.
@@ -43,6 +46,7 @@ impl Default for Record {
         Self {
             lateness: [const { AtomicU64::new(0) }; BUCKETS],
             worst_ns: AtomicU64::new(0),
+            longest_send_ns: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         }
@@ -52,13 +56,14 @@ impl Default for Record {
 impl Record {
     /// A deadline was served this late.
     pub fn late(&self, by: Duration) {
-        let ns = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let ns = nanoseconds(by);
         self.lateness[bucket(ns)].fetch_add(1, Relaxed);
         self.worst_ns.fetch_max(ns, Relaxed);
     }
 
-    /// So many frames left, so many did not.
-    pub fn frames(&self, sent: u64, failed: u64) {
+    /// So many frames left, so many did not, and it took so long to find out.
+    pub fn frames(&self, sent: u64, failed: u64, took: Duration) {
+        self.longest_send_ns.fetch_max(nanoseconds(took), Relaxed);
         self.sent.fetch_add(sent, Relaxed);
         self.failed.fetch_add(failed, Relaxed);
     }
@@ -88,10 +93,15 @@ impl Record {
             late_p50: percentile(50),
             late_p99: percentile(99),
             late_max,
+            send_max: Duration::from_nanos(self.longest_send_ns.load(Relaxed)),
             frames_sent: self.sent.load(Relaxed),
             frames_failed: self.failed.load(Relaxed),
         }
     }
+}
+
+fn nanoseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Where a value counts: exact below [`STEPS`], then [`STEPS`] to each octave.
@@ -132,7 +142,8 @@ mod tests {
         for us in 1..=100 {
             record.late(us * MICROSECOND);
         }
-        record.frames(7, 2);
+        record.frames(7, 2, 3 * MICROSECOND);
+        record.frames(0, 0, MICROSECOND);
         let summary = record.summary();
         assert_eq!(
             (
@@ -142,7 +153,10 @@ mod tests {
             ),
             (100, 7, 2)
         );
-        assert_eq!(summary.late_max, 100 * MICROSECOND);
+        assert_eq!(
+            (summary.late_max, summary.send_max),
+            (100 * MICROSECOND, 3 * MICROSECOND)
+        );
         for (found, want) in [(summary.late_p50, 50), (summary.late_p99, 99)] {
             let want = want * MICROSECOND;
             assert!(

@@ -1,5 +1,11 @@
 //! What lets the transmit thread run in time: its scheduling class, and memory
 //! that is never paged out.
+//!
+//! Absent on purpose: a guard against `fork`. After one, every page of the process
+//! is copied at its next write, and while it lasts the thread cannot even wait for
+//! that to be its turn: on a busy machine it loses tens of milliseconds. So this
+//! process starts others by `posix_spawn`, which copies nothing, or has them
+//! started by one that holds no timing.
 
 use std::{ffi::c_void, fmt, io, ptr};
 
@@ -158,6 +164,22 @@ not a mapping
 ";
         let found: Vec<_> = executable(maps).collect();
         assert_eq!(found, [(0x55d0_c001_0000, 0x55d0_c020_0000)]);
+    }
+
+    #[test]
+    fn says_what_was_refused() {
+        // No scheduling class has such a priority.
+        let refused = std::thread::spawn(|| prepare(200, (std::ptr::null(), 0)))
+            .join()
+            .unwrap();
+        let [shortfall] = &refused[..] else {
+            panic!("{refused:?}")
+        };
+        let text = shortfall.to_string();
+        assert!(
+            text.starts_with("no real-time scheduling") && text.contains("Invalid"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     lateness::{Record, Summary},
     queue::Queue,
     realtime::{self, Shortfall},
-    sockets::{Outcome, Sockets},
+    sockets::{BATCH, Outcome, Sockets},
 };
 use crate::{
     ownership::{
@@ -201,6 +201,10 @@ impl<G: GateWriter> Transmitter<G> {
             let effect = self.sender.poll_effect();
             if let Some(Effect::Send { ticket, frames }) = effect {
                 self.batch.push(ticket, frames);
+                // A long row must not hold back its first answers.
+                if self.batch.frames.len() >= BATCH {
+                    self.transmit();
+                }
                 continue;
             }
             if self.batch.is_empty() && effect.is_none() {
@@ -231,12 +235,11 @@ impl<G: GateWriter> Transmitter<G> {
             outcomes,
         } = &mut self.batch;
         self.sockets.send(frames, outcomes);
-        let failed = outcomes
-            .iter()
-            .filter(|outcome| outcome.result.is_err())
-            .count() as u64;
-        self.record.frames(outcomes.len() as u64 - failed, failed);
         let now = clock::now();
+        let took = outcomes.first().map(|first| now.since(first.at));
+        let failed = outcomes.iter().filter(|it| it.result.is_err()).count() as u64;
+        let sent = outcomes.len() as u64 - failed;
+        self.record.frames(sent, failed, took.unwrap_or_default());
         let mut from = 0;
         for (ticket, to) in tickets.drain(..) {
             let own = &outcomes[from..to];

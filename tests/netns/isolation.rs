@@ -86,13 +86,15 @@ fn two_instances_in_one_namespace() {
     let lab = Lab::new(1);
     let tap = Tap::new(&lab);
     let node = lab.router(0);
-    node.ns.ip("link add eth1 type dummy");
+    node.ns
+        .ip("link add eth1 link eth0 type macvlan mode bridge");
     node.ns.ip("addr add 10.78.0.1/24 dev eth1");
     node.ns.ip("link set eth1 up");
     let east = format!("instance east\n{}", PROFILE.conf(HIGH).keepalived());
     let west = east
         .replace("instance east", "instance west")
         .replace("interface eth0", "interface eth1")
+        .replace("virtual_router_id 51", "virtual_router_id 52")
         .replace("10.77.0.50/24", "10.78.0.50/24 dev eth1");
     let east = Xvrrpd.start_text(node, &east);
     let west = Xvrrpd.start_text(node, &west);

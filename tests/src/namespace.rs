@@ -150,6 +150,9 @@ impl Namespace {
         for pins in pins_of(self.cookie) {
             let _ = fs::remove_dir_all(pins);
         }
+        for file in run_files_of(self.cookie) {
+            let _ = fs::remove_file(file);
+        }
         let _ = Command::new("ip")
             .args(["netns", "del", &self.name])
             .status();
@@ -193,6 +196,22 @@ pub fn pins_of(cookie: u64) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Pid files and sockets of daemons in this namespace: `COOKIE.pid`,
+/// `COOKIE-NAME.sock`. A daemon that was killed leaves them.
+fn run_files_of(cookie: u64) -> Vec<PathBuf> {
+    let cookie = cookie.to_string();
+    let files = fs::read_dir("/run/xvrrp").into_iter().flatten().flatten();
+    files
+        .filter(|file| {
+            let name = file.file_name();
+            name.to_str()
+                .and_then(|name| name.strip_prefix(&cookie))
+                .is_some_and(|rest| rest.starts_with(['.', '-']))
+        })
+        .map(|file| file.path())
+        .collect()
 }
 
 /// Removes what test processes that no longer exist have left.

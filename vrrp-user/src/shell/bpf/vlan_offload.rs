@@ -13,7 +13,7 @@
 //! moved to another network namespace are not seen from this one.
 
 use super::rtnl::Link;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::{
     io,
@@ -33,33 +33,43 @@ pub(super) fn make_tags_visible(link: &Link, all: &[Link]) -> Result<bool> {
     else {
         return Ok(false);
     };
-    let flags = match flags(&link.name) {
-        Ok(flags) => flags,
-        // No offloads at all.
-        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(false),
+    match is_on(&link.name) {
+        Ok(false) => return Ok(false),
+        Ok(true) => {}
         Err(e) => {
             return Err(e).with_context(|| format!("cannot read the offloads of {}", link.name));
         }
-    };
-    if flags & FLAG_RX_VLAN == 0 {
-        return Ok(false);
     }
-    set_flags(&link.name, flags & !FLAG_RX_VLAN)
-        .and_then(|()| self::flags(&link.name))
-        .with_context(|| advice(link, vlan))
-        .and_then(|now| {
-            if now & FLAG_RX_VLAN == 0 {
-                Ok(true)
-            } else {
-                bail!(advice(link, vlan))
-            }
-        })
+    switch_off(&link.name).with_context(|| advice(link, vlan))?;
+    Ok(true)
 }
 
-/// Switches receive VLAN offload on again.
-pub(super) fn restore(interface: &str) -> Result<()> {
-    flags(interface)
-        .and_then(|flags| set_flags(interface, flags | FLAG_RX_VLAN))
+/// Does the NIC take tags out of frames?
+pub fn is_on(interface: &str) -> io::Result<bool> {
+    match ethtool(interface, ETHTOOL_GFLAGS, 0) {
+        Ok(flags) => Ok(flags & FLAG_RX_VLAN != 0),
+        // No offloads at all.
+        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes the NIC leave tags in frames. A driver that ignores the request fails.
+pub fn switch_off(interface: &str) -> io::Result<()> {
+    let flags = ethtool(interface, ETHTOOL_GFLAGS, 0)?;
+    ethtool(interface, ETHTOOL_SFLAGS, flags & !FLAG_RX_VLAN)?;
+    if is_on(interface)? {
+        Err(io::ErrorKind::Unsupported.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// Switches it on again.
+pub fn restore(interface: &str) -> Result<()> {
+    ethtool(interface, ETHTOOL_GFLAGS, 0)
+        .and_then(|flags| ethtool(interface, ETHTOOL_SFLAGS, flags | FLAG_RX_VLAN))
+        .map(drop)
         .with_context(|| format!("cannot switch receive VLAN offload of {interface} on again (`ethtool -K {interface} rxvlan on`)"))
 }
 
@@ -68,14 +78,6 @@ fn advice(link: &Link, vlan: &Link) -> String {
     format!(
         "{name} takes VLAN tags out of frames before XDP sees them, and its driver cannot stop (`ethtool -K {name} rxvlan off`). With {vlan} on top, the virtual routers of two VLANs could not be told apart: run VRRP on {vlan} only, or on an interface without VLANs"
     )
-}
-
-fn flags(interface: &str) -> io::Result<u32> {
-    ethtool(interface, ETHTOOL_GFLAGS, 0)
-}
-
-fn set_flags(interface: &str, flags: u32) -> io::Result<()> {
-    ethtool(interface, ETHTOOL_SFLAGS, flags).map(drop)
 }
 
 /// `ETHTOOL_GFLAGS` and `ETHTOOL_SFLAGS`: a command and one number.

@@ -48,7 +48,12 @@ impl Address {
     #[must_use]
     pub const fn octets(self) -> [u8; 16] {
         let [a, b, c, d] = self.0;
-        let (a, b, c, d) = (a.to_ne_bytes(), b.to_ne_bytes(), c.to_ne_bytes(), d.to_ne_bytes());
+        let (a, b, c, d) = (
+            a.to_ne_bytes(),
+            b.to_ne_bytes(),
+            c.to_ne_bytes(),
+            d.to_ne_bytes(),
+        );
         [
             a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3], c[0], c[1], c[2], c[3], d[0], d[1],
             d[2], d[3],
@@ -131,18 +136,25 @@ mod tests {
         ] {
             assert_eq!(address(text).is_martian_v4(), martian, "{text}");
         }
-        for (text, martian) in
-            [("::", true), ("::1", true), ("ff02::12", true), ("fe80::1", false), ("::2", false)]
-        {
+        for (text, martian) in [
+            ("::", true),
+            ("::1", true),
+            ("ff02::12", true),
+            ("fe80::1", false),
+            ("::2", false),
+        ] {
             assert_eq!(address(text).is_martian_v6(), martian, "{text}");
         }
     }
 
     #[test]
     fn link_local() {
-        for (text, local) in
-            [("fe80::1", true), ("febf::", true), ("fec0::1", false), ("2001:db8::1", false)]
-        {
+        for (text, local) in [
+            ("fe80::1", true),
+            ("febf::", true),
+            ("fec0::1", false),
+            ("2001:db8::1", false),
+        ] {
             assert_eq!(address(text).is_link_local_v6(), local, "{text}");
         }
     }

@@ -43,7 +43,8 @@ impl Sum {
             sum = sum.word(from.0[i]).word(to.0[i]);
             i += 1;
         }
-        sum.word((protocol as u16).to_be() as u32).word(len.to_be() as u32)
+        sum.word((protocol as u16).to_be() as u32)
+            .word(len.to_be() as u32)
     }
 
     #[inline(always)]
@@ -87,13 +88,18 @@ pub fn sums<'a>(
         sum = sum.word(word);
         wrapping = wrapping.wrapping_add(u32::from_be(word));
     }
-    Some(Sums { folded: sum.folded(), wrapping })
+    Some(Sums {
+        folded: sum.folded(),
+        wrapping,
+    })
 }
 
 /// Of `len` octets from `at`, as [`View::sums`] takes them.
 #[inline(always)]
 pub fn of<V: View>(frame: &V, at: usize, len: usize) -> Option<Sum> {
-    frame.sums(at, len).map(|sums| Sum::from_folded(sums.folded))
+    frame
+        .sums(at, len)
+        .map(|sums| Sum::from_folded(sums.folded))
 }
 
 #[cfg(test)]

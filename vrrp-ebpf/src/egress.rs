@@ -10,7 +10,11 @@ use crate::{
     advert::{Found, locate_v4, locate_v6},
     lease,
     link::{self, Link},
-    neighbor::{self, arp::{self, Arp}, nd::{self, Discovery}},
+    neighbor::{
+        self,
+        arp::{self, Arp},
+        nd::{self, Discovery},
+    },
     tables::Tables,
     view::View,
 };
@@ -62,7 +66,14 @@ fn judge_visible<V: View, T: Tables>(
                 return Some(advert(tables, &locate_v4(frame, &link, ifindex)));
             }
             let source = Address::v4(header, 12);
-            Some(named(tables, &link, ifindex, FAMILY_V4, source, Cause::DropEgressVip))
+            Some(named(
+                tables,
+                &link,
+                ifindex,
+                FAMILY_V4,
+                source,
+                Cause::DropEgressVip,
+            ))
         }
         link::IPV6 => {
             let header = frame.window::<40>(link.payload)?;
@@ -83,11 +94,20 @@ fn judge_visible<V: View, T: Tables>(
                 }
             }
             let source = Address::v6(header, 8);
-            Some(named(tables, &link, ifindex, FAMILY_V6, source, Cause::DropEgressVip))
+            Some(named(
+                tables,
+                &link,
+                ifindex,
+                FAMILY_V6,
+                source,
+                Cause::DropEgressVip,
+            ))
         }
         link::ARP => {
             frame.window::<{ arp::LEN }>(link.payload)?;
-            let Some(arp) = Arp::read(frame, &link) else { return Some(Verdict::Pass) };
+            let Some(arp) = Arp::read(frame, &link) else {
+                return Some(Verdict::Pass);
+            };
             let cause = Cause::DropEgressAnnouncement;
             Some(named(tables, &link, ifindex, FAMILY_V4, arp.sender, cause))
         }
@@ -119,8 +139,12 @@ fn named<T: Tables>(
 /// pass through from a neighbour on the same wire (a macvlan, a routed unicast).
 #[inline(always)]
 fn advert<T: Tables>(tables: &T, found: &Found) -> Verdict {
-    let Found::Advert(envelope) = found else { return Verdict::Pass };
-    let Some(router) = tables.router(&envelope.vr) else { return Verdict::Pass };
+    let Found::Advert(envelope) = found else {
+        return Verdict::Pass;
+    };
+    let Some(router) = tables.router(&envelope.vr) else {
+        return Verdict::Pass;
+    };
     let own = Address::from_octets(&router.own_address);
     if !own.is_none() && envelope.source != own {
         return Verdict::Pass;

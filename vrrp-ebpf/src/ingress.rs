@@ -31,7 +31,9 @@ pub enum Verdict {
 /// untouched.
 #[inline(always)]
 pub fn judge<V: ViewMut, T: Tables>(frame: &mut V, tables: &T, ifindex: u32) -> Verdict {
-    let Some(link) = Link::read(frame, None) else { return Verdict::Pass };
+    let Some(link) = Link::read(frame, None) else {
+        return Verdict::Pass;
+    };
     match link.ethertype {
         link::IPV4 => ipv4(frame, tables, &link, ifindex),
         link::IPV6 => ipv6(frame, tables, &link, ifindex),
@@ -42,7 +44,9 @@ pub fn judge<V: ViewMut, T: Tables>(frame: &mut V, tables: &T, ifindex: u32) -> 
 
 #[inline(always)]
 fn ipv4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifindex: u32) -> Verdict {
-    let Some(header) = frame.window::<20>(link.payload) else { return Verdict::Pass };
+    let Some(header) = frame.window::<20>(link.payload) else {
+        return Verdict::Pass;
+    };
     if header[9] == IPPROTO_VRRP {
         match advert::receive_v4(frame, tables, link, ifindex) {
             Outcome::Accepted => return Verdict::Pass,
@@ -60,7 +64,9 @@ fn ipv4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifindex: u32) ->
 
 #[inline(always)]
 fn ipv6<V: ViewMut, T: Tables>(frame: &mut V, tables: &T, link: &Link, ifindex: u32) -> Verdict {
-    let Some(header) = frame.window::<40>(link.payload) else { return Verdict::Pass };
+    let Some(header) = frame.window::<40>(link.payload) else {
+        return Verdict::Pass;
+    };
     let (next_header, destination) = (header[6], Address::v6(header, 24));
     if next_header == IPPROTO_VRRP {
         match advert::receive_v6(frame, tables, link, ifindex) {

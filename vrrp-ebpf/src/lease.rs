@@ -8,13 +8,17 @@ use vrrp_common::{gate::Gate, maps::VirtualRouter, wire::PRIORITY_RESIGN};
 pub fn is_open<T: Tables>(tables: &T, gate: u32) -> bool {
     // The clock after the gate: if the program was held up in between, the later
     // time can only shut it.
-    tables.gate(gate).is_some_and(|gate| gate.is_open(tables.now_ns()))
+    tables
+        .gate(gate)
+        .is_some_and(|gate| gate.is_open(tables.now_ns()))
 }
 
 /// An advert of ours with a priority other than 0 may leave.
 #[inline(always)]
 pub fn may_advertise<T: Tables>(tables: &T, gate: u32) -> bool {
-    tables.gate(gate).is_some_and(|gate| gate.may_advertise(tables.now_ns()))
+    tables
+        .gate(gate)
+        .is_some_and(|gate| gate.may_advertise(tables.now_ns()))
 }
 
 /// An accepted advert beats our claim: a higher priority, or the same one from a
@@ -62,7 +66,10 @@ pub fn meet<T: Tables>(
     if revoked {
         tables.revoke(ours.gate, gate.epoch, now_ns, priority);
     }
-    Encounter { epoch: gate.epoch, revoked }
+    Encounter {
+        epoch: gate.epoch,
+        revoked,
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +80,12 @@ mod tests {
 
     fn ours(priority: u8) -> VirtualRouter {
         let own_address = address("10.0.0.2".parse().expect("an address")).octets();
-        VirtualRouter { priority, own_address, gate: 1, ..VirtualRouter::default() }
+        VirtualRouter {
+            priority,
+            own_address,
+            gate: 1,
+            ..VirtualRouter::default()
+        }
     }
 
     #[test]
@@ -103,16 +115,45 @@ mod tests {
     #[test]
     fn revokes_exactly_the_claim_it_met() {
         let world = World::new();
-        world.set_gate(1, Gate { epoch: 7, lease_end_ns: 1000, ..Gate::default() });
+        world.set_gate(
+            1,
+            Gate {
+                epoch: 7,
+                lease_end_ns: u64::MAX,
+                ..Gate::default()
+            },
+        );
         let source = address("10.0.0.3".parse().expect("an address"));
-        assert_eq!(meet(&world, &ours(100), 99, source, 5), Encounter { epoch: 7, revoked: false });
+        assert_eq!(
+            meet(&world, &ours(100), 99, source, 5),
+            Encounter {
+                epoch: 7,
+                revoked: false
+            }
+        );
         assert!(is_open(&world, 1));
-        assert_eq!(meet(&world, &ours(100), 200, source, 6), Encounter { epoch: 7, revoked: true });
+        assert_eq!(
+            meet(&world, &ours(100), 200, source, 6),
+            Encounter {
+                epoch: 7,
+                revoked: true
+            }
+        );
         assert!(!is_open(&world, 1));
         let gate = world.gate_at(1);
-        assert_eq!((gate.revoked_epoch, gate.revoked_at_ns, gate.revoked_by_priority), (7, 6, 200));
+        assert_eq!(
+            (
+                gate.revoked_epoch,
+                gate.revoked_at_ns,
+                gate.revoked_by_priority
+            ),
+            (7, 6, 200)
+        );
         // No claim stands: nothing to revoke.
-        assert_eq!(meet(&world, &ours(100), 200, source, 8), Encounter::default());
+        assert_eq!(
+            meet(&world, &ours(100), 200, source, 8),
+            Encounter::default()
+        );
         assert_eq!(world.gate_at(1).revoked_at_ns, 6);
     }
 

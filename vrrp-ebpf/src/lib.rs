@@ -21,5 +21,5 @@ pub mod neighbor;
 pub mod tables;
 pub mod view;
 
-#[cfg(test)]
-mod testing;
+#[cfg(all(not(target_arch = "bpf"), any(test, feature = "testing")))]
+pub mod testing;

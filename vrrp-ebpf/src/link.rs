@@ -37,10 +37,18 @@ impl Link {
     pub fn read<V: View>(frame: &V, accelerated: Option<u16>) -> Option<Self> {
         let ethertype = be16(frame.window::<HEADER_LEN>(0)?, 12);
         if let Some(tag) = accelerated {
-            return Some(Self { vlan: tag & VLAN_ID, ethertype, payload: HEADER_LEN });
+            return Some(Self {
+                vlan: tag & VLAN_ID,
+                ethertype,
+                payload: HEADER_LEN,
+            });
         }
         if ethertype != VLAN && ethertype != SERVICE_VLAN {
-            return Some(Self { vlan: 0, ethertype, payload: HEADER_LEN });
+            return Some(Self {
+                vlan: 0,
+                ethertype,
+                payload: HEADER_LEN,
+            });
         }
         let tag = frame.window::<TAG_LEN>(HEADER_LEN)?;
         Some(Self {
@@ -82,16 +90,45 @@ mod tests {
     fn tags() {
         let cases = [
             ("untagged", frame(&[8, 0]), None, Some((0, IPV4, 14))),
-            ("802.1Q", frame(&[0x81, 0, 0xe0, 5, 8, 6]), None, Some((5, ARP, 18))),
-            ("802.1ad", frame(&[0x88, 0xa8, 0x0f, 0xff, 0x86, 0xdd]), None, Some((4095, IPV6, 18))),
-            ("priority tag", frame(&[0x81, 0, 0xe0, 0, 8, 0]), None, Some((0, IPV4, 18))),
-            ("two tags", frame(&[0x88, 0xa8, 0, 5, 0x81, 0]), None, Some((5, 0x8100, 18))),
-            ("tag beside the frame", frame(&[8, 0]), Some(0xe007), Some((7, IPV4, 14))),
+            (
+                "802.1Q",
+                frame(&[0x81, 0, 0xe0, 5, 8, 6]),
+                None,
+                Some((5, ARP, 18)),
+            ),
+            (
+                "802.1ad",
+                frame(&[0x88, 0xa8, 0x0f, 0xff, 0x86, 0xdd]),
+                None,
+                Some((4095, IPV6, 18)),
+            ),
+            (
+                "priority tag",
+                frame(&[0x81, 0, 0xe0, 0, 8, 0]),
+                None,
+                Some((0, IPV4, 18)),
+            ),
+            (
+                "two tags",
+                frame(&[0x88, 0xa8, 0, 5, 0x81, 0]),
+                None,
+                Some((5, 0x8100, 18)),
+            ),
+            (
+                "tag beside the frame",
+                frame(&[8, 0]),
+                Some(0xe007),
+                Some((7, IPV4, 14)),
+            ),
             ("tag cut short", frame(&[0x81, 0, 0xe0]), None, None),
             ("no type", vec![0; 13], None, None),
         ];
         for (name, frame, accelerated, want) in cases {
-            let want = want.map(|(vlan, ethertype, payload)| Link { vlan, ethertype, payload });
+            let want = want.map(|(vlan, ethertype, payload)| Link {
+                vlan,
+                ethertype,
+                payload,
+            });
             assert_eq!(Link::read(&frame, accelerated), want, "{name}");
         }
     }

@@ -66,16 +66,19 @@ pub const fn be16<const N: usize>(window: &[u8; N], at: usize) -> u16 {
 #[inline(always)]
 #[must_use]
 pub const fn mac<const N: usize>(window: &[u8; N], at: usize) -> [u8; 6] {
-    [window[at], window[at + 1], window[at + 2], window[at + 3], window[at + 4], window[at + 5]]
+    [
+        window[at],
+        window[at + 1],
+        window[at + 2],
+        window[at + 3],
+        window[at + 4],
+        window[at + 5],
+    ]
 }
 
 /// Overwrites `octets.len()` octets of a window from `at`.
 #[inline(always)]
-pub const fn put<const N: usize, const M: usize>(
-    window: &mut [u8; N],
-    at: usize,
-    octets: [u8; M],
-) {
+pub const fn put<const N: usize, const M: usize>(window: &mut [u8; N], at: usize, octets: [u8; M]) {
     let mut i = 0;
     while i < M {
         window[at + i] = octets[i];
@@ -120,8 +123,12 @@ mod host {
         }
 
         fn resize_by(&mut self, octets: i32) -> bool {
-            let Ok(len) = i32::try_from(self.len()) else { return false };
-            let Ok(len) = usize::try_from(len + octets) else { return false };
+            let Ok(len) = i32::try_from(self.len()) else {
+                return false;
+            };
+            let Ok(len) = usize::try_from(len + octets) else {
+                return false;
+            };
             // Not zero: whoever relies on it must fail its test.
             self.resize(len, 0xa5);
             true

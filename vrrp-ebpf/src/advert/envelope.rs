@@ -47,7 +47,9 @@ const FRAGMENT_OFFSET: u16 = 0x1fff;
 /// Finds the message of an IPv4 packet of protocol 112.
 #[inline(always)]
 pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
-    let Some(header) = frame.window::<20>(link.payload) else { return Found::Nothing };
+    let Some(header) = frame.window::<20>(link.payload) else {
+        return Found::Nothing;
+    };
     let destination = Address::v4(header, 16);
     let group = destination == Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]);
     let mut envelope = Envelope {
@@ -57,7 +59,11 @@ pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
             family: FAMILY_V4,
             // Other groups and broadcast are wrong for a multicast virtual
             // router and never meant for a unicast one.
-            cast: if destination.first_octet() >= 224 { CAST_MULTICAST } else { CAST_UNICAST },
+            cast: if destination.first_octet() >= 224 {
+                CAST_MULTICAST
+            } else {
+                CAST_UNICAST
+            },
             ..VrKey::default()
         },
         source: Address::v4(header, 12),
@@ -66,7 +72,11 @@ pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
         ..Envelope::default()
     };
     let broken = |envelope, cause| {
-        if group { Found::Broken(envelope, cause) } else { Found::Nothing }
+        if group {
+            Found::Broken(envelope, cause)
+        } else {
+            Found::Nothing
+        }
     };
     // Options are tolerated, as keepalived and FRR do.
     let header_len = ((header[0] & 0x0f) as usize) << 2;
@@ -86,7 +96,9 @@ pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
 /// Finds the message of an IPv6 packet whose first next header is 112.
 #[inline(always)]
 pub fn locate_v6<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
-    let Some(header) = frame.window::<40>(link.payload) else { return Found::Nothing };
+    let Some(header) = frame.window::<40>(link.payload) else {
+        return Found::Nothing;
+    };
     let destination = Address::v6(header, 24);
     let group = destination == Address::from_octets(&GROUP_V6);
     let envelope = Envelope {
@@ -94,7 +106,11 @@ pub fn locate_v6<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
             ifindex,
             vlan: link.vlan,
             family: FAMILY_V6,
-            cast: if destination.first_octet() == 0xff { CAST_MULTICAST } else { CAST_UNICAST },
+            cast: if destination.first_octet() == 0xff {
+                CAST_MULTICAST
+            } else {
+                CAST_UNICAST
+            },
             ..VrKey::default()
         },
         source: Address::v6(header, 8),
@@ -103,7 +119,13 @@ pub fn locate_v6<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
         ttl: header[7],
         ..Envelope::default()
     };
-    let broken = |cause| if group { Found::Broken(envelope, cause) } else { Found::Nothing };
+    let broken = |cause| {
+        if group {
+            Found::Broken(envelope, cause)
+        } else {
+            Found::Nothing
+        }
+    };
     if header[0] >> 4 != 6 {
         return broken(Cause::DropIpHeader);
     }
@@ -134,7 +156,10 @@ impl Envelope {
         let (group, group_mac) = if self.vr.family == FAMILY_V6 {
             (Address::from_octets(&GROUP_V6), GROUP_MAC_V6)
         } else {
-            (Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]), GROUP_MAC_V4)
+            (
+                Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]),
+                GROUP_MAC_V4,
+            )
         };
         self.destination == group
             && (station == group_mac || station == [0xff; 6] || !is_group(station))

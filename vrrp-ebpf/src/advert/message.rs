@@ -45,7 +45,9 @@ pub(super) fn check<V: View>(
     len: usize,
 ) -> Result<Message, Cause> {
     let at = envelope.message;
-    let header = frame.window::<ADVERT_HEADER_LEN>(at).ok_or(Cause::DropTruncated)?;
+    let header = frame
+        .window::<ADVERT_HEADER_LEN>(at)
+        .ok_or(Cause::DropTruncated)?;
     let (version, count) = (header[0] >> 4, header[3]);
     let v6 = envelope.vr.family == FAMILY_V6;
 
@@ -67,11 +69,17 @@ pub(super) fn check<V: View>(
         return Err(Cause::DropLength);
     }
 
-    let sums = frame.sums(at + ADVERT_HEADER_LEN, addresses_len).ok_or(Cause::DropTruncated)?;
-    let mut sum = Sum::from_folded(sums.folded).word(word(header, 0)).word(word(header, 4));
+    let sums = frame
+        .sums(at + ADVERT_HEADER_LEN, addresses_len)
+        .ok_or(Cause::DropTruncated)?;
+    let mut sum = Sum::from_folded(sums.folded)
+        .word(word(header, 0))
+        .word(word(header, 4));
     let auth_at = at + ADVERT_HEADER_LEN + addresses_len;
     if version == 2 {
-        let auth = frame.window::<V2_AUTH_LEN>(auth_at).ok_or(Cause::DropTruncated)?;
+        let auth = frame
+            .window::<V2_AUTH_LEN>(auth_at)
+            .ok_or(Cause::DropTruncated)?;
         sum = sum.word(word(auth, 0)).word(word(auth, 4));
     }
     let checksum_form = checksum_form(sum, envelope, version, len)?;
@@ -92,7 +100,9 @@ pub(super) fn check<V: View>(
 
     let mut first_is_global = false;
     if v6 {
-        let first = frame.window::<16>(at + ADVERT_HEADER_LEN).ok_or(Cause::DropTruncated)?;
+        let first = frame
+            .window::<16>(at + ADVERT_HEADER_LEN)
+            .ok_or(Cause::DropTruncated)?;
         first_is_global = !Address::v6(first, 0).is_link_local_v6();
         if first_is_global && router.flags & VR_STRICT != 0 {
             return Err(Cause::DropFirstAddress); // §5.2.9
@@ -136,7 +146,9 @@ fn check_v2<V: View>(
         return Err(Cause::DropAuthType);
     }
     if router.auth_type == AUTH_SIMPLE {
-        let data = frame.window::<V2_AUTH_LEN>(auth_at).ok_or(Cause::DropTruncated)?;
+        let data = frame
+            .window::<V2_AUTH_LEN>(auth_at)
+            .ok_or(Cause::DropTruncated)?;
         if *data != router.auth_data {
             return Err(Cause::DropAuthData);
         }
@@ -155,8 +167,12 @@ fn checksum_form(sum: Sum, envelope: &Envelope, version: u8, len: usize) -> Resu
     if !v6 && sum.is_valid() {
         return Ok(CHECKSUM_PLAIN);
     }
-    let with_pseudo =
-        sum.pseudo_header(envelope.source, envelope.destination, IPPROTO_VRRP, len as u16);
+    let with_pseudo = sum.pseudo_header(
+        envelope.source,
+        envelope.destination,
+        IPPROTO_VRRP,
+        len as u16,
+    );
     if version == 3 && with_pseudo.is_valid() {
         return Ok(CHECKSUM_PSEUDO);
     }

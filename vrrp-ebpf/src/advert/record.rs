@@ -40,7 +40,10 @@ pub(super) fn accept<V: View, T: Tables>(
         address_count: message.address_count,
         addresses_differ: u8::from(message.addresses_differ),
     };
-    let key = PeerKey { vr: envelope.vr, source: envelope.source.octets() };
+    let key = PeerKey {
+        vr: envelope.vr,
+        source: envelope.source.octets(),
+    };
     // The stamp first, then the gate: see `lease::meet`.
     let stamp = tables.stamp(&key, &heard, |before| changes(before, &heard));
     let mut news = match stamp {

@@ -64,7 +64,9 @@ pub fn judge<V: ViewMut, T: Tables>(
     link: &Link,
     ifindex: u32,
 ) -> Verdict {
-    let Some(arp) = Arp::read(frame, link) else { return Verdict::Pass };
+    let Some(arp) = Arp::read(frame, link) else {
+        return Verdict::Pass;
+    };
     if !arp.sender.is_none()
         && let Some((key, vip)) = find(tables, link, ifindex, FAMILY_V4, arp.sender)
     {

@@ -28,21 +28,24 @@ pub fn find<T: Tables>(
     family: u8,
     address: Address,
 ) -> Option<(VipKey, Vip)> {
-    let key = VipKey { ifindex, family, pad: [0; 3], address: address.octets() };
+    let key = VipKey {
+        ifindex,
+        family,
+        pad: [0; 3],
+        address: address.octets(),
+    };
     let vip = tables.vip(&key)?;
-    if vip.vlan == link.vlan { Some((key, vip)) } else { None }
+    if vip.vlan == link.vlan {
+        Some((key, vip))
+    } else {
+        None
+    }
 }
 
 /// Somebody says that `address` is at `mac`. While we hold it, that is a
 /// conflict; while we do not, its owner announces it, which the stack may hear.
 #[inline(always)]
-fn heard_claim<T: Tables>(
-    tables: &T,
-    key: &VipKey,
-    vip: &Vip,
-    mac: [u8; 6],
-    cause: Cause,
-) {
+fn heard_claim<T: Tables>(tables: &T, key: &VipKey, vip: &Vip, mac: [u8; 6], cause: Cause) {
     if mac == vip.mac || !lease::is_open(tables, vip.gate) {
         return;
     }

@@ -135,9 +135,16 @@ fn checksum_is_valid<V: View>(frame: &V, link: &Link, discovery: &Discovery) -> 
     if len > MAX_LEN || len & 7 != 0 {
         return false;
     }
-    let Some(sum) = checksum::of(frame, link.payload + IPV6_LEN, len) else { return false };
-    sum.pseudo_header(discovery.source, discovery.destination, IPPROTO_ICMPV6, len as u16)
-        .is_valid()
+    let Some(sum) = checksum::of(frame, link.payload + IPV6_LEN, len) else {
+        return false;
+    };
+    sum.pseudo_header(
+        discovery.source,
+        discovery.destination,
+        IPPROTO_ICMPV6,
+        len as u16,
+    )
+    .is_valid()
 }
 
 /// Turns the solicitation into its answer, in place (§7.2.4): a router (RFC 9568
@@ -150,9 +157,17 @@ fn answer<V: ViewMut>(frame: &mut V, link: &Link, asked: &Discovery, vip: &Vip) 
         return None;
     }
     let (to, to_mac, flags) = if asked.source.is_none() {
-        (Address::from_octets(&ALL_NODES), ALL_NODES_MAC, FLAG_ROUTER | FLAG_OVERRIDE)
+        (
+            Address::from_octets(&ALL_NODES),
+            ALL_NODES_MAC,
+            FLAG_ROUTER | FLAG_OVERRIDE,
+        )
     } else {
-        (asked.source, asker, FLAG_ROUTER | FLAG_SOLICITED | FLAG_OVERRIDE)
+        (
+            asked.source,
+            asker,
+            FLAG_ROUTER | FLAG_SOLICITED | FLAG_OVERRIDE,
+        )
     };
 
     let message = frame.window_mut::<ANSWER_LEN>(link.payload + IPV6_LEN)?;
@@ -182,7 +197,12 @@ fn sum_of_answer(target: Address, to: Address, flags: u8, m: [u8; 6]) -> Sum {
         .pseudo_header(target, to, IPPROTO_ICMPV6, ANSWER_LEN as u16)
         .word(u32::from_ne_bytes([ADVERTISEMENT, 0, 0, 0]))
         .word(u32::from_ne_bytes([flags, 0, 0, 0]))
-        .word(u32::from_ne_bytes([OPTION_TARGET_MAC[0], OPTION_TARGET_MAC[1], m[0], m[1]]))
+        .word(u32::from_ne_bytes([
+            OPTION_TARGET_MAC[0],
+            OPTION_TARGET_MAC[1],
+            m[0],
+            m[1],
+        ]))
         .word(u32::from_ne_bytes([m[2], m[3], m[4], m[5]]));
     for word in target.0 {
         sum = sum.word(word);

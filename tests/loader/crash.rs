@@ -154,6 +154,7 @@ fn links_of_another_layout_are_adopted_without_a_gap() {
         assert!(second.adopted, "{second:?}");
         assert_eq!(second.xdp_link_id, first.xdp_link_id);
         assert!(!old.exists());
+        fs::remove_dir(old.parent().expect("v0")).ok();
         assert!(world.pinned().contains(&format!("xdp-{near}")));
         loaded.dataplane.teardown().expect("tears down");
     });

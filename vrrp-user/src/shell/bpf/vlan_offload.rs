@@ -27,10 +27,7 @@ const FLAG_RX_VLAN: u32 = 1 << 8;
 /// Makes tags visible on `link`; whether that took a change, to be undone by
 /// [`restore`].
 pub(super) fn make_tags_visible(link: &Link, all: &[Link]) -> Result<bool> {
-    let Some(vlan) = all
-        .iter()
-        .find(|other| other.is_vlan && other.lower == Some(link.ifindex))
-    else {
+    let Some(vlan) = vlan_on_top(link, all) else {
         return Ok(false);
     };
     match is_on(&link.name) {
@@ -42,6 +39,11 @@ pub(super) fn make_tags_visible(link: &Link, all: &[Link]) -> Result<bool> {
     }
     switch_off(&link.name).with_context(|| advice(link, vlan))?;
     Ok(true)
+}
+
+fn vlan_on_top<'a>(link: &Link, all: &'a [Link]) -> Option<&'a Link> {
+    all.iter()
+        .find(|other| other.is_vlan && other.lower == Some(link.ifindex))
 }
 
 /// Does the NIC take tags out of frames?
@@ -109,4 +111,38 @@ fn ethtool(interface: &str, command: u32, value: u32) -> io::Result<u32> {
         return Err(io::Error::last_os_error());
     }
     Ok(value.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Link, advice, vlan_on_top};
+
+    fn link(ifindex: u32, name: &str, lower: Option<u32>, is_vlan: bool) -> Link {
+        Link {
+            ifindex,
+            name: name.into(),
+            lower,
+            is_vlan,
+            xdp: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_vlan_devices_on_this_interface_count() {
+        let nic = link(2, "eth0", None, false);
+        let others = [
+            nic.clone(),
+            link(3, "eth1.7", Some(9), true),
+            link(4, "macvlan0", Some(2), false),
+        ];
+        assert_eq!(vlan_on_top(&nic, &others), None);
+        let vlan = link(5, "eth0.100", Some(2), true);
+        let all: Vec<Link> = others.into_iter().chain([vlan.clone()]).collect();
+        assert_eq!(vlan_on_top(&nic, &all), Some(&vlan));
+        let advice = advice(&nic, &vlan);
+        assert!(
+            advice.contains("ethtool -K eth0 rxvlan off") && advice.contains("eth0.100"),
+            "{advice}"
+        );
+    }
 }

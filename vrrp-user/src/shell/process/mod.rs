@@ -1,1 +1,27 @@
-//! Stub.
+//! Scripts, run by a process that holds neither the timing nor the capabilities.
+//!
+//! `xvrrpd` starts itself again as `script-runner` before it opens anything
+//! (`supervisor`), and talks to it by JSON lines (`protocol`). The runner
+//! (`runner`) finds out whether a command can run at all (`inspect`,
+//! `identity`), gives it a shell where it needs one (`shell_line`), and runs it
+//! as a process group of its own (`group`).
+
+mod group;
+mod identity;
+mod inspect;
+pub mod protocol;
+mod runner;
+mod shell_line;
+mod supervisor;
+
+#[cfg(test)]
+mod group_test;
+#[cfg(test)]
+mod supervisor_test;
+
+pub use protocol::Settings;
+pub use runner::main as runner_main;
+pub use supervisor::{Finished, Runner, RunnerHandle};
+
+/// The hidden subcommand that turns `xvrrpd` into the runner.
+pub const SUBCOMMAND: &str = "script-runner";

@@ -61,7 +61,9 @@ causes! {
     AdvertAddressesDiffer => advert_addresses_differ,
     /// Adverts for a virtual router not configured here, passed untouched.
     AdvertUnknownVrid => advert_unknown_vrid,
-    /// Dropped: truncated Ethernet, VLAN, IP or VRRP header.
+    /// Unicast adverts to another address than the one we send from, passed untouched.
+    AdvertNotForUs => advert_not_for_us,
+    /// Dropped: an advert that the frame does not hold whole.
     DropTruncated => drop_truncated,
     /// Dropped: IP version, header length or total length is wrong.
     DropIpHeader => drop_ip_header,

@@ -13,6 +13,7 @@
 //! | `XVRRP_UNICAST` | hash | [`PeerKey`] | [`UnicastPeer`] | event loop |
 //! | `XVRRP_COUNT` | per-CPU array | 0 | [`Counters`](crate::counter::Counters) | XDP, tc |
 //! | `XVRRP_EVENTS` | ring buffer | | [`Event`](crate::event::Event) | XDP |
+//! | `XVRRP_LIMITS` | per-CPU array | 0 | [`Limits`] | XDP; of no use outside |
 
 /// Layout version; part of the pin directory's name. Raise it with any change
 /// to a key or a value, so that no daemon reads another layout's bytes.
@@ -42,6 +43,7 @@ pub mod name {
     pub const UNICAST: &str = "XVRRP_UNICAST";
     pub const COUNT: &str = "XVRRP_COUNT";
     pub const EVENTS: &str = "XVRRP_EVENTS";
+    pub const LIMITS: &str = "XVRRP_LIMITS";
 }
 
 /// Virtual routers on one host, both families.
@@ -200,6 +202,21 @@ pub struct Vip {
     pub vlan: u16,
 }
 
+/// Between two [`KIND_REJECTED`](crate::event::KIND_REJECTED) events of one CPU, and
+/// between two [`KIND_CONFLICT`](crate::event::KIND_CONFLICT) events. Nanoseconds.
+pub const EVENT_SPACING_NS: u64 = 100_000_000;
+
+/// When one CPU last told of something that a stranger can cause at any rate.
+/// `CLOCK_MONOTONIC` nanoseconds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Last rejected packet told of.
+    pub rejected_ns: u64,
+    /// Last conflict told of.
+    pub conflict_ns: u64,
+}
+
 #[cfg(feature = "user")]
 mod pod {
     //! SAFETY (all of these): `repr(C)`, only integers and arrays of them, no
@@ -218,7 +235,17 @@ mod pod {
             unsafe impl aya::Pod for $ty {}
         )+};
     }
-    plain!(VrKey = 12, PeerKey = 28, VipKey = 24, VirtualRouter = 48, Peer = 40, UnicastPeer = 8, Vip = 16, Gate = 64, Event = 88);
+    plain!(
+        VrKey = 12,
+        PeerKey = 28,
+        VipKey = 24,
+        VirtualRouter = 48,
+        Peer = 40,
+        UnicastPeer = 8,
+        Vip = 16,
+        Gate = 64,
+        Event = 88
+    );
 
     // SAFETY: see the module; the struct is nothing but `u64`s.
     unsafe impl bytemuck::Zeroable for Counters {}

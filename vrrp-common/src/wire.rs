@@ -6,6 +6,12 @@ pub const IPPROTO_VRRP: u8 = 112;
 pub const GROUP_V4: [u8; 4] = [224, 0, 0, 18];
 /// IPv6 group (§5.1.2.2).
 pub const GROUP_V6: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12];
+/// Ethernet form of the IPv4 group (RFC 1112 §6.4).
+pub const GROUP_MAC_V4: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x00, 0x12];
+/// Ethernet form of the IPv6 group (RFC 2464 §7).
+pub const GROUP_MAC_V6: [u8; 6] = [0x33, 0x33, 0x00, 0x00, 0x00, 0x12];
+/// IP protocol of ICMPv6.
+pub const IPPROTO_ICMPV6: u8 = 58;
 /// The only TTL or hop limit a multicast advert may carry (§5.1.1.3).
 pub const ADVERT_TTL: u8 = 255;
 /// VRRP message type 1, the only one (§5.2.2).
@@ -32,5 +38,16 @@ pub const MAX_INTERVAL_CS: u16 = 4095;
 /// `00-00-5E-00-01-VRID` or `00-00-5E-00-02-VRID` (§7.3).
 #[must_use]
 pub const fn virtual_mac(family: u8, vrid: u8) -> [u8; 6] {
-    [0, 0, 0x5e, 0, if family == crate::maps::FAMILY_V6 { 2 } else { 1 }, vrid]
+    [
+        0,
+        0,
+        0x5e,
+        0,
+        if family == crate::maps::FAMILY_V6 {
+            2
+        } else {
+            1
+        },
+        vrid,
+    ]
 }

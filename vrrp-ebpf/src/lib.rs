@@ -1,1 +1,25 @@
-//! Stub.
+//! What the XDP and tc programs decide.
+//!
+//! Every decision is a function of three things: the bytes of a frame seen
+//! through [`view`], the maps seen through [`tables`], and the interface. Nothing
+//! here knows which side of the kernel boundary it runs on, so the functions
+//! tested on the host are the ones the programs run.
+//!
+//! The kernel side never elects. It observes, answers and drops; it may shut a
+//! gate, never open one.
+#![cfg_attr(target_arch = "bpf", no_std)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+pub mod address;
+pub mod advert;
+pub mod checksum;
+pub mod egress;
+pub mod ingress;
+pub mod lease;
+pub mod link;
+pub mod neighbor;
+pub mod tables;
+pub mod view;
+
+#[cfg(all(not(target_arch = "bpf"), any(test, feature = "testing")))]
+pub mod testing;

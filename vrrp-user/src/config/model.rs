@@ -83,7 +83,7 @@ pub enum InitialState {
     /// The default.
     #[default]
     Backup,
-    /// Only a hint below priority 255; clears nopreempt and preempt_delay.
+    /// Only a hint below priority 255; clears `nopreempt` and `preempt_delay`.
     Master,
 }
 
@@ -133,6 +133,10 @@ pub enum ChecksumPolicy {
 }
 
 /// One entry of `virtual_ipaddress`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of iproute2's"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct VirtualAddress {
     /// The address.
@@ -273,6 +277,7 @@ pub struct SyncGroup {
 }
 
 /// `vrrp_instance`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its name.

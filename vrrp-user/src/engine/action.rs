@@ -1,7 +1,9 @@
 //! What the engine asks for. Data to compare in tests; the driver carries it out.
 
 use crate::{
-    config::model::{Authentication, ChecksumPolicy, CommandLine, Family, User, Version, VirtualAddress},
+    config::model::{
+        Authentication, ChecksumPolicy, CommandLine, Family, User, Version, VirtualAddress,
+    },
     ownership::command::{Epoch, GateId, VrId},
 };
 use core::{net::IpAddr, time::Duration};
@@ -41,12 +43,19 @@ pub enum Action {
         loss_tolerance: u8,
         /// N of the lease.
         lease_adverts: u8,
-        /// Longest interval the previous owner may have advertised.
+        /// Shortest interval a previous owner may have left the peers with.
         previous_interval: Duration,
         /// An advert for each instance of the group.
         adverts: Vec<Advert>,
         /// Announced once open.
         announcements: Vec<Announcement>,
+    },
+    /// To the transmit thread: the claim may open once its hold is over.
+    Confirm {
+        /// The group.
+        gate: GateId,
+        /// The claim.
+        epoch: Epoch,
     },
     /// To the transmit thread: this instance's advert changed.
     UpdateAdvert {
@@ -209,6 +218,15 @@ pub struct Advert {
     pub authentication: Option<Authentication>,
     /// Resolved: `Plain` or `Pseudo`, never `Learn`.
     pub checksum: ChecksumPolicy,
+}
+
+impl Advert {
+    /// [`Member::interval`](crate::ownership::command::Member::interval) of this
+    /// advert: the smaller of the real and the on-wire interval (V3).
+    #[must_use]
+    pub fn counted_interval(&self) -> Duration {
+        crate::ownership::lease::counted_interval(self.version, self.interval)
+    }
 }
 
 /// One gratuitous ARP or unsolicited neighbour advertisement.

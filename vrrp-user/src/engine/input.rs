@@ -3,9 +3,10 @@
 use crate::{
     config::model::Config,
     ownership::command::{GateId, Report, VrId},
-    time::Instant,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use crate::{election::heard::Heard, tracking::scripts::ScriptResult};
 
 /// One thing that happened. Packets arrive judged: only what the XDP program
 /// accepted becomes an [`Input::Advert`].
@@ -79,40 +80,4 @@ pub struct Link {
     pub ipv4: Option<Ipv4Addr>,
     /// Link-local IPv6 address past duplicate address detection, never a VIP.
     pub link_local: Option<Ipv6Addr>,
-}
-
-/// An accepted advert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// The instance it is for.
-    pub vr: VrId,
-    /// Its source.
-    pub source: IpAddr,
-    /// Its priority.
-    pub priority: u8,
-    /// Its interval, in centiseconds.
-    pub interval_cs: u32,
-    /// 2 or 3.
-    pub version: u8,
-    /// [`vrrp_common::maps::CHECKSUM_PLAIN`] or `CHECKSUM_PSEUDO`.
-    pub checksum_form: u8,
-    /// When the XDP program saw it; at most now.
-    pub at: Instant,
-    /// The kernel shut the gate on it.
-    pub revoked: bool,
-    /// Its address list differs from ours.
-    pub addresses_differ: bool,
-}
-
-/// How a script run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ScriptResult {
-    /// It exited.
-    Exited(i32),
-    /// A signal ended it.
-    Signaled(i32),
-    /// It was terminated at its timeout.
-    TimedOut,
-    /// It never ran. A failure, with the reason an operator can act on.
-    CannotRun(String),
 }

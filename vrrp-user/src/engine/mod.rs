@@ -1,4 +1,262 @@
 //! Composes the pure rooms: inputs in, actions out, one deadline.
+//!
+//! The contract of [`Engine`]:
+//!
+//! * Links are reported before the first [`Input::Config`], so that start-up does
+//!   not pass through a FAULT nobody has.
+//! * After each [`Engine::handle`] and [`Engine::handle_timeout`] the driver drains
+//!   [`Engine::poll_action`] to `None`, in order, and arms its one sleep from
+//!   [`Engine::poll_timeout`].
+//! * On waking it reads the clock, feeds what has come in, asks
+//!   [`Engine::stamps_needed`], reads those stamps, feeds them as
+//!   [`Input::Advert`]s and calls [`Engine::handle_timeout`] with the time it read
+//!   first. A late daemon so never mistakes its own lateness for a dead Active,
+//!   and a claim is confirmed against what the kernel accepted before it knew of
+//!   the claim.
+//! * `now` never goes back.
 
 pub mod action;
+mod announce;
+mod desired;
 pub mod input;
+mod instance;
+mod moves;
+mod notify;
+mod reload;
+mod reports;
+pub mod settings;
+pub mod status;
+mod team;
+
+use crate::{
+    config::model::Config,
+    ownership::command::{Epoch, GateId, VrId},
+    time::Instant,
+    tracking::scripts::Scripts,
+};
+use action::{Action, Level};
+use desired::Desired;
+use input::Input;
+use instance::{Instance, Links};
+use settings::Settings;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use team::{Check, Team};
+
+/// What the next deadline is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// This instance, the last of its group, has waited long enough. Stamps first.
+    ActiveDown(VrId),
+    /// A claim's burst has left: did a winner come before the epoch began? Stamps first.
+    ConfirmClaim(GateId),
+    /// The lease ended unasked: has anybody claimed since? Stamps first.
+    Lapse(GateId),
+    /// Announcements are due.
+    Announce(GateId),
+    /// A script is to be started.
+    Script(String),
+    /// Addresses are not gone, but the daemon is to end.
+    ShutdownOverdue,
+}
+
+impl Reason {
+    /// Peer stamps must be read before this deadline is handled.
+    #[must_use]
+    pub const fn needs_stamps(&self) -> bool {
+        matches!(
+            self,
+            Self::ActiveDown(_) | Self::ConfirmClaim(_) | Self::Lapse(_)
+        )
+    }
+}
+
+/// Everything one daemon decides.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    config: Config,
+    /// Instances wait for this before they start (`vrrp_startup_delay`).
+    start_at: Option<Instant>,
+    last_epoch: Epoch,
+    links: Links,
+    instances: BTreeMap<VrId, Instance>,
+    teams: BTreeMap<GateId, Team>,
+    scripts: Scripts,
+    /// Addresses found on interfaces.
+    placed: BTreeSet<(u32, core::net::IpAddr)>,
+    /// Gates whose `Report::Ceased` is awaited.
+    ceasing: BTreeSet<GateId>,
+    desired: Desired,
+    actions: VecDeque<Action>,
+    /// Shutdown ends at the latest then.
+    stopping: Option<Instant>,
+    finished: bool,
+}
+
+impl Engine {
+    /// Nothing configured. `seen_epochs` are the epochs, `revoked_epoch`s and
+    /// `closed_epoch`s of every pinned gate record: new claims exceed them all.
+    #[must_use]
+    pub fn new(settings: Settings, seen_epochs: impl IntoIterator<Item = Epoch>) -> Self {
+        Self {
+            settings,
+            config: Config::default(),
+            start_at: None,
+            last_epoch: seen_epochs.into_iter().max().unwrap_or_default(),
+            links: Links::default(),
+            instances: BTreeMap::new(),
+            teams: BTreeMap::new(),
+            scripts: Scripts::default(),
+            placed: BTreeSet::new(),
+            ceasing: BTreeSet::new(),
+            desired: Desired::default(),
+            actions: VecDeque::new(),
+            stopping: None,
+            finished: false,
+        }
+    }
+
+    /// One thing that happened.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Config(config) => self.reload(*config, now),
+            Input::Link(link) => {
+                let name = link.name.clone();
+                let old = self.links.insert(link);
+                self.desired.all_stale();
+                self.reassess_mentioning(&name, now);
+                if let Some(renamed) = old.filter(|old| old.name != name) {
+                    self.reassess_mentioning(&renamed.name, now);
+                }
+            }
+            Input::LinkGone { ifindex } => {
+                if let Some(gone) = self.links.remove(ifindex) {
+                    self.placed.retain(|&(on, _)| on != ifindex);
+                    self.desired.all_stale();
+                    self.reassess_mentioning(&gone.name, now);
+                }
+            }
+            Input::Advert(heard) => self.hear(&heard, now),
+            Input::Sender(report) => self.report(&report, now),
+            Input::Conflict { gate, address, mac } => self.conflict(gate, address, mac, now),
+            Input::ScriptDone { script, result } => self.script_done(&script, result, now),
+            Input::AddressPlaced {
+                ifindex,
+                address,
+                present,
+            } => {
+                let changed = if present {
+                    self.placed.insert((ifindex, address))
+                } else {
+                    self.placed.remove(&(ifindex, address))
+                };
+                self.desired.vips_stale |= changed;
+            }
+            Input::ActionFailed { what, why, vr } => {
+                let name = vr.and_then(|vr| self.instances.get(&vr));
+                let of = name.map_or(String::new(), |it| format!("({}) ", it.config.name));
+                self.log(Level::Error, format!("{of}{what} failed: {why}"));
+            }
+            Input::Shutdown => self.shutdown(now),
+        }
+        self.settle(now);
+    }
+
+    /// Carries out what is due; see the contract for what comes first.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for script in self.scripts.start_due(now) {
+            self.actions.push_back(Action::RunScript {
+                user: script
+                    .user
+                    .or_else(|| self.config.global.script_user.clone()),
+                script: script.name,
+                command: script.command,
+                timeout: script.timeout,
+            });
+        }
+        let gates: Vec<GateId> = self.teams.keys().copied().collect();
+        for gate in gates {
+            self.team_timeout(gate, now);
+        }
+        self.settle(now);
+    }
+
+    /// The next action; `None`: all are carried out.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The next deadline and what it is for.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
+        let teams = self.teams.values().flat_map(|team| self.deadlines(team));
+        let script = self
+            .scripts
+            .next_start()
+            .filter(|_| self.stopping.is_none());
+        let script = script.map(|(at, name)| (at, Reason::Script(name.to_owned())));
+        let end = self
+            .stopping
+            .filter(|_| !self.finished)
+            .map(|at| (at, Reason::ShutdownOverdue));
+        teams.chain(script).chain(end).min()
+    }
+
+    /// Instances whose peers' stamps decide what [`Engine::handle_timeout`] does at
+    /// `now`. It decides for no others: what came up since waits for the next call.
+    #[must_use]
+    pub fn stamps_needed(&mut self, now: Instant) -> Vec<VrId> {
+        let due = |team: &&Team| {
+            self.deadlines(team)
+                .any(|(at, reason)| at <= now && reason.needs_stamps())
+        };
+        let gates: Vec<GateId> = self
+            .teams
+            .values()
+            .filter(due)
+            .map(|team| team.gate)
+            .collect();
+        let mut needed = Vec::new();
+        for gate in gates {
+            if let Some(team) = self.teams.get_mut(&gate) {
+                team.stamped = true;
+                needed.extend(&team.members);
+            }
+        }
+        needed
+    }
+
+    fn deadlines(&self, team: &Team) -> impl Iterator<Item = (Instant, Reason)> {
+        let gate = team.gate;
+        let claim = team.group.claim_at(self.settings.hold);
+        let claim = claim.map(|(at, vr)| (at, Reason::ActiveDown(vr)));
+        let check = match team.check {
+            Check::Nothing => None,
+            Check::Confirm { at } => Some((at, Reason::ConfirmClaim(gate))),
+            Check::Lapse { at, .. } => Some((at, Reason::Lapse(gate))),
+        };
+        let announce = team.announcer.next().map(|at| (at, Reason::Announce(gate)));
+        [claim, check, announce].into_iter().flatten()
+    }
+
+    /// Emits level-triggered lists that changed, and the end of a shutdown.
+    fn settle(&mut self, now: Instant) {
+        self.emit_desired();
+        if self.finished || !self.ceasing.is_empty() {
+            return;
+        }
+        if self
+            .stopping
+            .is_some_and(|end| now >= end || !self.any_managed_placed())
+        {
+            self.finish();
+        }
+    }
+
+    fn log(&mut self, level: Level, line: String) {
+        self.actions.push_back(Action::Log(level, line));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,15 +6,31 @@ use crate::time::Instant;
 use core::time::Duration;
 
 /// Index of a sync group's record in `XVRRP_GATES`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct GateId(pub u32);
 
 /// Index of an instance, stable for as long as it is configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct VrId(pub u32);
 
 /// Which claim of a gate; see [`vrrp_common::gate::Gate::epoch`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Epoch(pub u64);
 
 /// One instance's part in a claim.
@@ -46,13 +62,23 @@ pub enum Command<F> {
         loss_tolerance: u8,
         /// N of the lease, at most 3.
         lease_adverts: u8,
-        /// Longest interval any previous owner may have advertised (V2: history
-        /// that is missing counts as the previous owner's interval).
+        /// Shortest interval a previous owner may have left the peers with (V2:
+        /// history that is missing counts as the previous owner's interval).
         previous_interval: Duration,
         /// Every instance of the group.
         members: Vec<Member<F>>,
         /// Sent once the gate is open.
         announcements: Vec<F>,
+    },
+    /// No winning advert was accepted before the claim's epoch began: it may open
+    /// once its hold is over. The kernel revokes only a claim it knows of, so
+    /// the event loop looks at the stamps once more after [`Report::Claimed`];
+    /// a claim that is never confirmed never opens (V4).
+    Confirm {
+        /// The group.
+        gate: GateId,
+        /// The claim.
+        epoch: Epoch,
     },
     /// Replace one member's frames and interval (V2 governs the change-over).
     Update {
@@ -123,6 +149,16 @@ pub enum Report {
         epoch: Epoch,
         /// Just before the last advert that was sent.
         last_sent: Instant,
+    },
+    /// m+1 adverts in a member's last updated form have left, so every peer has
+    /// accepted one.
+    Updated {
+        /// The group.
+        gate: GateId,
+        /// The claim.
+        epoch: Epoch,
+        /// The instance.
+        vr: VrId,
     },
     /// Nothing more leaves for the group; any priority 0 is out.
     Ceased {

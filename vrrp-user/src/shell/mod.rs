@@ -3,7 +3,10 @@
 pub mod bpf;
 pub mod clock;
 pub mod control;
+pub mod driver;
+pub mod listen;
 pub mod log;
 pub mod netlink;
 pub mod process;
+pub mod signals;
 pub mod transmit;

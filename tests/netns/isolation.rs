@@ -1,0 +1,142 @@
+//! Two daemons on one host that know nothing of each other.
+
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+
+use xvrrp_tests::{
+    capture::{Stamp, Tap},
+    daemon::{Daemon::Xvrrpd, Running, conf_file},
+    namespace::pins_of,
+    net::{Lab, Node},
+    observe, place,
+    trial::{HIGH, PATIENCE, Profile},
+    wait::{eventually, throughout},
+};
+
+const PROFILE: Profile = Profile::V3At100ms;
+
+/// Started with the same file and no option to tell them apart, in two
+/// namespaces that do not hear each other: both are owners, and they share no
+/// map, program, link, pin, socket or pid file. One leaves; the other stays.
+#[test]
+fn two_namespaces_share_nothing() {
+    let labs = [Lab::new(1), Lab::new(1)];
+    let taps = [Tap::new(&labs[0]), Tap::new(&labs[1])];
+    let mut running: Vec<Running> = Vec::new();
+    let mut files = Vec::new();
+    for (lab, tap) in labs.iter().zip(&taps) {
+        let node = lab.router(0);
+        let conf = conf_file(node, &PROFILE.conf(HIGH).keepalived());
+        let mut command = node.ns.command(place::xvrrpd());
+        command.args(["run", "-f"]).arg(&conf);
+        let daemon = Running::spawn(Xvrrpd, node, conf, &mut command);
+        await_owner(node, tap);
+        files.push(pid_files(daemon.pid()));
+        running.push(daemon);
+    }
+    let [one, two] = [running[0].pid(), running[1].pid()];
+    for (what, look) in [
+        (
+            "BPF objects",
+            observe::bpf_objects as fn(i32) -> BTreeSet<String>,
+        ),
+        ("Unix sockets", observe::unix_sockets),
+    ] {
+        let (of_one, of_two) = (look(one), look(two));
+        let shared: Vec<_> = of_one.intersection(&of_two).collect();
+        assert!(!of_one.is_empty() && !of_two.is_empty(), "each has {what}");
+        assert!(shared.is_empty(), "{what} shared: {shared:?}");
+    }
+    let pins: Vec<_> = labs
+        .iter()
+        .map(|lab| pins_of(lab.router(0).ns.cookie()))
+        .collect();
+    assert!(
+        pins.iter().all(|pins| !pins.is_empty()),
+        "each has pins of its own: {pins:?}"
+    );
+    for (daemon, files) in running.iter().zip(&files) {
+        assert_eq!(
+            *files,
+            pid_files(daemon.pid()),
+            "each pid file still names its own daemon"
+        );
+    }
+
+    running[0].terminate();
+    running[0].left();
+    let since = Stamp::now();
+    throughout(PROFILE.interval() * 10, "the other one stays", || {
+        if running[1].is_running() && observe::has(labs[1].router(0), PROFILE.vip()) {
+            Ok(())
+        } else {
+            Err("it went too".into())
+        }
+    });
+    assert!(taps[1].adverts(since).len() >= 8, "its adverts stopped");
+    assert!(
+        !pins_of(labs[1].router(0).ns.cookie()).is_empty(),
+        "its pins are gone"
+    );
+}
+
+/// `ip netns exec` hides the host's `/sys/fs/bpf`: it works all the same, and
+/// says what that means for the fence.
+#[test]
+fn started_under_ip_netns_exec() {
+    let lab = Lab::new(1);
+    let tap = Tap::new(&lab);
+    let node = lab.router(0);
+    let conf = conf_file(node, &PROFILE.conf(HIGH).keepalived());
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", node.ns.name()])
+        .arg(place::xvrrpd());
+    command.args(["run", "-f"]).arg(&conf);
+    let daemon = Running::spawn(Xvrrpd, node, conf, &mut command);
+    await_owner(node, &tap);
+    let reached_the_host = !pins_of(node.ns.cookie()).is_empty();
+    let said = daemon.log().since(Stamp::default());
+    let warned = said
+        .iter()
+        .any(|line| line.to_lowercase().contains("fence"));
+    assert!(
+        reached_the_host || warned,
+        "no pin where the host would find it, and no word about the fence: {said:?}"
+    );
+}
+
+fn await_owner(node: &Node, tap: &Tap) {
+    eventually(PATIENCE, "a lone router becomes the owner", || {
+        let since = Stamp::now().0.saturating_sub(250_000_000);
+        let advertises = tap
+            .adverts(Stamp(since))
+            .iter()
+            .any(|(_, _, a)| a.priority == HIGH);
+        match (advertises, observe::has(node, PROFILE.vip())) {
+            (true, true) => Ok(()),
+            other => Err(format!("advertises, has the address: {other:?}")),
+        }
+    });
+}
+
+/// Files under `/run` that hold just this process id.
+fn pid_files(pid: i32) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut todo = vec![(PathBuf::from("/run"), 0)];
+    while let Some((dir, depth)) = todo.pop() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
+            if kind.is_dir() && depth < 4 {
+                todo.push((entry.path(), depth + 1));
+            } else if kind.is_file()
+                && entry.metadata().is_ok_and(|meta| meta.len() < 32)
+                && fs::read_to_string(entry.path()).is_ok_and(|text| text.trim() == pid.to_string())
+            {
+                found.insert(entry.path());
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,16 @@
+//! Real daemons in network namespaces.
+//!
+//! Every scenario is written once and run for each pair of daemons: `xvrrpd`
+//! against itself and against keepalived, in both roles. Needs root and
+//! keepalived; what is missing fails, nothing is skipped. `--ignored` runs the
+//! pairs without `xvrrpd`, which check the scenarios themselves.
+#![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
+
+mod failover;
+mod fence;
+mod harness;
+mod isolation;
+mod layouts;
+mod quiet;
+mod reload;
+mod restore;

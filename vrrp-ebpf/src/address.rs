@@ -1,0 +1,171 @@
+//! An address of either family, compared and stored as four words.
+
+use crate::view;
+
+/// Four words as they lie in the packet, that is, in network order. An IPv4
+/// address fills the first and zeroes the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Address(pub [u32; 4]);
+
+impl Address {
+    /// No address.
+    pub const NONE: Self = Self([0; 4]);
+
+    /// The four octets of a window from `at`.
+    #[inline(always)]
+    #[must_use]
+    pub fn v4<const N: usize>(window: &[u8; N], at: usize) -> Self {
+        Self([view::word(window, at), 0, 0, 0])
+    }
+
+    /// The sixteen octets of a window from `at`.
+    #[inline(always)]
+    #[must_use]
+    pub fn v6<const N: usize>(window: &[u8; N], at: usize) -> Self {
+        Self([
+            view::word(window, at),
+            view::word(window, at + 4),
+            view::word(window, at + 8),
+            view::word(window, at + 12),
+        ])
+    }
+
+    /// As map keys and values hold it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_octets(octets: &[u8; 16]) -> Self {
+        let o = octets;
+        Self([
+            u32::from_ne_bytes([o[0], o[1], o[2], o[3]]),
+            u32::from_ne_bytes([o[4], o[5], o[6], o[7]]),
+            u32::from_ne_bytes([o[8], o[9], o[10], o[11]]),
+            u32::from_ne_bytes([o[12], o[13], o[14], o[15]]),
+        ])
+    }
+
+    /// As map keys and values hold it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn octets(self) -> [u8; 16] {
+        let [a, b, c, d] = self.0;
+        let (a, b, c, d) = (
+            a.to_ne_bytes(),
+            b.to_ne_bytes(),
+            c.to_ne_bytes(),
+            d.to_ne_bytes(),
+        );
+        [
+            a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3], c[0], c[1], c[2], c[3], d[0], d[1],
+            d[2], d[3],
+        ]
+    }
+
+    /// All zero.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        (self.0[0] | self.0[1] | self.0[2] | self.0[3]) == 0
+    }
+
+    /// As an unsigned number in network order (§6.4.3 compares primary addresses so).
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_greater_than(self, other: Self) -> bool {
+        let mut i = 0;
+        while i < 4 {
+            let (ours, theirs) = (u32::from_be(self.0[i]), u32::from_be(other.0[i]));
+            if ours != theirs {
+                return ours > theirs;
+            }
+            i += 1;
+        }
+        false
+    }
+
+    /// First octet.
+    #[inline(always)]
+    #[must_use]
+    pub const fn first_octet(self) -> u8 {
+        self.0[0].to_ne_bytes()[0]
+    }
+
+    /// `fe80::/10`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_link_local_v6(self) -> bool {
+        u32::from_be(self.0[0]) >> 22 == 0xfe80_0000 >> 22
+    }
+
+    /// No host may send from it: zero, loopback, multicast, reserved or
+    /// broadcast (RFC 1122 §3.2.1.3), as the kernel would have checked.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_martian_v4(self) -> bool {
+        let first = self.first_octet();
+        first == 0 || first == 127 || first >= 224
+    }
+
+    /// The unspecified, the loopback or a multicast address (RFC 4291 §2.5.2, §2.5.3, §2.7).
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_martian_v6(self) -> bool {
+        let [a, b, c, d] = self.0;
+        self.first_octet() == 0xff || ((a | b | c) == 0 && u32::from_be(d) <= 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+    use core::net::{IpAddr, Ipv6Addr};
+    use proptest::prelude::*;
+
+    fn address(text: &str) -> Address {
+        crate::testing::address(text.parse().expect("an address"))
+    }
+
+    #[test]
+    fn martians() {
+        for (text, martian) in [
+            ("0.0.0.0", true),
+            ("127.0.0.1", true),
+            ("224.0.0.18", true),
+            ("255.255.255.255", true),
+            ("10.0.0.1", false),
+            ("223.255.255.255", false),
+        ] {
+            assert_eq!(address(text).is_martian_v4(), martian, "{text}");
+        }
+        for (text, martian) in [
+            ("::", true),
+            ("::1", true),
+            ("ff02::12", true),
+            ("fe80::1", false),
+            ("::2", false),
+        ] {
+            assert_eq!(address(text).is_martian_v6(), martian, "{text}");
+        }
+    }
+
+    #[test]
+    fn link_local() {
+        for (text, local) in [
+            ("fe80::1", true),
+            ("febf::", true),
+            ("fec0::1", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(address(text).is_link_local_v6(), local, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_is_that_of_the_octets(a: [u8; 16], b: [u8; 16]) {
+            let (left, right) = (Address::from_octets(&a), Address::from_octets(&b));
+            prop_assert_eq!(left.is_greater_than(right), Ipv6Addr::from(a) > Ipv6Addr::from(b));
+            prop_assert_eq!(left.octets(), a);
+            prop_assert_eq!(left, crate::testing::address(IpAddr::from(a)));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Where a VRRP message starts, and which virtual router it names.
+
+use crate::{
+    address::Address,
+    link::{Link, is_group},
+    view::{View, be16},
+};
+use vrrp_common::{
+    counter::Cause,
+    maps::{CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, VrKey},
+    wire::{ADVERT_HEADER_LEN, GROUP_MAC_V4, GROUP_MAC_V6, GROUP_V4, GROUP_V6},
+};
+
+/// What the headers around a VRRP message say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// The virtual router named. Its cast follows from the destination.
+    pub vr: VrKey,
+    /// IP source.
+    pub source: Address,
+    /// IP destination.
+    pub destination: Address,
+    /// Offset of the message.
+    pub message: usize,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    /// Advertised priority, unchecked.
+    pub priority: u8,
+    /// Advertised version, unchecked.
+    pub version: u8,
+}
+
+/// What a packet of protocol 112 is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No VRRP message starts in it, and it is not sent to the group.
+    Nothing,
+    /// Sent to the group, but no receiver could find its way in it.
+    Broken(Envelope, Cause),
+    /// A VRRP message.
+    Advert(Envelope),
+}
+
+/// Later fragments have no VRRP header (RFC 791 §3.1).
+const FRAGMENT_OFFSET: u16 = 0x1fff;
+
+/// Finds the message of an IPv4 packet of protocol 112.
+#[inline(always)]
+pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
+    let Some(header) = frame.window::<20>(link.payload) else {
+        return Found::Nothing;
+    };
+    let destination = Address::v4(header, 16);
+    let group = destination == Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]);
+    let mut envelope = Envelope {
+        vr: VrKey {
+            ifindex,
+            vlan: link.vlan,
+            family: FAMILY_V4,
+            // Other groups and broadcast are wrong for a multicast virtual
+            // router and never meant for a unicast one.
+            cast: if destination.first_octet() >= 224 {
+                CAST_MULTICAST
+            } else {
+                CAST_UNICAST
+            },
+            ..VrKey::default()
+        },
+        source: Address::v4(header, 12),
+        destination,
+        ttl: header[8],
+        ..Envelope::default()
+    };
+    let broken = |envelope, cause| {
+        if group {
+            Found::Broken(envelope, cause)
+        } else {
+            Found::Nothing
+        }
+    };
+    // Options are tolerated, as keepalived and FRR do.
+    let header_len = ((header[0] & 0x0f) as usize) << 2;
+    if header[0] >> 4 != 4 || header_len < 20 {
+        return broken(envelope, Cause::DropIpHeader);
+    }
+    if be16(header, 6) & FRAGMENT_OFFSET != 0 {
+        return Found::Nothing;
+    }
+    envelope.message = link.payload + header_len;
+    let Some(vrrp) = frame.window::<ADVERT_HEADER_LEN>(envelope.message) else {
+        return broken(envelope, Cause::DropTruncated);
+    };
+    Found::Advert(envelope.naming(vrrp))
+}
+
+/// Finds the message of an IPv6 packet whose first next header is 112.
+#[inline(always)]
+pub fn locate_v6<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
+    let Some(header) = frame.window::<40>(link.payload) else {
+        return Found::Nothing;
+    };
+    let destination = Address::v6(header, 24);
+    let group = destination == Address::from_octets(&GROUP_V6);
+    let envelope = Envelope {
+        vr: VrKey {
+            ifindex,
+            vlan: link.vlan,
+            family: FAMILY_V6,
+            cast: if destination.first_octet() == 0xff {
+                CAST_MULTICAST
+            } else {
+                CAST_UNICAST
+            },
+            ..VrKey::default()
+        },
+        source: Address::v6(header, 8),
+        destination,
+        message: link.payload + 40,
+        ttl: header[7],
+        ..Envelope::default()
+    };
+    let broken = |cause| {
+        if group {
+            Found::Broken(envelope, cause)
+        } else {
+            Found::Nothing
+        }
+    };
+    if header[0] >> 4 != 6 {
+        return broken(Cause::DropIpHeader);
+    }
+    let Some(vrrp) = frame.window::<ADVERT_HEADER_LEN>(envelope.message) else {
+        return broken(Cause::DropTruncated);
+    };
+    Found::Advert(envelope.naming(vrrp))
+}
+
+impl Envelope {
+    #[inline(always)]
+    const fn naming(mut self, vrrp: &[u8; ADVERT_HEADER_LEN]) -> Self {
+        self.version = vrrp[0] >> 4;
+        self.vr.vrid = vrrp[1];
+        self.priority = vrrp[2];
+        self
+    }
+
+    /// Whether a frame to this station may carry it. To the group: its own
+    /// group MAC (RFC 1112 §6.4, RFC 2464 §7), the broadcast MAC, which
+    /// keepalived and FRR accept, or one station, because bridges turn
+    /// multicast into unicast. To one address: one station (RFC 1122 §3.3.6).
+    #[inline(always)]
+    pub(super) fn fits_station(&self, station: [u8; 6]) -> bool {
+        if self.vr.cast == CAST_UNICAST {
+            return !is_group(station);
+        }
+        let (group, group_mac) = if self.vr.family == FAMILY_V6 {
+            (Address::from_octets(&GROUP_V6), GROUP_MAC_V6)
+        } else {
+            (
+                Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]),
+                GROUP_MAC_V4,
+            )
+        };
+        self.destination == group
+            && (station == group_mac || station == [0xff; 6] || !is_group(station))
+    }
+}

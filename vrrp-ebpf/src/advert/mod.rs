@@ -1,0 +1,353 @@
+//! A VRRP packet: stamped and passed, or counted and dropped.
+//!
+//! The checks stand in the order of cost and of sense: whose packet it is, what
+//! the kernel's IP layer would have refused, then the message itself.
+
+mod envelope;
+mod message;
+mod record;
+
+use crate::{
+    address::Address,
+    checksum,
+    link::{self, Link},
+    tables::{Limit, Tables},
+    view::{View, be16},
+};
+use envelope::Envelope;
+use vrrp_common::{
+    counter::Cause,
+    event::{Event, KIND_REJECTED},
+    maps::{CAST_UNICAST, PeerKey, VR_CHECK_UNICAST_SOURCE, VirtualRouter},
+    wire::ADVERT_HEADER_LEN,
+};
+
+pub use envelope::{Found, locate_v4, locate_v6};
+
+/// What becomes of a packet of protocol 112.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// None of our virtual routers: treat it like any other packet.
+    NotOurs,
+    /// Valid, and stamped.
+    Accepted,
+    /// Counted; it must not reach the stack.
+    Rejected,
+}
+
+/// "More fragments" (RFC 791 §3.1).
+const MORE_FRAGMENTS: u16 = 0x2000;
+
+/// Judges an IPv4 packet of protocol 112.
+#[inline(never)]
+pub fn receive_v4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifindex: u32) -> Outcome {
+    receive(
+        frame,
+        tables,
+        &locate_v4(frame, link, ifindex),
+        |envelope| {
+            let header = frame
+                .window::<20>(link.payload)
+                .ok_or(Cause::DropTruncated)?;
+            if be16(header, 6) & MORE_FRAGMENTS != 0 {
+                return Err(Cause::DropFragment);
+            }
+            let (total_len, header_len) =
+                (be16(header, 2) as usize, envelope.message - link.payload);
+            if total_len < header_len + ADVERT_HEADER_LEN {
+                return Err(Cause::DropIpHeader);
+            }
+            if !frame.holds(link.payload, total_len) {
+                return Err(Cause::DropTruncated);
+            }
+            let sum = checksum::of(frame, link.payload, header_len);
+            if !sum.ok_or(Cause::DropTruncated)?.is_valid() {
+                return Err(Cause::DropIpChecksum);
+            }
+            if envelope.source.is_martian_v4() {
+                return Err(Cause::DropSource);
+            }
+            Ok(total_len - header_len)
+        },
+    )
+}
+
+/// Judges an IPv6 packet whose first next header is 112. One behind extension
+/// headers is none of ours: RFC 9568 has none.
+#[inline(never)]
+pub fn receive_v6<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifindex: u32) -> Outcome {
+    receive(
+        frame,
+        tables,
+        &locate_v6(frame, link, ifindex),
+        |envelope| {
+            let header = frame
+                .window::<40>(link.payload)
+                .ok_or(Cause::DropTruncated)?;
+            let len = be16(header, 4) as usize;
+            if len < ADVERT_HEADER_LEN {
+                return Err(Cause::DropIpHeader);
+            }
+            if !frame.holds(envelope.message, len) {
+                return Err(Cause::DropTruncated);
+            }
+            if envelope.source.is_martian_v6() {
+                return Err(Cause::DropSource);
+            }
+            Ok(len)
+        },
+    )
+}
+
+/// `check_ip` makes the checks of one family and gives the message's length.
+#[inline(always)]
+fn receive<V: View, T: Tables>(
+    frame: &V,
+    tables: &T,
+    found: &Found,
+    check_ip: impl FnOnce(&Envelope) -> Result<usize, Cause>,
+) -> Outcome {
+    let envelope = match found {
+        Found::Nothing => return Outcome::NotOurs,
+        Found::Broken(envelope, cause) => return reject(frame, tables, envelope, *cause),
+        Found::Advert(envelope) => envelope,
+    };
+    let Some(router) = tables.router(&envelope.vr) else {
+        tables.count(Cause::AdvertUnknownVrid);
+        return Outcome::NotOurs;
+    };
+    // Somebody else's unicast on its way through, or a peer that was told
+    // another address of ours: seen, but not for this virtual router.
+    if envelope.vr.cast == CAST_UNICAST
+        && envelope.destination != Address::from_octets(&router.own_address)
+    {
+        tables.count(Cause::AdvertNotForUs);
+        return Outcome::NotOurs;
+    }
+    let judged = check_ip(envelope)
+        .and_then(|len| {
+            check_origin(frame, tables, &router, envelope)?;
+            Ok(len)
+        })
+        .and_then(|len| message::check(frame, &router, envelope, len));
+    match judged {
+        Ok(message) => record::accept(frame, tables, &router, envelope, &message),
+        Err(cause) => return reject(frame, tables, envelope, cause),
+    }
+    Outcome::Accepted
+}
+
+/// Who sent it, how far away, and to which station.
+#[inline(always)]
+fn check_origin<V: View, T: Tables>(
+    frame: &V,
+    tables: &T,
+    router: &VirtualRouter,
+    envelope: &Envelope,
+) -> Result<(), Cause> {
+    if envelope.source == Address::from_octets(&router.own_address) {
+        return Err(Cause::DropOwnSource);
+    }
+    let station = link::destination(frame).ok_or(Cause::DropTruncated)?;
+    if !envelope.fits_station(station) {
+        return Err(Cause::DropDestination);
+    }
+    let (mut min_ttl, mut max_ttl) = (router.min_ttl, router.max_ttl);
+    if envelope.vr.cast == CAST_UNICAST {
+        let key = PeerKey {
+            vr: envelope.vr,
+            source: envelope.source.octets(),
+        };
+        match tables.unicast_peer(&key) {
+            Some(peer) => (min_ttl, max_ttl) = (peer.min_ttl, peer.max_ttl),
+            None if router.flags & VR_CHECK_UNICAST_SOURCE != 0 => {
+                return Err(Cause::DropNotAPeer);
+            }
+            None => {}
+        }
+    }
+    // RFC 9568 §5.1.1.3, and RFC 5082 §3 for unicast.
+    if envelope.ttl < min_ttl || envelope.ttl > max_ttl {
+        return Err(Cause::DropTtl);
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn reject<V: View, T: Tables>(frame: &V, tables: &T, envelope: &Envelope, cause: Cause) -> Outcome {
+    tables.count(cause);
+    let now_ns = tables.now_ns();
+    if tables.take_turn(Limit::Rejected, now_ns) {
+        tables.tell(|| Event {
+            at_ns: now_ns,
+            kind: KIND_REJECTED,
+            vr: envelope.vr,
+            cause: cause as u32,
+            source: envelope.source.octets(),
+            priority: envelope.priority,
+            version: envelope.version,
+            ttl: envelope.ttl,
+            mac: link::source(frame).unwrap_or([0; 6]),
+            ..Event::default()
+        });
+    }
+    Outcome::Rejected
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        egress, ingress,
+        testing::{
+            World,
+            cases::{self, IFINDEX, Scene},
+        },
+    };
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+    use vrrp_common::{
+        counter::Cause,
+        event::{KIND_ADVERT, KIND_REJECTED, NEWS_UNRECORDED},
+        maps::EVENT_SPACING_NS,
+    };
+
+    fn frame_of(name: &str) -> (Scene, Vec<u8>) {
+        let case = cases::all()
+            .into_iter()
+            .find(|case| case.name == name)
+            .expect("such a case");
+        (case.scene, case.frame)
+    }
+
+    fn receive(world: &World, frame: &[u8]) -> ingress::Verdict {
+        ingress::judge(&mut frame.to_vec(), world, IFINDEX)
+    }
+
+    #[test]
+    fn a_source_without_a_record_is_told_every_time() {
+        let (scene, frame) = frame_of("v3, checksum with pseudo-header");
+        let world = scene.world();
+        world.peer_room.set(0);
+        for _ in 0..2 {
+            assert_eq!(receive(&world, &frame), ingress::Verdict::Pass);
+            assert!(world.take_counts().contains(&Cause::PeerTableFull));
+            let events = world.take_events();
+            assert_eq!(
+                (events[0].kind, events[0].news),
+                (KIND_ADVERT, NEWS_UNRECORDED)
+            );
+        }
+    }
+
+    #[test]
+    fn an_event_without_room_is_counted() {
+        let (scene, frame) = frame_of("v3, checksum with pseudo-header");
+        let world = scene.world();
+        world.event_room.set(0);
+        receive(&world, &frame);
+        assert!(world.take_counts().contains(&Cause::EventLost));
+    }
+
+    #[test]
+    fn rejections_are_told_ten_times_a_second_and_counted_always() {
+        let (scene, frame) = frame_of("one bit of an address");
+        let world = scene.world();
+        let step_ns = EVENT_SPACING_NS / 4;
+        for _ in 0..9 {
+            receive(&world, &frame);
+            world.pass_time(step_ns);
+        }
+        assert_eq!(world.take_counts(), [Cause::DropChecksum; 9]);
+        let events = world.take_events();
+        assert_eq!(events.len(), 3);
+        assert!(events.iter().all(|event| event.kind == KIND_REJECTED));
+        // A rejection does not use up an accepted advert's turn.
+        let (_, good) = frame_of("v3, checksum with pseudo-header");
+        receive(&world, &good);
+        assert_eq!(world.take_events().len(), 1);
+    }
+
+    #[test]
+    fn a_steady_peer_is_stamped_and_not_told() {
+        let (scene, frame) = frame_of("v3, checksum with pseudo-header");
+        let world = scene.world();
+        receive(&world, &frame);
+        let key = world
+            .take_events()
+            .first()
+            .map(|event| vrrp_common::maps::PeerKey {
+                vr: event.vr,
+                source: event.source,
+            });
+        let first = world.peer(&key.expect("news")).expect("a record");
+        world.pass_time(77);
+        receive(&world, &frame);
+        assert_eq!(world.take_events(), []);
+        let second = world.peer(&key.expect("news")).expect("a record");
+        assert_eq!(second.last_seen_ns, first.last_seen_ns + 77);
+        assert_eq!(
+            (second.first_seen_ns, second.adverts),
+            (first.first_seen_ns, 2)
+        );
+    }
+
+    /// Every frame of the table, to be mangled.
+    static SEEDS: LazyLock<Vec<Vec<u8>>> =
+        LazyLock::new(|| cases::all().into_iter().map(|case| case.frame).collect());
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn no_frame_is_read_beyond_its_end(
+            which in 0..1000usize,
+            cut in 0..80usize,
+            noise in prop::collection::vec((0..120usize, any::<u8>()), 0..6),
+            accelerated: Option<u16>,
+        ) {
+            let mut frame = SEEDS[which % SEEDS.len()].clone();
+            for (at, octet) in noise {
+                if let Some(place) = frame.get_mut(at) {
+                    *place = octet;
+                }
+            }
+            frame.truncate(frame.len().saturating_sub(cut));
+            let mut scene = Scene::default();
+            scene.open(cases::GATE_V6);
+            let world = scene.world();
+            egress::judge(&frame, &world, IFINDEX, accelerated);
+            ingress::judge(&mut frame, &world, IFINDEX);
+        }
+
+        #[test]
+        fn noise_is_survived(mut frame in prop::collection::vec(any::<u8>(), 0..200)) {
+            let world = Scene::default().world();
+            egress::judge(&frame, &world, IFINDEX, None);
+            ingress::judge(&mut frame, &world, IFINDEX);
+        }
+    }
+
+    #[test]
+    fn no_advert_survives_one_wrong_bit() {
+        for name in [
+            "v3, checksum with pseudo-header",
+            "v2 with a password",
+            "IPv6, link-local first",
+        ] {
+            let (scene, frame) = frame_of(name);
+            // The IPv6 header has no checksum; what of it matters is in the sum.
+            let first = if name.starts_with("IPv6") { 14 + 8 } else { 14 };
+            for bit in first * 8..frame.len() * 8 {
+                let mut frame = frame.clone();
+                frame[bit / 8] ^= 1 << (bit % 8);
+                let world = scene.world();
+                receive(&world, &frame);
+                let counts = world.take_counts();
+                assert!(
+                    !counts.contains(&Cause::AdvertAccepted),
+                    "{name}, bit {bit}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What an accepted advert leaves behind: a stamp, and an event if it is news.
+
+use super::{envelope::Envelope, message::Message};
+use crate::{
+    lease, link,
+    tables::{Stamp, Tables},
+    view::View,
+};
+use vrrp_common::{
+    counter::Cause,
+    event::{
+        Event, KIND_ADVERT, NEWS_ADDRESSES, NEWS_FORM, NEWS_INTERVAL, NEWS_PEER, NEWS_PRIORITY,
+        NEWS_RESIGN, NEWS_REVOKED, NEWS_UNRECORDED, NEWS_WHILE_CLAIMED,
+    },
+    maps::{CHECKSUM_PLAIN, FAMILY_V4, Peer, PeerKey, VirtualRouter},
+    wire::PRIORITY_RESIGN,
+};
+
+/// Stamps the peer, shuts our gate if the advert wins, and tells what is new.
+#[inline(never)]
+pub(super) fn accept<V: View, T: Tables>(
+    frame: &V,
+    tables: &T,
+    router: &VirtualRouter,
+    envelope: &Envelope,
+    message: &Message,
+) {
+    count(tables, envelope, message);
+    let now_ns = tables.now_ns();
+    let heard = Peer {
+        last_seen_ns: now_ns,
+        first_seen_ns: now_ns,
+        adverts: 0,
+        interval_cs: message.interval_cs,
+        priority: message.priority,
+        version: message.version,
+        ttl: envelope.ttl,
+        checksum_form: message.checksum_form,
+        mac: link::source(frame).unwrap_or([0; 6]),
+        address_count: message.address_count,
+        addresses_differ: u8::from(message.addresses_differ),
+    };
+    let key = PeerKey {
+        vr: envelope.vr,
+        source: envelope.source.octets(),
+    };
+    // The stamp first, then the gate: see `lease::meet`.
+    let stamp = tables.stamp(&key, &heard, |before| changes(before, &heard));
+    let mut news = match stamp {
+        Stamp::Known(changes) => changes,
+        Stamp::New => NEWS_PEER,
+        // News every time, because nothing else will tell of it.
+        Stamp::Full => {
+            tables.count(Cause::PeerTableFull);
+            NEWS_UNRECORDED
+        }
+    };
+    if !matches!(stamp, Stamp::Known(_)) && message.addresses_differ {
+        news |= NEWS_ADDRESSES;
+    }
+    if message.priority == PRIORITY_RESIGN {
+        news |= NEWS_RESIGN;
+    }
+
+    let met = lease::meet(tables, router, message.priority, envelope.source, now_ns);
+    if met.epoch != 0 {
+        news |= NEWS_WHILE_CLAIMED;
+    }
+    if met.revoked {
+        tables.count(Cause::GateRevoked);
+        news |= NEWS_REVOKED;
+    }
+    if news == 0 {
+        return;
+    }
+    tables.tell(|| Event {
+        at_ns: now_ns,
+        epoch: met.epoch,
+        kind: KIND_ADVERT,
+        news,
+        vr: envelope.vr,
+        source: key.source,
+        interval_cs: heard.interval_cs,
+        priority: heard.priority,
+        version: heard.version,
+        checksum_form: heard.checksum_form,
+        ttl: heard.ttl,
+        mac: heard.mac,
+        ..Event::default()
+    });
+}
+
+#[inline(always)]
+fn count<T: Tables>(tables: &T, envelope: &Envelope, message: &Message) {
+    tables.count(Cause::AdvertAccepted);
+    if envelope.vr.family == FAMILY_V4 && message.version == 3 {
+        tables.count(if message.checksum_form == CHECKSUM_PLAIN {
+            Cause::AdvertChecksumPlain
+        } else {
+            Cause::AdvertChecksumPseudo
+        });
+    }
+    if message.first_is_global {
+        tables.count(Cause::AdvertFirstAddressGlobal);
+    }
+    if message.addresses_differ {
+        tables.count(Cause::AdvertAddressesDiffer);
+    }
+}
+
+/// What an advert says that its sender's last one did not.
+#[inline(always)]
+fn changes(before: &Peer, heard: &Peer) -> u32 {
+    let mut news = 0;
+    if before.priority != heard.priority {
+        news |= NEWS_PRIORITY;
+    }
+    if before.interval_cs != heard.interval_cs {
+        news |= NEWS_INTERVAL;
+    }
+    if before.version != heard.version || before.checksum_form != heard.checksum_form {
+        news |= NEWS_FORM;
+    }
+    if before.addresses_differ == 0 && heard.addresses_differ != 0 {
+        news |= NEWS_ADDRESSES;
+    }
+    news
+}

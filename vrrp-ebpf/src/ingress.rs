@@ -1,0 +1,106 @@
+//! What XDP does with a frame.
+
+use crate::{
+    address::Address,
+    advert::{self, Outcome},
+    lease,
+    link::{self, Link},
+    neighbor::{self, arp, nd},
+    tables::Tables,
+    view::{View, ViewMut},
+};
+use vrrp_common::{
+    counter::Cause,
+    maps::{FAMILY_V4, FAMILY_V6},
+    wire::{IPPROTO_ICMPV6, IPPROTO_VRRP},
+};
+
+/// What becomes of an incoming frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// To the stack, untouched.
+    Pass,
+    /// Gone.
+    Drop,
+    /// The frame holds the answer now; back out of the same interface.
+    Reply,
+}
+
+/// Judges a frame received on an interface. Whatever is neither an advert for a
+/// virtual router configured there nor concerns one of its addresses passes
+/// untouched.
+#[inline(always)]
+pub fn judge<V: ViewMut, T: Tables>(frame: &mut V, tables: &T, ifindex: u32) -> Verdict {
+    let Some(link) = Link::read(frame, None) else {
+        return Verdict::Pass;
+    };
+    match link.ethertype {
+        link::IPV4 => ipv4(frame, tables, &link, ifindex),
+        link::IPV6 => ipv6(frame, tables, &link, ifindex),
+        link::ARP => arp::judge(frame, tables, &link, ifindex),
+        _ => Verdict::Pass,
+    }
+}
+
+#[inline(always)]
+fn ipv4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifindex: u32) -> Verdict {
+    let Some(header) = frame.window::<20>(link.payload) else {
+        return Verdict::Pass;
+    };
+    if header[9] == IPPROTO_VRRP {
+        match advert::receive_v4(frame, tables, link, ifindex) {
+            Outcome::Accepted => return Verdict::Pass,
+            Outcome::Rejected => return Verdict::Drop,
+            Outcome::NotOurs => {}
+        }
+    }
+    let destination = Address::v4(header, 16);
+    // Multicast and broadcast are nobody's virtual address.
+    if destination.first_octet() >= 224 {
+        return Verdict::Pass;
+    }
+    traffic(tables, link, ifindex, FAMILY_V4, destination)
+}
+
+#[inline(always)]
+fn ipv6<V: ViewMut, T: Tables>(frame: &mut V, tables: &T, link: &Link, ifindex: u32) -> Verdict {
+    let Some(header) = frame.window::<40>(link.payload) else {
+        return Verdict::Pass;
+    };
+    let (next_header, destination) = (header[6], Address::v6(header, 24));
+    if next_header == IPPROTO_VRRP {
+        match advert::receive_v6(frame, tables, link, ifindex) {
+            Outcome::Accepted => return Verdict::Pass,
+            Outcome::Rejected => return Verdict::Drop,
+            Outcome::NotOurs => {}
+        }
+    }
+    if next_header == IPPROTO_ICMPV6
+        && let Some(verdict) = nd::judge(frame, tables, link, ifindex)
+    {
+        return verdict;
+    }
+    if destination.first_octet() == 0xff {
+        return Verdict::Pass;
+    }
+    traffic(tables, link, ifindex, FAMILY_V6, destination)
+}
+
+/// A packet to one address: if it is a virtual one, its gate decides.
+#[inline(always)]
+fn traffic<T: Tables>(
+    tables: &T,
+    link: &Link,
+    ifindex: u32,
+    family: u8,
+    destination: Address,
+) -> Verdict {
+    let Some((_, vip)) = neighbor::find(tables, link, ifindex, family, destination) else {
+        return Verdict::Pass;
+    };
+    if lease::is_open(tables, vip.gate) {
+        return Verdict::Pass;
+    }
+    tables.count(Cause::DropVipGateShut);
+    Verdict::Drop
+}

@@ -1,0 +1,5 @@
+//! What only exists inside the kernel: contexts, maps, atomics.
+
+mod atomic;
+pub(crate) mod context;
+mod maps;

@@ -1,0 +1,211 @@
+//! Neighbour discovery (RFC 4861) for virtual addresses.
+
+use super::{find, heard_claim};
+use crate::{
+    address::Address,
+    checksum::{self, Sum},
+    ingress::Verdict,
+    lease,
+    link::{self, Link},
+    tables::Tables,
+    view::{View, ViewMut, be16, mac, put},
+};
+use vrrp_common::{
+    counter::Cause,
+    maps::{FAMILY_V6, VIP_IN_STACK, Vip},
+    wire::IPPROTO_ICMPV6,
+};
+
+/// Octets of the IPv6 header.
+const IPV6_LEN: usize = 40;
+/// Octets of a solicitation or an advertisement without options (§4.3, §4.4).
+pub const LEN: usize = 24;
+/// Octets of the longest solicitation that XDP answers.
+const MAX_LEN: usize = 128;
+/// Octets of an advertisement with a target link-layer address, as we answer.
+const ANSWER_LEN: usize = 32;
+const SOLICITATION: u8 = 135;
+/// ICMPv6 type of an advertisement (§4.4).
+pub const ADVERTISEMENT: u8 = 136;
+const TARGET: usize = 8;
+/// Router, solicited, override (§4.4).
+const FLAG_ROUTER: u8 = 0x80;
+const FLAG_SOLICITED: u8 = 0x40;
+const FLAG_OVERRIDE: u8 = 0x20;
+/// Target link-layer address, in units of eight octets (§4.6.1).
+const OPTION_TARGET_MAC: [u8; 2] = [2, 1];
+/// §7.1.1, §7.1.2: nothing from beyond the link.
+const HOP_LIMIT: u8 = 255;
+const ALL_NODES: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const ALL_NODES_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
+
+/// A neighbour solicitation or advertisement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// It asks; otherwise it tells.
+    pub is_solicitation: bool,
+    /// IP source; none when it probes for duplicates.
+    pub source: Address,
+    /// IP destination.
+    pub destination: Address,
+    /// The address it is about.
+    pub target: Address,
+    /// Octets of ICMPv6.
+    pub len: usize,
+}
+
+impl Discovery {
+    /// Reads one that a host would heed; anything else is nothing to us.
+    #[inline(always)]
+    pub fn read<V: View>(frame: &V, link: &Link) -> Option<Self> {
+        let header = frame.window::<IPV6_LEN>(link.payload)?;
+        let message = frame.window::<LEN>(link.payload + IPV6_LEN)?;
+        let is_solicitation = message[0] == SOLICITATION;
+        let len = be16(header, 4) as usize;
+        if (!is_solicitation && message[0] != ADVERTISEMENT)
+            || message[1] != 0
+            || header[0] >> 4 != 6
+            || header[6] != IPPROTO_ICMPV6
+            || header[7] != HOP_LIMIT
+            || len < LEN
+        {
+            return None;
+        }
+        Some(Self {
+            is_solicitation,
+            source: Address::v6(header, 8),
+            destination: Address::v6(header, 24),
+            target: Address::v6(message, TARGET),
+            len,
+        })
+    }
+}
+
+/// Judges an ICMPv6 packet; `None` if it is no solicitation or advertisement
+/// that names a virtual address.
+#[inline(never)]
+pub fn judge<V: ViewMut, T: Tables>(
+    frame: &mut V,
+    tables: &T,
+    link: &Link,
+    ifindex: u32,
+) -> Option<Verdict> {
+    let discovery = Discovery::read(frame, link)?;
+    let (key, vip) = find(tables, link, ifindex, FAMILY_V6, discovery.target)?;
+    if !discovery.is_solicitation {
+        let mac = advertised_mac(frame, link, &discovery)?;
+        heard_claim(tables, &key, &vip, mac, Cause::NdConflict);
+        // One sent to a virtual address is traffic to it as well.
+        return None;
+    }
+    if !lease::is_open(tables, vip.gate) {
+        tables.count(Cause::DropNdGateShut);
+        return Some(Verdict::Drop);
+    }
+    if vip.flags & VIP_IN_STACK != 0 {
+        tables.count(Cause::NdLeftToStack);
+        return Some(Verdict::Pass);
+    }
+    // What does not add up is left to the stack, which drops it.
+    if !checksum_is_valid(frame, link, &discovery)
+        || answer(frame, link, &discovery, &vip).is_none()
+    {
+        return Some(Verdict::Pass);
+    }
+    tables.count(Cause::NdAnswered);
+    Some(Verdict::Reply)
+}
+
+/// Where an advertisement says its target is: its option, else its sender.
+#[inline(always)]
+fn advertised_mac<V: View>(frame: &V, link: &Link, discovery: &Discovery) -> Option<[u8; 6]> {
+    if discovery.len >= LEN + 8
+        && let Some(option) = frame.window::<8>(link.payload + IPV6_LEN + LEN)
+        && [option[0], option[1]] == OPTION_TARGET_MAC
+    {
+        return Some(mac(option, 2));
+    }
+    link::source(frame)
+}
+
+#[inline(always)]
+fn checksum_is_valid<V: View>(frame: &V, link: &Link, discovery: &Discovery) -> bool {
+    let len = discovery.len;
+    // Options come in units of eight octets.
+    if len > MAX_LEN || len & 7 != 0 {
+        return false;
+    }
+    let Some(sum) = checksum::of(frame, link.payload + IPV6_LEN, len) else {
+        return false;
+    };
+    sum.pseudo_header(
+        discovery.source,
+        discovery.destination,
+        IPPROTO_ICMPV6,
+        len as u16,
+    )
+    .is_valid()
+}
+
+/// Turns the solicitation into its answer, in place (§7.2.4): a router (RFC 9568
+/// §8.2.2), to the asker, or to everybody if it has no address yet.
+#[inline(always)]
+fn answer<V: ViewMut>(frame: &mut V, link: &Link, asked: &Discovery, vip: &Vip) -> Option<()> {
+    let asker = link::source(frame)?;
+    let surplus = ANSWER_LEN as i32 - asked.len as i32;
+    if surplus != 0 && !frame.resize_by(surplus) {
+        return None;
+    }
+    let (to, to_mac, flags) = if asked.source.is_none() {
+        (
+            Address::from_octets(&ALL_NODES),
+            ALL_NODES_MAC,
+            FLAG_ROUTER | FLAG_OVERRIDE,
+        )
+    } else {
+        (
+            asked.source,
+            asker,
+            FLAG_ROUTER | FLAG_SOLICITED | FLAG_OVERRIDE,
+        )
+    };
+
+    let message = frame.window_mut::<ANSWER_LEN>(link.payload + IPV6_LEN)?;
+    put(message, 0, [ADVERTISEMENT, 0, 0, 0, flags, 0, 0, 0]);
+    put(message, TARGET, asked.target.octets());
+    put(message, LEN, OPTION_TARGET_MAC);
+    put(message, LEN + 2, vip.mac);
+    let sum = sum_of_answer(asked.target, to, flags, vip.mac);
+    put(message, 2, sum.field());
+
+    let header = frame.window_mut::<IPV6_LEN>(link.payload)?;
+    put(header, 4, (ANSWER_LEN as u16).to_be_bytes());
+    put(header, 6, [IPPROTO_ICMPV6, HOP_LIMIT]);
+    put(header, 8, asked.target.octets());
+    put(header, 24, to.octets());
+
+    let stations = frame.window_mut::<12>(0)?;
+    put(stations, 0, to_mac);
+    put(stations, 6, vip.mac);
+    Some(())
+}
+
+/// Of an answer with a zero checksum field, its pseudo-header included.
+#[inline(always)]
+fn sum_of_answer(target: Address, to: Address, flags: u8, m: [u8; 6]) -> Sum {
+    let mut sum = Sum::ZERO
+        .pseudo_header(target, to, IPPROTO_ICMPV6, ANSWER_LEN as u16)
+        .word(u32::from_ne_bytes([ADVERTISEMENT, 0, 0, 0]))
+        .word(u32::from_ne_bytes([flags, 0, 0, 0]))
+        .word(u32::from_ne_bytes([
+            OPTION_TARGET_MAC[0],
+            OPTION_TARGET_MAC[1],
+            m[0],
+            m[1],
+        ]))
+        .word(u32::from_ne_bytes([m[2], m[3], m[4], m[5]]));
+    for word in target.0 {
+        sum = sum.word(word);
+    }
+    sum
+}

@@ -1,0 +1,228 @@
+//! The configuration the cases run in.
+
+use crate::testing::{World, frames::OUR_MAC, ip, octets};
+use core::net::IpAddr;
+use vrrp_common::{
+    gate::Gate,
+    maps::{
+        CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, Peer, PeerKey, UnicastPeer,
+        VIP_IN_STACK, Vip, VipKey, VirtualRouter, VrKey,
+    },
+    wire::AUTH_SIMPLE,
+};
+
+/// The interface: the loopback of any network namespace, so that the kernel has it too.
+pub const IFINDEX: u32 = 1;
+/// Gate of VRID 52: version 3, IPv4, `10.9.0.52`, not in the stack.
+pub const GATE_V3: u32 = 0;
+/// Gate of VRID 51: version 2 with a password, `10.9.0.51`, in the stack.
+pub const GATE_V2: u32 = 1;
+/// Gate of VRID 55: IPv6, `fe80::55` in the stack, `2001:db8::55` not.
+pub const GATE_V6: u32 = 2;
+/// Gate of VRID 54: version 2, unicast, `10.9.0.54`.
+const GATE_UNICAST: u32 = 3;
+/// Gate of VRID 52 in VLAN 5: `10.5.0.52`.
+pub const GATE_VLAN: u32 = 4;
+/// An end that no test lives to see.
+const NEVER: u64 = u64::MAX;
+
+/// What is configured, and how the gates stand.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// `XVRRP_ROUTERS`.
+    pub routers: Vec<(VrKey, VirtualRouter)>,
+    /// `XVRRP_UNICAST`.
+    pub unicast: Vec<(PeerKey, UnicastPeer)>,
+    /// `XVRRP_VIPS`.
+    pub vips: Vec<(VipKey, Vip)>,
+    /// `XVRRP_GATES`, from index 0.
+    pub gates: [Gate; 5],
+    /// `XVRRP_PEERS`.
+    pub peers: Vec<(PeerKey, Peer)>,
+}
+
+/// As [`VirtualRouter::address_sum`].
+#[must_use]
+pub fn address_sum(addresses: &[&str]) -> u32 {
+    let words = addresses.iter().flat_map(|text| match ip(text) {
+        IpAddr::V4(ip) => vec![ip.to_bits()],
+        IpAddr::V6(ip) => {
+            let halves: Vec<u32> = ip.segments().map(u32::from).to_vec();
+            halves
+                .chunks(2)
+                .map(|pair| pair[0] << 16 | pair[1])
+                .collect()
+        }
+    });
+    words.fold(0, u32::wrapping_add)
+}
+
+/// Key of a multicast virtual router of a scene.
+pub(super) fn vr_key(vrid: u8, family: u8, vlan: u16) -> VrKey {
+    VrKey {
+        ifindex: IFINDEX,
+        vlan,
+        vrid,
+        family,
+        cast: CAST_MULTICAST,
+        pad: [0; 3],
+    }
+}
+
+fn router(own: &str, gate: u32, version: u8, addresses: &[&str]) -> VirtualRouter {
+    VirtualRouter {
+        own_address: octets(ip(own)),
+        gate,
+        interval_cs: if version == 2 { 100 } else { 10 },
+        address_sum: address_sum(addresses),
+        address_count: u8::try_from(addresses.len()).expect("few addresses"),
+        priority: 100,
+        version,
+        min_ttl: 255,
+        max_ttl: 255,
+        ..VirtualRouter::default()
+    }
+}
+
+fn vip(address: &str, gate: u32, flags: u32, vlan: u16) -> (VipKey, Vip) {
+    let address = ip(address);
+    let family = if address.is_ipv4() {
+        FAMILY_V4
+    } else {
+        FAMILY_V6
+    };
+    let key = VipKey {
+        ifindex: IFINDEX,
+        family,
+        pad: [0; 3],
+        address: octets(address),
+    };
+    (
+        key,
+        Vip {
+            gate,
+            flags,
+            mac: OUR_MAC,
+            vlan,
+        },
+    )
+}
+
+impl Default for Scene {
+    /// A backup: every gate shut, nobody heard yet.
+    fn default() -> Self {
+        let with_password = VirtualRouter {
+            auth_type: AUTH_SIMPLE,
+            auth_data: *b"s3cret\0\0",
+            ..router("10.9.0.1", GATE_V2, 2, &["10.9.0.51"])
+        };
+        let unicast_key = VrKey {
+            cast: CAST_UNICAST,
+            ..vr_key(54, FAMILY_V4, 0)
+        };
+        let v6 = router("fe80::1", GATE_V6, 3, &["fe80::55", "2001:db8::55"]);
+        Self {
+            routers: vec![
+                (
+                    vr_key(52, FAMILY_V4, 0),
+                    router("10.9.0.1", GATE_V3, 3, &["10.9.0.52"]),
+                ),
+                (vr_key(51, FAMILY_V4, 0), with_password),
+                (vr_key(55, FAMILY_V6, 0), v6),
+                (
+                    unicast_key,
+                    router("10.9.0.1", GATE_UNICAST, 2, &["10.9.0.54"]),
+                ),
+                (
+                    vr_key(52, FAMILY_V4, 5),
+                    router("10.5.0.1", GATE_VLAN, 3, &["10.5.0.52"]),
+                ),
+            ],
+            unicast: Vec::new(),
+            vips: vec![
+                vip("10.9.0.52", GATE_V3, 0, 0),
+                vip("10.9.0.51", GATE_V2, VIP_IN_STACK, 0),
+                vip("fe80::55", GATE_V6, VIP_IN_STACK, 0),
+                vip("2001:db8::55", GATE_V6, 0, 0),
+                vip("10.9.0.54", GATE_UNICAST, VIP_IN_STACK, 0),
+                vip("10.5.0.52", GATE_VLAN, 0, 5),
+            ],
+            gates: [Gate::default(); 5],
+            peers: Vec::new(),
+        }
+    }
+}
+
+impl Scene {
+    /// The virtual router behind a gate.
+    pub fn router(&mut self, gate: u32) -> &mut VirtualRouter {
+        let found = self
+            .routers
+            .iter_mut()
+            .find(|(_, router)| router.gate == gate);
+        &mut found.expect("a virtual router of the scene").1
+    }
+
+    /// The record of a gate.
+    pub fn gate(&mut self, gate: u32) -> &mut Gate {
+        &mut self.gates[gate as usize]
+    }
+
+    /// We own: epoch 7, lease and permission without end.
+    pub fn open(&mut self, gate: u32) {
+        *self.gate(gate) = Gate {
+            epoch: 7,
+            lease_end_ns: NEVER,
+            permit_end_ns: NEVER,
+            ..Gate::default()
+        };
+    }
+
+    /// We claim: epoch 7, permission, no lease yet.
+    pub fn claim(&mut self, gate: u32) {
+        *self.gate(gate) = Gate {
+            epoch: 7,
+            permit_end_ns: NEVER,
+            ..Gate::default()
+        };
+    }
+
+    /// Configures a unicast peer of the unicast virtual router.
+    pub(super) fn unicast_peer(&mut self, source: &str, min_ttl: u8, max_ttl: u8) {
+        let vr = self.routers[3].0;
+        let key = PeerKey {
+            vr,
+            source: octets(ip(source)),
+        };
+        self.unicast.push((
+            key,
+            UnicastPeer {
+                min_ttl,
+                max_ttl,
+                pad: [0; 6],
+            },
+        ));
+    }
+
+    /// The scene on the host.
+    #[must_use]
+    pub fn world(&self) -> World {
+        let world = World::new();
+        for (key, router) in &self.routers {
+            world.set_router(*key, *router);
+        }
+        for (key, peer) in &self.unicast {
+            world.set_unicast_peer(*key, *peer);
+        }
+        for (key, vip) in &self.vips {
+            world.set_vip(*key, *vip);
+        }
+        for (index, gate) in (0..).zip(self.gates) {
+            world.set_gate(index, gate);
+        }
+        for (key, peer) in &self.peers {
+            world.set_peer(*key, *peer);
+        }
+        world
+    }
+}

@@ -1,0 +1,196 @@
+//! The maps as plain collections, and a clock that stands still.
+
+use crate::tables::{Limit, Stamp, Tables};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
+use vrrp_common::{
+    counter::Cause,
+    event::Event,
+    gate::Gate,
+    maps::{EVENT_SPACING_NS, Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey},
+};
+
+/// Maps and clock of a test.
+#[derive(Debug)]
+pub struct World {
+    now_ns: Cell<u64>,
+    routers: RefCell<HashMap<VrKey, VirtualRouter>>,
+    unicast: RefCell<HashMap<PeerKey, UnicastPeer>>,
+    vips: RefCell<HashMap<VipKey, Vip>>,
+    gates: RefCell<HashMap<u32, Gate>>,
+    peers: RefCell<HashMap<PeerKey, Peer>>,
+    /// Most peers it has room for.
+    pub peer_room: Cell<usize>,
+    /// Most events it has room for.
+    pub event_room: Cell<usize>,
+    counts: RefCell<Vec<Cause>>,
+    events: RefCell<Vec<Event>>,
+    rejected_ns: Cell<u64>,
+    conflict_ns: Cell<u64>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// Empty, at one millisecond past boot, with room for everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            now_ns: Cell::new(1_000_000),
+            routers: RefCell::default(),
+            unicast: RefCell::default(),
+            vips: RefCell::default(),
+            gates: RefCell::default(),
+            peers: RefCell::default(),
+            peer_room: Cell::new(usize::MAX),
+            event_room: Cell::new(usize::MAX),
+            counts: RefCell::default(),
+            events: RefCell::default(),
+            rejected_ns: Cell::default(),
+            conflict_ns: Cell::default(),
+        }
+    }
+
+    /// Moves the clock on.
+    pub fn pass_time(&self, ns: u64) {
+        self.now_ns.set(self.now_ns.get() + ns);
+    }
+
+    /// Configures a virtual router.
+    pub fn set_router(&self, key: VrKey, router: VirtualRouter) {
+        self.routers.borrow_mut().insert(key, router);
+    }
+
+    /// Configures a unicast peer.
+    pub fn set_unicast_peer(&self, key: PeerKey, peer: UnicastPeer) {
+        self.unicast.borrow_mut().insert(key, peer);
+    }
+
+    /// Configures a virtual address.
+    pub fn set_vip(&self, key: VipKey, vip: Vip) {
+        self.vips.borrow_mut().insert(key, vip);
+    }
+
+    /// Writes a gate.
+    pub fn set_gate(&self, index: u32, gate: Gate) {
+        self.gates.borrow_mut().insert(index, gate);
+    }
+
+    /// Writes a peer's record.
+    pub fn set_peer(&self, key: PeerKey, peer: Peer) {
+        self.peers.borrow_mut().insert(key, peer);
+    }
+
+    /// A gate as it is.
+    #[must_use]
+    pub fn gate_at(&self, index: u32) -> Gate {
+        self.gates.borrow().get(&index).copied().unwrap_or_default()
+    }
+
+    /// A peer's record.
+    #[must_use]
+    pub fn peer(&self, key: &PeerKey) -> Option<Peer> {
+        self.peers.borrow().get(key).copied()
+    }
+
+    /// What was counted since the last call, in order.
+    #[must_use]
+    pub fn take_counts(&self) -> Vec<Cause> {
+        self.counts.take()
+    }
+
+    /// What was told since the last call, in order.
+    #[must_use]
+    pub fn take_events(&self) -> Vec<Event> {
+        self.events.take()
+    }
+}
+
+impl Tables for World {
+    type Router = Box<VirtualRouter>;
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns.get()
+    }
+
+    fn router(&self, key: &VrKey) -> Option<Self::Router> {
+        self.routers.borrow().get(key).copied().map(Box::new)
+    }
+
+    fn unicast_peer(&self, key: &PeerKey) -> Option<UnicastPeer> {
+        self.unicast.borrow().get(key).copied()
+    }
+
+    fn vip(&self, key: &VipKey) -> Option<Vip> {
+        self.vips.borrow().get(key).copied()
+    }
+
+    fn gate(&self, index: u32) -> Option<Gate> {
+        self.gates.borrow().get(&index).copied()
+    }
+
+    fn revoke(&self, index: u32, epoch: u64, at_ns: u64, by_priority: u8) {
+        if let Some(gate) = self.gates.borrow_mut().get_mut(&index)
+            && gate.revoked_epoch < epoch
+        {
+            gate.revoked_epoch = epoch;
+            gate.revoked_at_ns = at_ns;
+            gate.revoked_by_priority = u64::from(by_priority);
+        }
+    }
+
+    fn stamp(&self, key: &PeerKey, heard: &Peer, compare: impl FnOnce(&Peer) -> u32) -> Stamp {
+        let mut peers = self.peers.borrow_mut();
+        let room = self.peer_room.get();
+        if let Some(peer) = peers.get_mut(key) {
+            let changes = compare(peer);
+            let (first_seen_ns, adverts) = (peer.first_seen_ns, peer.adverts + 1);
+            *peer = Peer {
+                first_seen_ns,
+                adverts,
+                ..*heard
+            };
+            return Stamp::Known(changes);
+        }
+        if peers.len() >= room {
+            return Stamp::Full;
+        }
+        peers.insert(
+            *key,
+            Peer {
+                adverts: 1,
+                ..*heard
+            },
+        );
+        Stamp::New
+    }
+
+    fn count(&self, cause: Cause) {
+        self.counts.borrow_mut().push(cause);
+    }
+
+    fn tell(&self, event: impl FnOnce() -> Event) {
+        if self.events.borrow().len() >= self.event_room.get() {
+            return self.count(Cause::EventLost);
+        }
+        self.events.borrow_mut().push(event());
+    }
+
+    fn take_turn(&self, limit: Limit, now_ns: u64) -> bool {
+        let last = match limit {
+            Limit::Rejected => &self.rejected_ns,
+            Limit::Conflict => &self.conflict_ns,
+        };
+        if last.get() != 0 && now_ns - last.get() < EVENT_SPACING_NS {
+            return false;
+        }
+        last.set(now_ns);
+        true
+    }
+}

@@ -1,0 +1,248 @@
+//! `vrrp_instance` and `vrrp_sync_group`.
+
+use super::{Keyword, Kind, block, idle, later, old, served};
+
+const NO_MAIL: &str = "no mail is sent";
+const NO_VMAC: &str = "addresses answer with the interface's own MAC";
+const NO_FIFO: &str = "nothing is written to a FIFO";
+const NO_GROUP_TRACKING: &str = "track it in each member instead";
+
+pub(super) const INSTANCE: &[Keyword] = &[
+    served("state", 1, "MASTER|BACKUP"),
+    served("interface", 1, "INTERFACE"),
+    served("virtual_router_id", 1, "1-255"),
+    served("priority", 1, "1-255"),
+    served("advert_int", 1, "SECONDS"),
+    served("version", 1, "2|3"),
+    served("native_ipv6", 0, ""),
+    block(served("authentication", 0, ""), Kind::Authentication),
+    block(
+        later("auth_hmac", 0, "", "adverts are neither signed nor checked"),
+        Kind::Hmac,
+    ),
+    block(served("virtual_ipaddress", 0, ""), Kind::Addresses),
+    block(served("virtual_ipaddress_excluded", 0, ""), Kind::Addresses),
+    served("no_virtual_ipaddress", 0, ""),
+    block(
+        later("virtual_routes", 0, "", "these routes are not added"),
+        Kind::Free,
+    ),
+    block(
+        later("virtual_rules", 0, "", "these rules are not added"),
+        Kind::Free,
+    ),
+    later(
+        "promote_secondaries",
+        0,
+        "",
+        "the interface's sysctl is left as it is",
+    ),
+    served("nopreempt", 0, ""),
+    served("preempt", 0, ""),
+    served("preempt_delay", 1, "SECONDS"),
+    served("garp_master_delay", 1, "SECONDS"),
+    served("garp_master_repeat", 1, "NUMBER"),
+    served("garp_master_refresh", 1, "SECONDS"),
+    served("garp_master_refresh_repeat", 1, "NUMBER"),
+    served("garp_lower_prio_delay", 1, "SECONDS"),
+    served("garp_lower_prio_repeat", 1, "NUMBER"),
+    later(
+        "garp_extra_if",
+        1,
+        "[all] SECONDS",
+        "only the instance's interface is announced on",
+    ),
+    old("vmac_garp_intvl", 1, "[all] SECONDS", "garp_extra_if"),
+    served("mcast_src_ip", 1, "ADDRESS"),
+    later(
+        "mcast_dst_ip",
+        1,
+        "ADDRESS",
+        "adverts go to 224.0.0.18 or ff02::12",
+    ),
+    served("unicast_src_ip", 1, "ADDRESS"),
+    block(served("unicast_peer", 0, ""), Kind::Addresses),
+    served("check_unicast_src", 0, ""),
+    later("unicast_ttl", 1, "0-255", "adverts are sent with TTL 255"),
+    later(
+        "unicast_fault_no_peer",
+        0,
+        "",
+        "an instance without peers uses multicast",
+    ),
+    idle(
+        "old_unicast_checksum",
+        0,
+        "[never]",
+        "both checksums are accepted, and the peer's is sent",
+    ),
+    served("v3_checksum_as_v2", 0, "[on|off]"),
+    served("accept", 0, ""),
+    served("no_accept", 0, ""),
+    served("strict_mode", 0, "[on|off]"),
+    served("skip_check_adv_addr", 0, "[on|off]"),
+    served("lower_prio_no_advert", 0, "[on|off]"),
+    served("higher_prio_send_advert", 0, "[on|off]"),
+    later(
+        "owner_ignore_adverts",
+        0,
+        "[on|off]",
+        "an address owner listens to adverts",
+    ),
+    served("down_timer_adverts", 1, "NUMBER"),
+    idle(
+        "timer_expired_backup",
+        0,
+        "[PRIORITY]",
+        "a late wake-up reads first what XDP has heard meanwhile",
+    ),
+    old(
+        "thread_timer_expired",
+        0,
+        "[PRIORITY]",
+        "timer_expired_backup",
+    ),
+    later("use_vmac", 0, "[NAME]", NO_VMAC),
+    later("use_vmac_addr", 0, "", NO_VMAC),
+    later("vmac_xmit_base", 0, "", NO_VMAC),
+    later("use_ipvlan", 0, "[NAME] [ADDRESS]", "no ipvlan is made"),
+    later(
+        "vrf",
+        1,
+        "INTERFACE",
+        "adverts use the instance's interface alone",
+    ),
+    idle(
+        "kernel_rx_buf_size",
+        1,
+        "BYTES",
+        "adverts are received in XDP",
+    ),
+    idle(
+        "debug",
+        0,
+        "[NUMBER]",
+        "the log level is set for the whole daemon",
+    ),
+    idle(
+        "linkbeat_use_polling",
+        0,
+        "",
+        "link state comes from netlink events",
+    ),
+    later(
+        "lvs_sync_daemon_interface",
+        1,
+        "INTERFACE",
+        "there is no load balancer yet whose connections to synchronise",
+    ),
+];
+
+pub(super) const NOTIFY: &[Keyword] = &[
+    served("notify_master", 1, "COMMAND [USER [GROUP]]"),
+    served("notify_backup", 1, "COMMAND [USER [GROUP]]"),
+    served("notify_fault", 1, "COMMAND [USER [GROUP]]"),
+    served("notify_stop", 1, "COMMAND [USER [GROUP]]"),
+    served("notify", 1, "COMMAND [USER [GROUP]]"),
+    served("notify_master_rx_lower_pri", 1, "COMMAND [USER [GROUP]]"),
+    later(
+        "notify_deleted",
+        0,
+        "[COMMAND]",
+        "a deleted instance runs its `notify_stop`",
+    ),
+    later("notify_priority_changes", 0, "[on|off]", NO_FIFO),
+    later("smtp_alert", 0, "[on|off]", NO_MAIL),
+];
+
+pub(super) const TRACK: &[Keyword] = &[
+    block(served("track_interface", 0, ""), Kind::Names),
+    block(served("track_script", 0, ""), Kind::Names),
+    block(
+        later("track_file", 0, "", "the files are not watched"),
+        Kind::Names,
+    ),
+    block(
+        later("track_process", 0, "", "the processes are not watched"),
+        Kind::Names,
+    ),
+    block(
+        later("track_bfd", 0, "", "no BFD session is run"),
+        Kind::Names,
+    ),
+    served("dont_track_primary", 0, ""),
+    later(
+        "track_src_ip",
+        0,
+        "",
+        "losing the source address is no fault",
+    ),
+];
+
+pub(super) const AUTHENTICATION: &[Keyword] = &[
+    served("auth_type", 1, "PASS|AH"),
+    served("auth_pass", 1, "PASSWORD"),
+];
+
+pub(super) const HMAC: &[Keyword] = &[
+    later(
+        "key",
+        2,
+        "1-255 SECRET",
+        "adverts are neither signed nor checked",
+    ),
+    later(
+        "active_key",
+        1,
+        "1-255",
+        "adverts are neither signed nor checked",
+    ),
+    later(
+        "time_window",
+        1,
+        "SECONDS",
+        "adverts are neither signed nor checked",
+    ),
+    later(
+        "anti_replay",
+        1,
+        "time|monotonic",
+        "adverts are neither signed nor checked",
+    ),
+    later(
+        "mode",
+        1,
+        "enforce|permissive|receive-only",
+        "adverts are neither signed nor checked",
+    ),
+];
+
+pub(super) const SYNC_GROUP: &[Keyword] = &[
+    block(served("group", 0, ""), Kind::Names),
+    served("notify_master", 1, "COMMAND [USER [GROUP]]"),
+    served("notify_backup", 1, "COMMAND [USER [GROUP]]"),
+    served("notify_fault", 1, "COMMAND [USER [GROUP]]"),
+    served("notify_stop", 1, "COMMAND [USER [GROUP]]"),
+    served("notify", 1, "COMMAND [USER [GROUP]]"),
+    served("sync_group_tracking_weight", 0, ""),
+    old("global_tracking", 0, "", "sync_group_tracking_weight"),
+    block(
+        later("track_interface", 0, "", NO_GROUP_TRACKING),
+        Kind::Names,
+    ),
+    block(later("track_script", 0, "", NO_GROUP_TRACKING), Kind::Names),
+    block(
+        later("track_file", 0, "", "the files are not watched"),
+        Kind::Names,
+    ),
+    block(
+        later("track_process", 0, "", "the processes are not watched"),
+        Kind::Names,
+    ),
+    block(
+        later("track_bfd", 0, "", "no BFD session is run"),
+        Kind::Names,
+    ),
+    later("notify_priority_changes", 0, "[on|off]", NO_FIFO),
+    later("smtp_alert", 0, "[on|off]", NO_MAIL),
+];

@@ -1,0 +1,123 @@
+//! What stands outside all blocks.
+
+use super::{Keyword, Kind, block, idle, later, old, served};
+
+pub(super) const ROOT: &[Keyword] = &[
+    block(served("global_defs", 0, ""), Kind::Global),
+    block(served("vrrp_instance", 1, "NAME"), Kind::Instance),
+    block(served("vrrp_script", 1, "NAME"), Kind::Script),
+    block(served("vrrp_sync_group", 1, "NAME"), Kind::SyncGroup),
+    served("instance", 1, "NAME"),
+    later(
+        "net_namespace",
+        1,
+        "NAME",
+        "xvrrpd stays in the network namespace it was started in; start it by `ip netns exec`",
+    ),
+    later(
+        "net_namespace_ipvs",
+        1,
+        "NAME",
+        "there is no load balancer yet",
+    ),
+    idle("namespace_with_ipsets", 0, "", "no ipsets are used"),
+    idle("use_pid_dir", 0, "", "two daemons never share a pid file"),
+    idle(
+        "child_wait_time",
+        1,
+        "SECONDS",
+        "there are no child daemons to wait for",
+    ),
+    idle(
+        "linkbeat_use_polling",
+        0,
+        "",
+        "link state comes from netlink events",
+    ),
+    block(
+        idle(
+            "linkbeat_interfaces",
+            0,
+            "",
+            "link state comes from netlink events",
+        ),
+        Kind::Names,
+    ),
+    block(
+        later(
+            "interface_up_down_delays",
+            0,
+            "",
+            "a link counts as up or down at once",
+        ),
+        Kind::Names,
+    ),
+    block(
+        later("static_ipaddress", 0, "", "these addresses are not added"),
+        Kind::Addresses,
+    ),
+    block(
+        later("static_routes", 0, "", "these routes are not added"),
+        Kind::Free,
+    ),
+    block(
+        later("static_rules", 0, "", "these rules are not added"),
+        Kind::Free,
+    ),
+    block(
+        later(
+            "track_group",
+            1,
+            "NAME",
+            "static addresses and routes are not tracked",
+        ),
+        Kind::TrackGroup,
+    ),
+    block(
+        later(
+            "garp_group",
+            0,
+            "",
+            "announcements are paced per interface, not per group",
+        ),
+        Kind::GarpGroup,
+    ),
+    block(
+        later("track_file", 1, "NAME", "the file is not watched"),
+        Kind::TrackFile,
+    ),
+    block(
+        old("vrrp_track_file", 1, "NAME", "track_file"),
+        Kind::TrackFile,
+    ),
+    block(
+        later(
+            "vrrp_track_process",
+            1,
+            "NAME",
+            "the process is not watched",
+        ),
+        Kind::TrackProcess,
+    ),
+    block(
+        later("bfd_instance", 1, "NAME", "no BFD session is run"),
+        Kind::Bfd,
+    ),
+    block(
+        later(
+            "virtual_server",
+            1,
+            "ADDRESS PORT",
+            "no service is balanced",
+        ),
+        Kind::VirtualServer,
+    ),
+    block(
+        later("virtual_server_group", 1, "NAME", "no service is balanced"),
+        Kind::Addresses,
+    ),
+    block(
+        later("SSL", 0, "", "nothing is checked over TLS"),
+        Kind::Tls,
+    ),
+];

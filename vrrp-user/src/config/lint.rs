@@ -1,0 +1,117 @@
+//! Settings that are all right each by itself and cannot work as meant. Only
+//! what one file proves: the peers' files are not known here.
+
+use super::{
+    diagnostic::{Code, Diagnostic},
+    lower::{Completed, ScriptDraft},
+    model::InitialState,
+};
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+pub(crate) fn lint(
+    instances: &[Completed],
+    scripts: &[ScriptDraft],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    for one in instances {
+        owner(one, diagnostics);
+        weights(one, diagnostics);
+    }
+    shared_addresses(instances, diagnostics);
+    unused_scripts(instances, scripts, diagnostics);
+}
+
+/// 255 is not "the highest": it says that the addresses are this host's own.
+fn owner(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {
+    let i = &one.instance;
+    if i.priority != 255 {
+        return;
+    }
+    if one.places.get("priority").is_none() && i.state == InitialState::Master {
+        let message = "`state MASTER` without `priority` means priority 255, the owner of the addresses, which nothing lowers";
+        let found = Diagnostic::warning(Code::Lint, one.places.at("state"), message);
+        diagnostics.push(
+            found.help("write a `priority` below 255 unless the addresses are this host's own"),
+        );
+    } else {
+        let message = "priority 255 means that this host owns the addresses: it takes over at once and nothing lowers it";
+        let found = Diagnostic::note(Code::Lint, one.places.at("priority"), message);
+        diagnostics.push(found.help("write 254 or less if the addresses are only virtual"));
+    }
+}
+
+fn weights(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {
+    let i = &one.instance;
+    let Some(first) = one.tracks.iter().find(|t| t.tracked.weight != 0) else {
+        return;
+    };
+    if i.nopreempt {
+        let message = "with `nopreempt` on both routers a weight does not fail over: neither takes over from the other's lowered priority";
+        let found = Diagnostic::warning(Code::Lint, first.span, message);
+        diagnostics.push(
+            found.help("write `weight 0`, so that a failure is a FAULT, or remove `nopreempt`"),
+        );
+    }
+    for track in &one.tracks {
+        let weight = track.tracked.weight;
+        // The effective priority stays in 1..=254.
+        let stuck = (weight > 0 && i.priority >= 254) || (weight < 0 && i.priority <= 1);
+        if stuck && i.priority != 255 {
+            let message = format!(
+                "weight {weight} never changes priority {}, which cannot go {}",
+                i.priority,
+                if weight > 0 { "above 254" } else { "below 1" }
+            );
+            let found = Diagnostic::warning(Code::Lint, track.span, message);
+            diagnostics.push(found.help("leave the priority room for the weight"));
+        }
+    }
+}
+
+/// One address in two instances is taken away by whichever ceases.
+fn shared_addresses(instances: &[Completed], diagnostics: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<(IpAddr, Option<&str>), &str> = BTreeMap::new();
+    for one in instances {
+        let i = &one.instance;
+        for (address, span) in &one.addresses {
+            let all = i.addresses.iter().chain(&i.excluded_addresses);
+            let dev = all
+                .clone()
+                .find(|a| a.address == *address)
+                .and_then(|a| a.dev.as_deref());
+            let key = (*address, Some(dev.unwrap_or(&i.interface)));
+            match seen.insert(key, &i.name) {
+                Some(first) if first != i.name => {
+                    let message = format!(
+                        "`{address}` is also an address of `{first}`: whichever ceases takes it away"
+                    );
+                    let found = Diagnostic::warning(Code::Lint, *span, message);
+                    diagnostics.push(found.help("an address belongs to one instance"));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn unused_scripts(
+    instances: &[Completed],
+    scripts: &[ScriptDraft],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    for draft in scripts {
+        let name = &draft.script.name;
+        let used = instances.iter().any(|one| one.script_names.contains(name));
+        if !used {
+            let found = Diagnostic::note(
+                Code::Lint,
+                draft.places.at(""),
+                format!("nothing tracks `{name}`: it is not run"),
+            );
+            diagnostics.push(found.help(format!(
+                "name it in an instance: `track_script {{ {name} }}`"
+            )));
+        }
+    }
+}

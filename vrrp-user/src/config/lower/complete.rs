@@ -1,0 +1,501 @@
+//! From what is written to what runs: defaults, rounding, what overrules what.
+
+use super::{
+    Places,
+    global::Globals,
+    instance::{AuthType, Draft},
+    script::ScriptDraft,
+    strict,
+    track::{self, Track},
+};
+use crate::config::{
+    diagnostic::{Code, Diagnostic},
+    model::{
+        Authentication, ChecksumPolicy, Family, Garp, InitialState, Instance, Tracked, Unicast,
+        Version, VirtualAddress,
+    },
+    source::Span,
+    value::is_link_local,
+};
+use core::{net::IpAddr, time::Duration};
+
+/// An instance, and what `lint` wants to know about where it came from.
+#[derive(Debug)]
+pub(crate) struct Completed {
+    pub(crate) instance: Instance,
+    pub(crate) places: Places,
+    pub(crate) tracks: Vec<Track>,
+    /// Scripts named in `track_script`, followed or not.
+    pub(crate) script_names: Vec<String>,
+    pub(crate) addresses: Vec<(IpAddr, Span)>,
+}
+
+/// Adverts a Backup waits for unless told otherwise (RFC 9568 section 6.1).
+const DOWN_TIMER_ADVERTS: u8 = 3;
+/// Addresses an advert can carry in an Ethernet frame: the count is one octet,
+/// and keepalived leaves room for 89 IPv6 addresses in 1500 octets.
+const MOST_V4: usize = 255;
+const MOST_V6: usize = 89;
+
+pub(super) fn complete(
+    draft: Draft,
+    globals: &Globals,
+    scripts: &[ScriptDraft],
+    weights: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Completed> {
+    let strict = draft.is_strict(globals);
+    let family = draft.family.unwrap_or_default();
+    let version = version(&draft, family, globals, diagnostics);
+    let priority = draft.priority.unwrap_or(match draft.state {
+        Some(InitialState::Master) => 255,
+        _ => 100,
+    });
+    let owner = priority == 255;
+    let state = draft.state.unwrap_or(if owner {
+        InitialState::Master
+    } else {
+        InitialState::Backup
+    });
+    let required = required(&draft, diagnostics);
+    let mut instance = Instance {
+        name: draft.name.text.clone(),
+        line: 0,
+        state,
+        interface: draft.interface.clone().unwrap_or_default(),
+        vrid: draft.vrid.unwrap_or_default(),
+        priority,
+        version,
+        family,
+        advert_interval: advert_interval(&draft, version, diagnostics),
+        authentication: authentication(&draft, version, strict, diagnostics),
+        addresses: Vec::new(),
+        excluded_addresses: Vec::new(),
+        nopreempt: draft.nopreempt,
+        preempt_delay: draft.preempt_delay,
+        garp: garp(&draft, globals, strict),
+        source: draft.source,
+        unicast: unicast(&draft, globals, diagnostics),
+        track_interfaces: Vec::new(),
+        track_scripts: Vec::new(),
+        notify: draft.notify.clone(),
+        dont_track_primary: draft.dont_track_primary,
+        strict,
+        accept: draft.accept.unwrap_or(owner || !strict),
+        skip_check_advert_addresses: draft.skip_check.unwrap_or(globals.skip_check),
+        checksum: match draft.checksum_plain.or(globals.checksum_plain) {
+            None => ChecksumPolicy::Learn,
+            Some(true) => ChecksumPolicy::Plain,
+            Some(false) => ChecksumPolicy::Pseudo,
+        },
+        down_timer_adverts: draft
+            .down_timer_adverts
+            .or(globals.down_timer_adverts)
+            .unwrap_or(DOWN_TIMER_ADVERTS),
+        lower_prio_no_advert: draft
+            .lower_prio_no_advert
+            .unwrap_or(strict || globals.lower_prio_no_advert),
+        higher_prio_send_advert: draft
+            .higher_prio_send_advert
+            .unwrap_or(!strict && globals.higher_prio_send_advert),
+    };
+    if strict {
+        strict::apply(&mut instance, &draft, globals, diagnostics);
+    }
+    preemption(&mut instance, &draft.places, diagnostics);
+    let listed = addresses(&mut instance, &draft, diagnostics);
+    let script_names = draft
+        .scripts
+        .iter()
+        .map(|row| row.name.text.clone())
+        .collect();
+    let mut tracks = track::interfaces(draft.interfaces);
+    // Its own interface is tracked anyway, as keepalived does it: without weight.
+    tracks.retain(|t| {
+        let own = t.tracked.name == instance.interface;
+        if own && t.tracked.weight != 0 {
+            let message =
+                "this is the instance's own interface: losing it is a FAULT, whatever the weight";
+            diagnostics.push(
+                Diagnostic::warning(Code::Overruled, t.span, message).help("remove the line"),
+            );
+        }
+        !own
+    });
+    let interfaces = tracks.len();
+    tracks.extend(track::scripts(draft.scripts, scripts, diagnostics));
+    let interfaces = weigh(&mut tracks, interfaces, owner, weights, diagnostics);
+    instance.track_interfaces = tracks[..interfaces]
+        .iter()
+        .map(|t| t.tracked.clone())
+        .collect();
+    instance.track_scripts = tracks[interfaces..]
+        .iter()
+        .map(|t| t.tracked.clone())
+        .collect();
+    required.then_some(Completed {
+        instance,
+        places: draft.places,
+        tracks,
+        script_names,
+        addresses: listed,
+    })
+}
+
+/// Without these nothing can run.
+fn required(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    let mut complete = true;
+    let mut lacks = |keyword: &str, missing: bool, help: &str| {
+        // A value that is no value has been told already.
+        if missing && draft.places.get(keyword).is_none() {
+            let message = format!("`vrrp_instance {}` has no `{keyword}`", draft.name.text);
+            diagnostics
+                .push(Diagnostic::error(Code::Incomplete, draft.name.span, message).help(help));
+        }
+        complete &= !missing;
+    };
+    lacks(
+        "virtual_router_id",
+        draft.vrid.is_none(),
+        "write `virtual_router_id 1-255`, the same on every router of the group",
+    );
+    lacks(
+        "interface",
+        draft.interface.is_none(),
+        "write `interface eth0`, with the name `ip link` shows",
+    );
+    complete
+}
+
+fn version(
+    draft: &Draft,
+    family: Family,
+    globals: &Globals,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Version {
+    if family == Family::V4 {
+        return draft.version.unwrap_or(globals.version);
+    }
+    if draft.version == Some(Version::V2) {
+        let found = Diagnostic::warning(
+            Code::Overruled,
+            draft.places.at("version"),
+            "IPv6 has only VRRP version 3, which is used",
+        );
+        diagnostics.push(found.help("write `version 3`"));
+    }
+    Version::V3
+}
+
+/// v2 counts whole seconds up to 255 (RFC 3768 section 5.3.7), v3 centiseconds
+/// up to 40.95 s (RFC 9568 section 5.2.7).
+fn advert_interval(draft: &Draft, version: Version, diagnostics: &mut Vec<Diagnostic>) -> Duration {
+    let wanted = draft.advert_interval.unwrap_or(Duration::from_secs(1));
+    let micros = u64::try_from(wanted.as_micros()).unwrap_or(u64::MAX);
+    let (unit, most) = match version {
+        Version::V2 => (1_000_000, 255),
+        Version::V3 => (10_000, 4095),
+    };
+    let rounded = ((micros + unit / 2) / unit).clamp(1, most) * unit;
+    if rounded != micros {
+        let used = Duration::from_micros(rounded);
+        let (why, help) = match version {
+            Version::V2 => (
+                "version 2 carries whole seconds",
+                "write whole seconds, or `version 3` on every router of the group",
+            ),
+            Version::V3 => (
+                "version 3 carries hundredths of a second up to 40.95 s",
+                "write hundredths of a second, at most 40.95",
+            ),
+        };
+        let found = Diagnostic::warning(
+            Code::Overruled,
+            draft.places.at("advert_int"),
+            format!("{why}: {used:?} is used, not {wanted:?}"),
+        );
+        diagnostics.push(found.help(help));
+    }
+    Duration::from_micros(rounded)
+}
+
+fn authentication(
+    draft: &Draft,
+    version: Version,
+    strict: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Authentication> {
+    let at = draft.places.at("authentication");
+    let password = draft.password.as_deref().unwrap_or_default();
+    if draft.auth_type.is_none() {
+        if !password.is_empty() && draft.places.get("auth_type").is_none() {
+            let found = Diagnostic::error(
+                Code::Incomplete,
+                at,
+                "a password without `auth_type` is not used",
+            );
+            diagnostics.push(found.help("write `auth_type PASS`"));
+        }
+        return None;
+    }
+    let ignored = if strict {
+        Some("strict mode has no authentication: it is ignored")
+    } else if version == Version::V3 {
+        Some("VRRP version 3 has no authentication: it is ignored")
+    } else {
+        None
+    };
+    if let Some(message) = ignored {
+        let found = Diagnostic::warning(Code::Overruled, at, message);
+        let help = if strict {
+            "remove the block, or remove `vrrp_strict`; do the same on every router of the group"
+        } else {
+            "remove the block"
+        };
+        diagnostics.push(found.help(help));
+        return None;
+    }
+    if password.is_empty() {
+        let found = Diagnostic::error(
+            Code::Incomplete,
+            at,
+            "authentication without a password is not used",
+        );
+        diagnostics.push(found.help("write `auth_pass PASSWORD`, at most 8 characters"));
+        return None;
+    }
+    if draft.auth_type == Some(AuthType::Ah) {
+        let found = Diagnostic::warning(
+            Code::NotServed,
+            draft.places.at("auth_type"),
+            "`auth_type AH` is not served yet: adverts are sent without it, and a peer that expects it becomes MASTER too",
+        );
+        diagnostics.push(found.help("use `auth_type PASS` on every router of the group"));
+        return None;
+    }
+    if password.len() > 8 {
+        let kept = String::from_utf8_lossy(&password[..8]);
+        let found = Diagnostic::warning(
+            Code::Overruled,
+            draft.places.at("auth_pass"),
+            format!("an advert carries 8 characters of a password: only `{kept}` is used"),
+        );
+        diagnostics.push(found.help(format!("write `auth_pass {kept}`")));
+    }
+    let mut octets = [0; 8];
+    for (to, from) in octets.iter_mut().zip(password) {
+        *to = *from;
+    }
+    Some(Authentication::Pass(octets))
+}
+
+/// The settings for lower-priority adverts follow the global ones, those
+/// `vrrp_garp_master_*`; in strict mode nothing is repeated.
+fn garp(draft: &Draft, globals: &Globals, strict: bool) -> Garp {
+    let default = Garp::default();
+    let (own, all) = (&draft.garp, &globals.garp);
+    let all_delay = all.delay.unwrap_or(default.delay);
+    let all_repeat = all.repeat.unwrap_or(default.repeat);
+    Garp {
+        delay: own.delay.unwrap_or(all_delay),
+        repeat: own.repeat.unwrap_or(all_repeat),
+        refresh: own.refresh.or(all.refresh).unwrap_or(default.refresh),
+        refresh_repeat: own
+            .refresh_repeat
+            .or(all.refresh_repeat)
+            .unwrap_or(default.refresh_repeat),
+        lower_prio_delay: if strict {
+            Duration::ZERO
+        } else {
+            own.lower_prio_delay
+                .or(all.lower_prio_delay)
+                .unwrap_or(all_delay)
+        },
+        lower_prio_repeat: if strict {
+            0
+        } else {
+            own.lower_prio_repeat
+                .or(all.lower_prio_repeat)
+                .unwrap_or(all_repeat)
+        },
+        arp_interval: all.arp_interval.unwrap_or(default.arp_interval),
+        na_interval: all.na_interval.unwrap_or(default.na_interval),
+    }
+}
+
+fn unicast(draft: &Draft, globals: &Globals, diagnostics: &mut Vec<Diagnostic>) -> Option<Unicast> {
+    if draft.peers.is_empty() {
+        if draft.unicast {
+            let keyword = ["unicast_peer", "unicast_src_ip", "check_unicast_src"];
+            let at = keyword
+                .iter()
+                .find_map(|k| draft.places.get(k))
+                .unwrap_or(draft.name.span);
+            let message = "unicast without any `unicast_peer`: adverts are sent by multicast";
+            diagnostics.push(
+                Diagnostic::warning(Code::Overruled, at, message)
+                    .help("list the peers: `unicast_peer { ADDRESS }`"),
+            );
+        }
+        return None;
+    }
+    Some(Unicast {
+        peers: draft.peers.clone(),
+        check_source: draft.check_source || globals.check_unicast_source,
+    })
+}
+
+/// What keepalived clears.
+fn preemption(instance: &mut Instance, places: &Places, diagnostics: &mut Vec<Diagnostic>) {
+    let mut cleared = |keyword: &str, message: &str, help: &str| {
+        diagnostics
+            .push(Diagnostic::warning(Code::Overruled, places.at(keyword), message).help(help));
+    };
+    if instance.nopreempt && instance.priority == 255 {
+        cleared(
+            "nopreempt",
+            "an address owner (priority 255) always preempts: `nopreempt` is ignored",
+            "remove it",
+        );
+        instance.nopreempt = false;
+    }
+    if instance.state == InitialState::Master {
+        if instance.nopreempt {
+            cleared(
+                "nopreempt",
+                "`nopreempt` does nothing with `state MASTER`: this router takes over whenever it comes back",
+                "write `state BACKUP` on every router of the group; the higher priority starts as master",
+            );
+            instance.nopreempt = false;
+        }
+        if !instance.preempt_delay.is_zero() {
+            cleared(
+                "preempt_delay",
+                "`preempt_delay` does nothing with `state MASTER`: this router takes over at once when it comes back",
+                "write `state BACKUP`",
+            );
+            instance.preempt_delay = Duration::ZERO;
+        }
+    }
+    if instance.nopreempt && !instance.preempt_delay.is_zero() {
+        cleared(
+            "preempt_delay",
+            "`preempt_delay` does nothing with `nopreempt`",
+            "remove one of them",
+        );
+        instance.preempt_delay = Duration::ZERO;
+    }
+}
+
+/// Moves what an advert cannot carry; gives every address with its place.
+fn addresses(
+    instance: &mut Instance,
+    draft: &Draft,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<(IpAddr, Span)> {
+    let most = if instance.family == Family::V4 {
+        MOST_V4
+    } else {
+        MOST_V6
+    };
+    let carried = draft.addresses.len().min(most);
+    let (advertised, surplus) = draft.addresses.split_at(carried);
+    if let Some((_, span)) = surplus.first() {
+        let message = format!(
+            "an advert carries {most} addresses: this one and those that follow are not advertised"
+        );
+        diagnostics.push(
+            Diagnostic::warning(Code::Overruled, *span, message)
+                .help("move them to `virtual_ipaddress_excluded`"),
+        );
+    }
+    if draft.addresses.is_empty() && (!draft.no_addresses || instance.strict) {
+        // Rows that are no addresses have been told already.
+        let at = draft.places.at("virtual_ipaddress");
+        let message = format!("`vrrp_instance {}` has no virtual address", instance.name);
+        let help = "write `virtual_ipaddress { ADDRESS/BITS }`";
+        diagnostics.push(if instance.version == Version::V3 || instance.strict {
+            Diagnostic::error(Code::Incomplete, at, message).help(help)
+        } else {
+            Diagnostic::warning(Code::Incomplete, at, message).help(help)
+        });
+    }
+    if let Some((
+        VirtualAddress {
+            address: IpAddr::V6(first),
+            ..
+        },
+        span,
+    )) = draft.addresses.first()
+        && instance.strict
+        && instance.unicast.is_none()
+        && !is_link_local(*first)
+    {
+        let message =
+            "the first address of an IPv6 router must be link-local (RFC 9568 section 5.2.9)";
+        diagnostics.push(
+            Diagnostic::warning(Code::Lint, *span, message)
+                .help("put an address of fe80::/10 first"),
+        );
+    }
+    instance.addresses = advertised.iter().map(|(a, _)| a.clone()).collect();
+    let excluded = surplus.iter().chain(&draft.excluded);
+    instance.excluded_addresses = excluded.map(|(a, _)| a.clone()).collect();
+    draft
+        .addresses
+        .iter()
+        .chain(&draft.excluded)
+        .map(|(a, span)| (a.address, *span))
+        .collect()
+}
+
+/// Weights that a sync group or an address owner cannot follow. `interfaces`
+/// of the tracks come first; gives how many of them are left.
+fn weigh(
+    tracks: &mut Vec<Track>,
+    interfaces: usize,
+    owner: bool,
+    weights: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> usize {
+    if weights && !owner {
+        return interfaces;
+    }
+    let mut left = Vec::new();
+    let mut kept = interfaces;
+    for (index, mut track) in core::mem::take(tracks).into_iter().enumerate() {
+        let Tracked { name, weight, .. } = &track.tracked;
+        if *weight == 0 {
+            left.push(track);
+            continue;
+        }
+        let interface = index < interfaces;
+        let (message, help) = if owner {
+            (
+                format!(
+                    "`{name}` is not tracked: the priority of an address owner (255) never changes"
+                ),
+                "write `priority 254` or less, or remove the weight so that a failure is a FAULT",
+            )
+        } else if interface {
+            (
+                format!("the weight of `{name}` is ignored in a sync group: losing it is a FAULT"),
+                "write `sync_group_tracking_weight` in the group, on every router, or remove the weight",
+            )
+        } else {
+            (
+                format!("`{name}` is not tracked: a sync group ignores scripts with a weight"),
+                "write `sync_group_tracking_weight` in the group, on every router, or `weight 0` so that a failure is a FAULT",
+            )
+        };
+        diagnostics.push(Diagnostic::warning(Code::Overruled, track.span, message).help(help));
+        if interface && !owner {
+            track.tracked.weight = 0;
+            left.push(track);
+        } else if interface {
+            kept -= 1;
+        }
+    }
+    *tracks = left;
+    kept
+}

@@ -1,0 +1,169 @@
+//! Tree to typed model, with keepalived's defaults.
+
+mod address;
+mod complete;
+mod cross;
+mod global;
+mod group;
+mod instance;
+mod notify;
+mod script;
+mod strict;
+mod track;
+
+pub(crate) use complete::Completed;
+pub(crate) use script::ScriptDraft;
+
+use super::{
+    diagnostic::{Code, Diagnostic},
+    lint,
+    model::Config,
+    source::{Files, Span},
+    tree::Statement,
+    words::Word,
+};
+use std::collections::BTreeMap;
+
+/// Places of the keywords of one block, by keyword; the first of each.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    name: Span,
+    keywords: BTreeMap<&'static str, Span>,
+}
+
+impl Places {
+    fn new(name: Span) -> Self {
+        Self {
+            name,
+            keywords: BTreeMap::new(),
+        }
+    }
+
+    fn set(&mut self, keyword: &'static str, span: Span) {
+        self.keywords.entry(keyword).or_insert(span);
+    }
+
+    /// Where the keyword stands; the block's name if it is not written.
+    pub(crate) fn at(&self, keyword: &str) -> Span {
+        self.get(keyword).unwrap_or(self.name)
+    }
+
+    /// Where the keyword stands, if it is written.
+    pub(crate) fn get(&self, keyword: &str) -> Option<Span> {
+        self.keywords.get(keyword).copied()
+    }
+}
+
+/// The whole file. What could not be understood has left a diagnostic, and a
+/// value that is good enough to find more.
+pub(crate) fn lower(
+    root: &[Statement],
+    skipped_ids: &BTreeMap<String, u32>,
+    files: &Files,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Config {
+    let mut globals = global::Globals::default();
+    for statement in root {
+        match statement.name() {
+            "global_defs" => globals.read(body(statement), diagnostics),
+            "instance" => globals.instance(statement, diagnostics),
+            _ => {}
+        }
+    }
+    let scripts = script::all(root, skipped_ids, diagnostics);
+    let groups = group::all(root, diagnostics);
+    let drafts = instance::all(root, diagnostics);
+    let mut completed = Vec::new();
+    for draft in drafts {
+        let group = groups
+            .iter()
+            .find(|g| g.group.members.contains(&draft.name.text));
+        let weights = group.is_none_or(group::GroupDraft::keeps_weights);
+        let line = files.position(draft.name.span).line;
+        let done = complete::complete(draft, &globals, &scripts, weights, diagnostics);
+        completed.extend(done.map(|mut done| {
+            done.instance.line = line;
+            done
+        }));
+    }
+    cross::check(&completed, &groups, root, diagnostics);
+    lint::lint(&completed, &scripts, diagnostics);
+    Config {
+        global: globals.finish(),
+        scripts: scripts.into_iter().map(|s| s.script).collect(),
+        groups: groups.into_iter().map(|g| g.group).collect(),
+        instances: completed.into_iter().map(|c| c.instance).collect(),
+    }
+}
+
+/// Statements of a block; none if it has none.
+fn body(statement: &Statement) -> &[Statement] {
+    statement
+        .block
+        .as_ref()
+        .map_or(&[], |block| &block.statements)
+}
+
+/// Blocks of one keyword with their names; a name that is taken is told.
+fn named<'a>(
+    root: &'a [Statement],
+    keyword: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<(&'a Word, &'a Statement)> {
+    let mut out: Vec<(&Word, &Statement)> = Vec::new();
+    for statement in root.iter().filter(|s| s.name() == keyword) {
+        let Some(name) = statement.arguments().first() else {
+            continue;
+        };
+        if let Some(extra) = statement.arguments().get(1) {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::BadValue,
+                    extra.span,
+                    format!("the name of a `{keyword}` is one word"),
+                )
+                .help(format!("write `{keyword} {}_{} {{`", name.text, extra.text)),
+            );
+        }
+        if out.iter().any(|(other, _)| other.text == name.text) {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::DuplicateName,
+                    name.span,
+                    format!("`{}` is already defined above", name.text),
+                )
+                .help(format!("give this `{keyword}` a name of its own")),
+            );
+            continue;
+        }
+        out.push((name, statement));
+    }
+    out
+}
+
+/// A scalar that is written a second time.
+fn told_twice(
+    places: &Places,
+    statement: &Statement,
+    first_wins: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    if places.get(statement.name()).is_some() {
+        let which = if first_wins {
+            "the first"
+        } else {
+            "this one, the last,"
+        };
+        diagnostics.push(
+            Diagnostic::warning(
+                Code::Overruled,
+                statement.span(),
+                format!(
+                    "`{}` is given more than once; {which} counts",
+                    statement.name()
+                ),
+            )
+            .help("remove one of them"),
+        );
+    }
+}

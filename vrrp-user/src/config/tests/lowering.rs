@@ -1,0 +1,471 @@
+use super::*;
+use crate::config::model::{Authentication, Broadcast, ChecksumPolicy, Instance};
+
+/// The first instance of a file whose instance has these lines, and what was said.
+fn one(globals: &str, lines: &str) -> (Option<Instance>, Vec<String>) {
+    let text = format!(
+        "global_defs {{\n{globals}\n}}\nvrrp_script s {{\nscript /bin/s\nweight -5\n}}\nvrrp_instance V {{\ninterface eth0\nvirtual_router_id 7\n{lines}\n}}\n"
+    );
+    let loaded = read(&text);
+    let told = loaded
+        .diagnostics
+        .iter()
+        .filter(|d| !d.message.starts_with("nothing tracks"));
+    let told = told
+        .map(|d| format!("{:?}: {}", d.severity, d.message))
+        .collect();
+    (
+        loaded.config.and_then(|c| c.instances.into_iter().next()),
+        told,
+    )
+}
+
+fn good(globals: &str, lines: &str) -> Instance {
+    let (instance, told) = one(globals, lines);
+    assert_eq!(told, Vec::<String>::new());
+    instance.expect("an instance")
+}
+
+const VIP: &str = "virtual_ipaddress {\n10.0.0.1\n}\n";
+
+fn told(globals: &str, lines: &str) -> (Instance, String) {
+    let (instance, told) = one(globals, &format!("{VIP}{lines}"));
+    (
+        instance.unwrap_or_else(|| panic!("{told:?}")),
+        told.join("\n"),
+    )
+}
+
+#[test]
+fn defaults_are_keepaliveds() {
+    let i = good("", VIP);
+    assert_eq!(
+        (i.state, i.priority, i.version, i.family),
+        (InitialState::Backup, 100, Version::V2, Family::V4)
+    );
+    assert_eq!(
+        (i.advert_interval, i.down_timer_adverts, i.accept, i.strict),
+        (Duration::from_secs(1), 3, true, false)
+    );
+    assert_eq!(
+        (i.nopreempt, i.preempt_delay, i.checksum),
+        (false, Duration::ZERO, ChecksumPolicy::Learn)
+    );
+    assert_eq!(i.garp, model::Garp::default());
+    assert_eq!(i.addresses[0].prefix_len, 32);
+    assert_eq!(i.line, 8);
+    assert!(i.authentication.is_none() && i.unicast.is_none() && i.source.is_none());
+}
+
+#[test]
+fn globals_flow_into_instances() {
+    let globals = "vrrp_version 3\nvrrp_garp_master_delay 2\nvrrp_garp_master_repeat 3\nvrrp_garp_master_refresh 60\nvrrp_garp_lower_prio_repeat 1\nvrrp_garp_interval 0.001\nvrrp_gna_interval 0\nvrrp_skip_check_adv_addr\nvrrp_lower_prio_no_advert\nvrrp_down_timer_adverts 4\nv3_checksum_as_v2";
+    let i = good(globals, &format!("{VIP}garp_master_repeat 9"));
+    assert_eq!(i.version, Version::V3);
+    assert_eq!(
+        (
+            i.garp.delay.as_secs(),
+            i.garp.repeat,
+            i.garp.refresh.as_secs()
+        ),
+        (2, 9, 60)
+    );
+    // From the global settings, not the instance's own.
+    assert_eq!(
+        (i.garp.lower_prio_delay.as_secs(), i.garp.lower_prio_repeat),
+        (2, 1)
+    );
+    assert_eq!(
+        (i.garp.arp_interval, i.garp.na_interval),
+        (Duration::from_millis(1), Duration::ZERO)
+    );
+    assert!(i.skip_check_advert_addresses && i.lower_prio_no_advert);
+    assert_eq!(
+        (i.down_timer_adverts, i.checksum),
+        (4, ChecksumPolicy::Plain)
+    );
+    assert!(
+        !good(
+            "vrrp_skip_check_adv_addr",
+            &format!("{VIP}skip_check_adv_addr off")
+        )
+        .skip_check_advert_addresses
+    );
+}
+
+#[test]
+fn priority_and_state_settle_each_other() {
+    assert_eq!(
+        good("", &format!("{VIP}state MASTER\npriority 90")).priority,
+        90
+    );
+    let (i, message) = told("", "state MASTER");
+    assert_eq!((i.priority, i.state), (255, InitialState::Master));
+    assert!(
+        message.starts_with("Warning: `state MASTER` without `priority`"),
+        "{message}"
+    );
+    let (i, message) = told("", "priority 255");
+    assert_eq!(i.state, InitialState::Master);
+    assert!(message.starts_with("Note: priority 255"), "{message}");
+    let (i, message) = told("", "state MASTER\nstate BACKUP\npriority 9");
+    assert_eq!(i.state, InitialState::Master);
+    assert!(message.contains("already MASTER"), "{message}");
+}
+
+#[test]
+fn master_clears_nopreempt_and_preempt_delay() {
+    let (i, message) = told(
+        "",
+        "state MASTER\npriority 100\nnopreempt\npreempt_delay 30",
+    );
+    assert_eq!((i.nopreempt, i.preempt_delay), (false, Duration::ZERO));
+    assert_eq!(message.lines().count(), 2, "{message}");
+    let (i, message) = told("", "nopreempt\npreempt_delay 30");
+    assert!(
+        i.nopreempt
+            && i.preempt_delay.is_zero()
+            && message.contains("`preempt_delay` does nothing with `nopreempt`")
+    );
+    assert!(!good("", &format!("{VIP}nopreempt\npreempt")).nopreempt);
+    assert_eq!(
+        good("", &format!("{VIP}preempt_delay 2.5")).preempt_delay,
+        Duration::from_millis(2500)
+    );
+}
+
+#[test]
+fn intervals_are_rounded_as_the_version_counts() {
+    for (lines, millis, complains) in [
+        ("advert_int 5", 5000, false),
+        ("advert_int 0.1\nversion 3", 100, false),
+        ("advert_int 0.01\nversion 3", 10, false),
+        ("advert_int 0.1", 1000, true),
+        ("advert_int 1.5", 2000, true),
+        ("advert_int 0.014\nversion 3", 10, true),
+        ("advert_int 60\nversion 3", 40_950, true),
+    ] {
+        let (i, message) = told("", lines);
+        assert_eq!(i.advert_interval, Duration::from_millis(millis), "{lines}");
+        assert_eq!(!message.is_empty(), complains, "{lines}: {message}");
+    }
+    assert!(one("", &format!("{VIP}advert_int 256")).0.is_none());
+}
+
+#[test]
+fn authentication_is_version_2_only() {
+    let auth = |pass: &str| format!("authentication {{\nauth_type PASS\nauth_pass {pass}\n}}");
+    let pass = |text: &[u8; 8]| Some(Authentication::Pass(*text));
+    assert_eq!(
+        good("", &format!("{VIP}{}", auth("1111"))).authentication,
+        pass(b"1111\0\0\0\0")
+    );
+    assert_eq!(
+        good("", &format!("{VIP}{}", auth("\"a b#c\""))).authentication,
+        pass(b"a b#c\0\0\0")
+    );
+    let (i, message) = told("", &auth("123456789"));
+    assert_eq!(i.authentication, pass(b"12345678"));
+    assert!(message.contains("only `12345678` is used"), "{message}");
+    let (i, message) = told("", &auth("ab!cd"));
+    assert_eq!(i.authentication, pass(b"ab\0\0\0\0\0\0"));
+    assert!(message.contains("the password is only `ab`"), "{message}");
+    let (i, message) = told("vrrp_version 3", &auth("1111"));
+    assert!(
+        i.authentication.is_none() && message.contains("version 3 has no authentication"),
+        "{message}"
+    );
+    let (i, message) = told("", "authentication {\nauth_type AH\nauth_pass x\n}");
+    assert!(
+        i.authentication.is_none() && message.contains("`auth_type AH` is not served yet"),
+        "{message}"
+    );
+    assert!(
+        one("", &format!("{VIP}authentication {{\nauth_pass x\n}}"))
+            .0
+            .is_none()
+    );
+    assert!(
+        one("", &format!("{VIP}authentication {{\nauth_type PASS\n}}"))
+            .0
+            .is_none()
+    );
+}
+
+#[test]
+fn strict_mode_takes_back_what_it_has_not() {
+    let lines = "state MASTER\npriority 100\nauthentication {\nauth_type PASS\nauth_pass x\n}";
+    let (i, message) = told("vrrp_strict", lines);
+    assert!(i.strict && !i.accept && i.authentication.is_none() && i.lower_prio_no_advert);
+    assert_eq!(
+        (i.state, i.garp.lower_prio_repeat),
+        (InitialState::Backup, 0)
+    );
+    assert_eq!(message.lines().count(), 3, "{message}");
+    let (i, _) = told("vrrp_strict\nvrrp_version 3", "accept");
+    assert!(i.accept);
+    let (i, message) = told("vrrp_strict", "accept");
+    assert!(!i.accept && message.contains("no accept mode"), "{message}");
+    assert!(good("vrrp_strict", &format!("{VIP}strict_mode off")).accept);
+    assert!(
+        one("vrrp_strict", &format!("{VIP}unicast_peer {{ 10.0.0.9 }}"))
+            .0
+            .is_none()
+    );
+    assert!(one("vrrp_strict", "").0.is_none(), "no address");
+}
+
+#[test]
+fn addresses_with_all_their_options() {
+    let i = good(
+        "",
+        "virtual_ipaddress {\n10.0.0.1/24 brd + dev eth1 scope link label eth1:v home no_track\n10.0.0.2 peer 10.0.0.3 noprefixroute preferred_lft 60\n10.0.0.4/24 broadcast 10.0.0.255\n}\nvirtual_ipaddress_excluded {\nfe80::1/64 -nodad mngtmpaddr\n2001:db8::1\n}",
+    );
+    let a = &i.addresses[0];
+    assert_eq!(
+        (a.prefix_len, a.broadcast, a.dev.as_deref()),
+        (24, Some(Broadcast::HostBitsSet), Some("eth1"))
+    );
+    assert_eq!(
+        (a.scope, a.label.as_deref(), a.home, a.no_track),
+        (Some(253), Some("eth1:v"), true, true)
+    );
+    let a = &i.addresses[1];
+    assert_eq!(
+        (a.peer, a.no_prefix_route, a.preferred_lifetime_s),
+        ("10.0.0.3".parse().ok(), true, Some(60))
+    );
+    assert_eq!(
+        i.addresses[2].broadcast,
+        Some(Broadcast::Address("10.0.0.255".parse().unwrap()))
+    );
+    let a = &i.excluded_addresses[0];
+    assert!(a.detect_duplicates && a.manage_temporary && a.preferred_lifetime_s.is_none());
+    assert_eq!(
+        i.excluded_addresses[1].preferred_lifetime_s,
+        Some(0),
+        "a /128 is deprecated, as keepalived does it"
+    );
+}
+
+#[test]
+fn the_first_address_decides_the_family() {
+    let i = good("", "virtual_ipaddress {\nfe80::1/64\n2001:db8::1/64\n}");
+    assert_eq!((i.family, i.version), (Family::V6, Version::V3));
+    assert!(
+        one("", "virtual_ipaddress {\nfe80::1/64\n10.0.0.1\n}")
+            .0
+            .is_none()
+    );
+    assert!(one("", &format!("mcast_src_ip fe80::9\n{VIP}")).0.is_none());
+}
+
+#[test]
+fn unicast_needs_peers() {
+    let i = good(
+        "vrrp_check_unicast_src",
+        &format!(
+            "{VIP}unicast_src_ip 10.0.0.8\nunicast_peer {{\n10.0.0.9\n10.0.0.7 min_ttl 64 max_ttl 64\n}}"
+        ),
+    );
+    let unicast = i.unicast.expect("unicast");
+    assert_eq!(
+        (
+            unicast.peers.len(),
+            unicast.peers[1].min_ttl,
+            unicast.check_source
+        ),
+        (2, 64, true)
+    );
+    assert_eq!(i.source, "10.0.0.8".parse().ok());
+    let (i, message) = told("", "unicast_src_ip 10.0.0.8");
+    assert!(
+        i.unicast.is_none() && message.contains("without any `unicast_peer`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn tracking_takes_the_scripts_weight() {
+    let (i, _) = told(
+        "",
+        "track_script {\ns\n}\ntrack_interface {\neth0\neth1 weight 3 reverse\neth2\n}",
+    );
+    assert_eq!(
+        (i.track_scripts[0].weight, i.track_scripts[0].reverse),
+        (-5, false)
+    );
+    let names: Vec<&str> = i.track_interfaces.iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["eth1", "eth2"],
+        "its own interface is tracked anyway"
+    );
+    assert!(i.track_interfaces[0].reverse);
+    assert_eq!(
+        good("", &format!("{VIP}track_script {{ s weight 0 }}")).track_scripts[0].weight,
+        0
+    );
+    assert_eq!(
+        good("", &format!("{VIP}track_script {{ s weight -254 }}")).track_scripts[0].weight,
+        -253
+    );
+    let (none, messages) = one("", &format!("{VIP}track_script {{ ss }}"));
+    assert!(
+        none.is_none() && messages[0].contains("no `vrrp_script ss`"),
+        "{messages:?}"
+    );
+}
+
+#[test]
+fn weights_are_warned_of_only_where_they_cannot_work() {
+    let track = "track_script { s }";
+    good("", &format!("{VIP}{track}"));
+    good("", &format!("{VIP}{track}\npreempt_delay 5"));
+    assert!(
+        told("", &format!("{track}\nnopreempt"))
+            .1
+            .contains("does not fail over")
+    );
+    assert!(
+        told("", &format!("{track}\npriority 1"))
+            .1
+            .contains("below 1")
+    );
+    assert!(
+        told("", "track_script { s weight 5 }\npriority 254")
+            .1
+            .contains("above 254")
+    );
+    let (i, message) = told("", &format!("{track}\npriority 255"));
+    assert!(
+        i.track_scripts.is_empty() && message.contains("is not tracked"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_group_of_two_ignores_weights_unless_it_says_otherwise() {
+    let text = |members: &str, more: &str| {
+        let instance = |n: u8| {
+            format!(
+                "vrrp_instance V{n} {{\ninterface eth0\nvirtual_router_id {n}\nvirtual_ipaddress {{ 10.0.0.{n} }}\ntrack_script {{ s }}\n}}\n"
+            )
+        };
+        format!(
+            "vrrp_sync_group G {{\ngroup {{ {members} }}\n{more}\n}}\nvrrp_script s {{\nscript /bin/s\nweight -5\n}}\n{}{}",
+            instance(1),
+            instance(2)
+        )
+    };
+    let kept = |members, more| {
+        let loaded = read(&text(members, more));
+        let left = loaded.config.map(|c| {
+            c.instances
+                .iter()
+                .map(|i| i.track_scripts.len())
+                .sum::<usize>()
+        });
+        (left, loaded.diagnostics.len())
+    };
+    assert_eq!(kept("V1 V2", ""), (Some(0), 2));
+    assert_eq!(kept("V1 V2", "sync_group_tracking_weight"), (Some(2), 0));
+    assert_eq!(kept("V1", ""), (Some(2), 0));
+    assert_eq!(kept("V1 V3", "").0, None);
+}
+
+#[test]
+fn notify_scripts_first_wins_and_share_a_user() {
+    let (i, message) = told(
+        "",
+        "notify_master \"/bin/n a\" u g\nnotify_master /bin/other\nnotify /bin/all",
+    );
+    assert_eq!(
+        i.notify.master,
+        Some(CommandLine::Argv(vec!["/bin/n".into(), "a".into()]))
+    );
+    assert_eq!(
+        i.notify.any,
+        Some(CommandLine::Argv(vec!["/bin/all".into()]))
+    );
+    assert_eq!(
+        i.notify.user.map(|u| (u.name, u.group)),
+        Some(("u".into(), Some("g".into())))
+    );
+    assert!(
+        message.contains("more than once; the first counts"),
+        "{message}"
+    );
+}
+
+#[test]
+fn scripts_have_keepaliveds_defaults() {
+    let loaded = read(
+        "vrrp_script a {\nscript \"</dev/tcp/127.0.0.1/80\"\n}\nvrrp_script b {\nscript /bin/b\ninterval 2.5\ntimeout 1\nrise 2\nfall 3\nweight 5 reverse\ninit_fail\nuser u\n}",
+    );
+    let scripts = loaded.config.expect("valid").scripts;
+    let (a, b) = (&scripts[0], &scripts[1]);
+    assert_eq!(
+        a.command,
+        CommandLine::Shell("</dev/tcp/127.0.0.1/80".into())
+    );
+    assert_eq!(
+        (
+            a.interval.as_secs(),
+            a.timeout.as_secs(),
+            a.rise,
+            a.fall,
+            a.weight,
+            a.init_fail
+        ),
+        (1, 1, 1, 1, 0, false)
+    );
+    assert_eq!(
+        (b.interval, b.timeout),
+        (Duration::from_millis(2500), Duration::from_secs(1))
+    );
+    assert_eq!((b.rise, b.fall, b.weight, b.init_fail), (2, 3, 5, true));
+    assert_eq!(b.user.as_ref().map(|u| u.name.as_str()), Some("u"));
+}
+
+#[test]
+fn two_routers_with_one_vrid_on_one_interface_are_refused() {
+    let instance = |name: &str, more: &str| {
+        format!("vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id 7\n{more}\n}}\n")
+    };
+    let v4 = "virtual_ipaddress { 10.0.0.1 }";
+    let exit = |a: &str, b: &str| {
+        exit_code(&read(&[instance("A", a), instance("B", b)].concat()).diagnostics)
+    };
+    assert_eq!(exit(v4, "virtual_ipaddress { 10.0.0.2 }"), 2);
+    assert_eq!(exit(v4, "virtual_ipaddress { fe80::1 }"), 0);
+    assert_eq!(
+        exit(
+            v4,
+            "virtual_ipaddress { 10.0.0.2 }\nunicast_peer { 10.0.0.9 }"
+        ),
+        0
+    );
+    assert_eq!(
+        exit(v4, "virtual_ipaddress { 10.0.0.2 }\ninterface eth1"),
+        0
+    );
+}
+
+#[test]
+fn the_global_block() {
+    let loaded = read(
+        "instance red\nglobal_defs {\nrouter_id R\nscript_user u g\nenable_script_security\nvrrp_startup_delay 2.5\n}",
+    );
+    let global = loaded.config.expect("valid").global;
+    assert_eq!(
+        (global.router_id.as_str(), global.instance_name.as_deref()),
+        ("R", Some("red"))
+    );
+    assert!(global.script_security);
+    assert_eq!(global.startup_delay, Duration::from_millis(2500));
+    assert_eq!(
+        global.script_user.and_then(|u| u.group),
+        Some("g".to_owned())
+    );
+}

@@ -1,0 +1,152 @@
+//! The sync group: the unit that claims, because its members share one gate.
+//! An instance outside any group is a group of one.
+
+use super::{
+    heard::Heard,
+    router::{Contest, Heeded, Router},
+    transition::{Event, State, next},
+};
+use crate::{ownership::command::VrId, time::Instant};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// What an advert did to the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Heeded by a Backup.
+    Heeded(Heeded),
+    /// It met a claimant or an Active, and `Beaten` has made it a Backup.
+    Contested(Contest),
+    /// The group does not take part.
+    Unheard,
+}
+
+/// Members and their common state.
+#[derive(Clone, Debug)]
+pub struct Group {
+    state: State,
+    since: Instant,
+    members: BTreeMap<VrId, Router>,
+}
+
+impl Group {
+    /// Not started.
+    #[must_use]
+    pub fn new(members: BTreeMap<VrId, Router>, now: Instant) -> Self {
+        Self {
+            state: State::Initialize,
+            since: now,
+            members,
+        }
+    }
+
+    /// Its state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// When it came into its state.
+    #[must_use]
+    pub const fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// One member.
+    #[must_use]
+    pub fn member(&self, vr: VrId) -> Option<&Router> {
+        self.members.get(&vr)
+    }
+
+    /// One member, to change its parameters.
+    pub fn member_mut(&mut self, vr: VrId) -> Option<&mut Router> {
+        self.members.get_mut(&vr)
+    }
+
+    /// All members.
+    pub fn members(&self) -> impl Iterator<Item = (VrId, &Router)> {
+        self.members.iter().map(|(&vr, router)| (vr, router))
+    }
+
+    /// When every member may claim, and which of them is the last to (V10).
+    /// Only a Backup waits for that.
+    #[must_use]
+    pub fn claim_at(&self, hold: Duration) -> Option<(Instant, VrId)> {
+        if self.state != State::Backup {
+            return None;
+        }
+        self.members()
+            .map(|(vr, router)| (router.claim_at(hold), vr))
+            .max()
+    }
+
+    /// Shortest interval a previous owner may have left the peers with (V2).
+    #[must_use]
+    pub fn previous_interval(&self) -> Duration {
+        let learned = self.members.values().map(Router::learned_interval);
+        learned.min().unwrap_or_default()
+    }
+
+    /// An event other than an advert. `true`: the state changed (or the claim began anew).
+    pub fn handle(&mut self, event: Event, now: Instant) -> bool {
+        let Some(state) = next(self.state, event) else {
+            return false;
+        };
+        match event {
+            Event::Start | Event::Clear => self.each(|router| router.start(now)),
+            Event::Beaten | Event::Lapse => self.each(|router| router.back_off(now)),
+            Event::Open => self.each(Router::own),
+            Event::Expire | Event::LapseLately | Event::Fault | Event::Stop => {}
+        }
+        self.enter(state, now);
+        true
+    }
+
+    /// An accepted advert for one member.
+    pub fn hear(&mut self, heard: &Heard, now: Instant) -> Outcome {
+        let Some(router) = self.members.get_mut(&heard.vr) else {
+            return Outcome::Unheard;
+        };
+        match self.state {
+            State::Initialize | State::Fault => Outcome::Unheard,
+            State::Backup => Outcome::Heeded(router.heed(heard)),
+            State::Claiming | State::Active => {
+                let contest = router.contest(heard);
+                if contest == Contest::Beaten {
+                    // The beaten member counts from the advert, the others from now.
+                    let beaten = heard.vr;
+                    for (&vr, router) in &mut self.members {
+                        if vr != beaten {
+                            router.back_off(now);
+                        }
+                    }
+                    self.enter(State::Backup, now);
+                }
+                Outcome::Contested(contest)
+            }
+        }
+    }
+
+    /// After the lease ended unasked: has so little time passed since the last
+    /// advert that no peer can have claimed, and has nobody else been heard since?
+    #[must_use]
+    pub fn lapsed_lately(&self, last_sent: Instant, now: Instant) -> bool {
+        self.members.values().all(|router| {
+            let params = router.params();
+            now < last_sent + params.interval * u32::from(params.adverts)
+                && router.last_heard().is_none_or(|at| at <= last_sent)
+        })
+    }
+
+    fn enter(&mut self, state: State, now: Instant) {
+        self.state = state;
+        self.since = now;
+    }
+
+    fn each(&mut self, change: impl FnMut(&mut Router)) {
+        self.members.values_mut().for_each(change);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! When to announce the addresses, and how often (`garp_*`).
+
+use super::action::Announcement;
+use crate::{config::model::Garp, ownership::command::VrId, time::Instant};
+use core::{net::IpAddr, time::Duration};
+use std::collections::VecDeque;
+
+/// One instance's part in its group's announcements.
+#[derive(Clone, Debug)]
+pub(super) struct Share {
+    pub(super) vr: VrId,
+    pub(super) garp: Garp,
+    /// One for each address.
+    pub(super) announcements: Vec<Announcement>,
+}
+
+impl Share {
+    fn pace(&self) -> Duration {
+        match self.announcements.first().map(|first| first.address) {
+            Some(IpAddr::V4(_)) => self.garp.arp_interval,
+            Some(IpAddr::V6(_)) => self.garp.na_interval,
+            None => Duration::ZERO,
+        }
+    }
+
+    /// Rounds over all addresses, as keepalived sends them.
+    fn rounds(&self, repeat: u32) -> impl Iterator<Item = &Announcement> {
+        (0..repeat).flat_map(|_| &self.announcements)
+    }
+}
+
+/// What one group still has to announce.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Announcer {
+    /// Bursts to come: (when, of which instance, which kind).
+    bursts: Vec<(Instant, VrId, Burst)>,
+    /// Announcements held back by the pace, soonest first.
+    paced: VecDeque<(Instant, Announcement)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Burst {
+    Second,
+    Refresh,
+    LowerPriority,
+}
+
+impl Announcer {
+    /// The burst a claim carries for its opening; what the pace holds back of it
+    /// follows, and so do the second burst and the refreshes.
+    pub(super) fn first_burst(shares: &[Share]) -> Vec<Announcement> {
+        let at_once = |share: &Share| -> Vec<Announcement> {
+            let all = share.rounds(share.garp.repeat).cloned();
+            if share.pace().is_zero() {
+                all.collect()
+            } else {
+                all.take(1).collect()
+            }
+        };
+        shares.iter().flat_map(at_once).collect()
+    }
+
+    /// The gate opened at `now`, and the claim's burst left with it.
+    pub(super) fn opened(&mut self, shares: &[Share], now: Instant) {
+        self.clear();
+        for share in shares {
+            let pace = share.pace();
+            if !pace.is_zero() {
+                self.pace(share.rounds(share.garp.repeat).skip(1), pace, now + pace);
+            }
+            if !share.garp.delay.is_zero() {
+                self.bursts
+                    .push((now + share.garp.delay, share.vr, Burst::Second));
+            }
+            if !share.garp.refresh.is_zero() {
+                self.bursts
+                    .push((now + share.garp.refresh, share.vr, Burst::Refresh));
+            }
+        }
+    }
+
+    /// A losing advert was heard: neighbours may have believed its sender. One
+    /// burst at once and one after the delay; until then further ones add nothing.
+    pub(super) fn lower_priority(&mut self, share: &Share, now: Instant) -> Vec<Announcement> {
+        let pending =
+            |burst: &(Instant, VrId, Burst)| burst.1 == share.vr && burst.2 == Burst::LowerPriority;
+        if share.garp.lower_prio_repeat == 0 || self.bursts.iter().any(pending) {
+            return Vec::new();
+        }
+        let again = share.garp.lower_prio_delay.max(Duration::from_secs(1));
+        self.bursts
+            .push((now + again, share.vr, Burst::LowerPriority));
+        self.start(share, share.garp.lower_prio_repeat, now)
+    }
+
+    /// All addresses once more, at once: another host claimed one of them.
+    pub(super) fn again(&mut self, share: &Share, now: Instant) -> Vec<Announcement> {
+        self.start(share, 1, now)
+    }
+
+    /// What is due. `shares` are those of the group as it is now.
+    pub(super) fn due(&mut self, shares: &[Share], now: Instant) -> Vec<Announcement> {
+        let mut due = Vec::new();
+        while self.paced.front().is_some_and(|(at, _)| *at <= now) {
+            due.extend(self.paced.pop_front().map(|(_, announcement)| announcement));
+        }
+        let (ready, later): (Vec<_>, Vec<_>) = core::mem::take(&mut self.bursts)
+            .into_iter()
+            .partition(|(at, ..)| *at <= now);
+        self.bursts = later;
+        for (at, vr, burst) in ready {
+            let Some(share) = shares.iter().find(|share| share.vr == vr) else {
+                continue;
+            };
+            let repeat = match burst {
+                Burst::Second => share.garp.repeat,
+                Burst::LowerPriority if share.garp.lower_prio_delay.is_zero() => 0,
+                Burst::LowerPriority => share.garp.lower_prio_repeat,
+                Burst::Refresh => {
+                    let next = at + share.garp.refresh;
+                    let next = if next > now {
+                        next
+                    } else {
+                        now + share.garp.refresh
+                    };
+                    self.bursts.push((next, vr, Burst::Refresh));
+                    share.garp.refresh_repeat
+                }
+            };
+            due.extend(self.start(share, repeat, now));
+        }
+        due
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        let burst = self.bursts.iter().map(|(at, ..)| *at).min();
+        let paced = self.paced.front().map(|(at, _)| *at);
+        [burst, paced].into_iter().flatten().min()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bursts.clear();
+        self.paced.clear();
+    }
+
+    fn start(&mut self, share: &Share, repeat: u32, now: Instant) -> Vec<Announcement> {
+        let pace = share.pace();
+        if pace.is_zero() {
+            return share.rounds(repeat).cloned().collect();
+        }
+        let mut all = share.rounds(repeat);
+        let first = all.next().cloned();
+        let rest: Vec<_> = all.collect();
+        self.pace(rest.into_iter(), pace, now + pace);
+        first.into_iter().collect()
+    }
+
+    fn pace<'a>(
+        &mut self,
+        announcements: impl Iterator<Item = &'a Announcement>,
+        pace: Duration,
+        from: Instant,
+    ) {
+        let after_last = self
+            .paced
+            .back()
+            .map_or(from, |(at, _)| from.max(*at + pace));
+        let mut at = after_last;
+        for announcement in announcements {
+            self.paced.push_back((at, announcement.clone()));
+            at = at + pace;
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! One `vrrp_instance` at run time, and the values built from it.
+
+use super::{
+    action::{Advert, Announcement, PlacedAddress, RouterRecord, VipRecord},
+    input::Link,
+};
+use crate::{
+    config::model::{self, ChecksumPolicy, Family, VirtualAddress},
+    election::{router::Params, timers},
+    ownership::command::{GateId, VrId},
+    tracking::{
+        effective::{Fault, Kind, Standing, Sum},
+        scripts::Scripts,
+    },
+};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use vrrp_common::{
+    maps::{CAST_MULTICAST, CAST_UNICAST, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey},
+    wire::ADVERT_TTL,
+};
+
+/// Interfaces by name, as last reported.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Links(std::collections::BTreeMap<u32, Link>);
+
+impl Links {
+    pub(super) fn named(&self, name: &str) -> Option<&Link> {
+        self.0.values().find(|link| link.name == name)
+    }
+
+    pub(super) fn insert(&mut self, link: Link) -> Option<Link> {
+        self.0.insert(link.ifindex, link)
+    }
+
+    pub(super) fn remove(&mut self, ifindex: u32) -> Option<Link> {
+        self.0.remove(&ifindex)
+    }
+
+    fn standing(&self, name: &str) -> Standing {
+        if self.named(name).is_some_and(|link| link.up) {
+            Standing::Up
+        } else {
+            Standing::Down
+        }
+    }
+}
+
+/// An instance and what the kernel and the transmit thread were last told of it.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub(super) vr: VrId,
+    pub(super) gate: GateId,
+    pub(super) config: model::Instance,
+    pub(super) priority: u8,
+    pub(super) faults: Vec<Fault>,
+    pub(super) record: Option<RouterRecord>,
+    pub(super) advert: Option<Advert>,
+    /// An `UpdateAdvert` has not been answered by `Report::Updated`.
+    pub(super) updating: bool,
+    /// Checksum form of the Active, learned while Backup.
+    pub(super) learned_form: Option<u8>,
+    /// Why it last changed state, in words.
+    pub(super) reason: String,
+}
+
+impl Instance {
+    pub(super) fn new(vr: VrId, gate: GateId, config: model::Instance) -> Self {
+        Self {
+            vr,
+            gate,
+            priority: config.priority,
+            config,
+            faults: Vec::new(),
+            record: None,
+            advert: None,
+            updating: false,
+            learned_form: None,
+            reason: String::from("start-up"),
+        }
+    }
+
+    /// What keeps it the same instance over a reload, whatever it is called.
+    pub(super) fn identity(config: &model::Instance) -> (u8, bool, String, bool) {
+        let ipv6 = config.family == Family::V6;
+        (
+            config.vrid,
+            ipv6,
+            config.interface.clone(),
+            config.unicast.is_some(),
+        )
+    }
+
+    /// Adds up what it tracks; faults of other group members are not among these.
+    pub(super) fn assess(&self, links: &Links, scripts: &Scripts) -> (u8, Vec<Fault>) {
+        let config = &self.config;
+        let mut sum = Sum::default();
+        for tracked in &config.track_interfaces {
+            sum.add(Kind::Interface, tracked, links.standing(&tracked.name));
+        }
+        for tracked in &config.track_scripts {
+            sum.add(Kind::Script, tracked, scripts.standing(&tracked.name));
+        }
+        let priority = sum.effective(config.priority);
+        let own = config.interface.clone();
+        match links.named(&own) {
+            None => sum.faults.insert(0, Fault::InterfaceMissing(own)),
+            Some(link) => {
+                if self.source(links).is_none() {
+                    sum.faults.insert(0, Fault::NoSourceAddress(own.clone()));
+                }
+                if !link.up && !config.dont_track_primary {
+                    sum.faults.insert(0, Fault::InterfaceDown(own));
+                }
+            }
+        }
+        for dev in self
+            .addresses()
+            .filter_map(|address| address.dev.as_deref())
+        {
+            let fault = Fault::DeviceMissing(dev.to_owned());
+            if dev != config.interface && links.named(dev).is_none() && !sum.faults.contains(&fault)
+            {
+                sum.faults.push(fault);
+            }
+        }
+        (priority, sum.faults)
+    }
+
+    /// It concerns this interface.
+    pub(super) fn mentions(&self, interface: &str) -> bool {
+        self.config.interface == interface
+            || self
+                .config
+                .track_interfaces
+                .iter()
+                .any(|tracked| tracked.name == interface)
+            || self
+                .addresses()
+                .any(|address| address.dev.as_deref() == Some(interface))
+    }
+
+    /// Every virtual address, advertised or not.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &VirtualAddress> {
+        self.config
+            .addresses
+            .iter()
+            .chain(&self.config.excluded_addresses)
+    }
+
+    pub(super) fn interval_cs(&self) -> u32 {
+        timers::wire_interval_cs(self.config.version, self.config.advert_interval)
+    }
+
+    pub(super) fn params(&self, links: &Links) -> Params {
+        Params {
+            version: self.config.version,
+            priority: self.priority,
+            source: self.source(links).unwrap_or(match self.config.family {
+                Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            }),
+            interval: timers::centiseconds(self.interval_cs()),
+            adverts: self.config.down_timer_adverts,
+            preempt: !self.config.nopreempt,
+            preempt_delay: self.config.preempt_delay,
+        }
+    }
+
+    /// Source of its adverts: primary IPv4 address or link-local (§5.1.1.1, §5.1.2.1).
+    pub(super) fn source(&self, links: &Links) -> Option<IpAddr> {
+        self.config.source.or_else(|| {
+            let link = links.named(&self.config.interface)?;
+            match self.config.family {
+                Family::V4 => link.ipv4.map(IpAddr::V4),
+                Family::V6 => link.link_local.map(IpAddr::V6),
+            }
+        })
+    }
+
+    pub(super) fn key(&self, ifindex: u32) -> VrKey {
+        VrKey {
+            ifindex,
+            vlan: 0,
+            vrid: self.config.vrid,
+            family: match self.config.family {
+                Family::V4 => FAMILY_V4,
+                Family::V6 => FAMILY_V6,
+            },
+            cast: if self.config.unicast.is_some() {
+                CAST_UNICAST
+            } else {
+                CAST_MULTICAST
+            },
+            pad: [0; 3],
+        }
+    }
+
+    /// `None` while it has no interface or no address to advertise from.
+    pub(super) fn build_record(&self, links: &Links) -> Option<RouterRecord> {
+        let link = links.named(&self.config.interface)?;
+        let source = self.source(links)?;
+        let unicast = self.config.unicast.as_ref();
+        let peers = unicast
+            .map(|unicast| unicast.peers.clone())
+            .unwrap_or_default();
+        Some(RouterRecord {
+            key: self.key(link.ifindex),
+            gate: self.gate,
+            source,
+            priority: self.priority,
+            version: self.config.version,
+            interval_cs: self.interval_cs(),
+            authentication: self.config.authentication.clone(),
+            addresses: self.advertised(),
+            ttl: (
+                peers
+                    .iter()
+                    .map(|peer| peer.min_ttl)
+                    .min()
+                    .unwrap_or(ADVERT_TTL),
+                peers
+                    .iter()
+                    .map(|peer| peer.max_ttl)
+                    .max()
+                    .unwrap_or(ADVERT_TTL),
+            ),
+            strict: self.config.strict,
+            skip_check_advert_addresses: self.config.skip_check_advert_addresses,
+            check_unicast_source: unicast.is_some_and(|unicast| unicast.check_source),
+            unicast_peers: peers,
+        })
+    }
+
+    pub(super) fn build_advert(&self, links: &Links) -> Option<Advert> {
+        let link = links.named(&self.config.interface)?;
+        let peers = self
+            .config
+            .unicast
+            .iter()
+            .flat_map(|unicast| &unicast.peers);
+        Some(Advert {
+            vr: self.vr,
+            ifindex: link.ifindex,
+            mac: link.mac,
+            family: self.config.family,
+            version: self.config.version,
+            vrid: self.config.vrid,
+            priority: self.priority,
+            interval: self.config.advert_interval,
+            source: self.source(links)?,
+            unicast: peers.map(|peer| peer.address).collect(),
+            addresses: self.advertised(),
+            authentication: self.config.authentication.clone(),
+            checksum: self.checksum(),
+        })
+    }
+
+    /// §5.2.8: implementations disagree; send what the group already speaks.
+    fn checksum(&self) -> ChecksumPolicy {
+        match self.config.checksum {
+            ChecksumPolicy::Learn if self.learned_form == Some(CHECKSUM_PLAIN) => {
+                ChecksumPolicy::Plain
+            }
+            ChecksumPolicy::Learn => ChecksumPolicy::Pseudo,
+            fixed => fixed,
+        }
+    }
+
+    fn advertised(&self) -> Vec<IpAddr> {
+        self.config
+            .addresses
+            .iter()
+            .map(|address| address.address)
+            .collect()
+    }
+
+    /// Each address with the interface that carries it, where that exists.
+    fn carried<'a>(
+        &'a self,
+        links: &'a Links,
+    ) -> impl Iterator<Item = (&'a VirtualAddress, &'a Link)> {
+        self.addresses().filter_map(|address| {
+            let name = address.dev.as_ref().unwrap_or(&self.config.interface);
+            Some((address, links.named(name)?))
+        })
+    }
+
+    pub(super) fn placed<'a>(
+        &'a self,
+        links: &'a Links,
+    ) -> impl Iterator<Item = PlacedAddress> + 'a {
+        self.carried(links).map(|(address, link)| PlacedAddress {
+            ifindex: link.ifindex,
+            address: address.clone(),
+        })
+    }
+
+    pub(super) fn vips<'a>(
+        &'a self,
+        links: &'a Links,
+        in_stack: impl Fn(u32, IpAddr) -> bool + 'a,
+    ) -> impl Iterator<Item = VipRecord> + 'a {
+        self.carried(links).map(move |(address, link)| VipRecord {
+            ifindex: link.ifindex,
+            address: address.address,
+            gate: self.gate,
+            in_stack: in_stack(link.ifindex, address.address),
+            mac: link.mac,
+        })
+    }
+
+    pub(super) fn announcements<'a>(
+        &'a self,
+        links: &'a Links,
+    ) -> impl Iterator<Item = Announcement> + 'a {
+        self.carried(links).map(|(address, link)| Announcement {
+            ifindex: link.ifindex,
+            mac: link.mac,
+            address: address.address,
+        })
+    }
+}

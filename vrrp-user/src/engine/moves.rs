@@ -1,0 +1,507 @@
+//! From one state to another, and what follows from it.
+
+use super::{
+    Engine,
+    action::{Action, Level},
+    announce::{Announcer, Share},
+    input::Heard,
+    notify::{Told, notify},
+    team::Check,
+};
+use crate::{
+    election::{
+        group::Outcome,
+        router::{Contest, Heeded},
+        transition::{Event, State},
+    },
+    ownership::{
+        command::{Epoch, GateId, VrId},
+        lease::MAX_LEASE_ADVERTS,
+    },
+    time::Instant,
+    tracking::effective::Fault,
+};
+use core::time::Duration;
+
+/// How long a shutdown waits for addresses to be gone.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// What is due for one group.
+    pub(super) fn team_timeout(&mut self, gate: GateId, now: Instant) {
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        if core::mem::take(&mut team.stamped) {
+            self.decide(gate, now);
+        }
+        self.announce_due(gate, now);
+    }
+
+    /// What only fresh stamps can decide.
+    fn decide(&mut self, gate: GateId, now: Instant) {
+        let hold = self.settings.hold;
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        match team.check {
+            Check::Confirm { at } if at <= now => {
+                team.check = Check::Nothing;
+                let epoch = team.epoch;
+                self.actions.push_back(Action::Confirm { gate, epoch });
+            }
+            Check::Lapse { at, last_sent } if at <= now => {
+                team.check = Check::Nothing;
+                if team.group.lapsed_lately(last_sent, now) {
+                    self.apply(
+                        gate,
+                        Event::LapseLately,
+                        now,
+                        "the lease lapsed, claiming again",
+                    );
+                } else {
+                    self.apply(gate, Event::Lapse, now, "the lease lapsed");
+                }
+            }
+            _ => {}
+        }
+        let Some(team) = self.teams.get(&gate) else {
+            return;
+        };
+        if let Some((at, vr)) = team.group.claim_at(hold)
+            && at <= now
+        {
+            self.log_of(vr, Level::Info, "Receive advertisement timeout");
+            self.apply(gate, Event::Expire, now, "advertisement timeout");
+        }
+    }
+
+    /// An accepted advert, from the ring buffer or from a stamp.
+    pub(super) fn hear(&mut self, heard: &Heard, now: Instant) {
+        let Some(instance) = self.instances.get(&heard.vr) else {
+            return;
+        };
+        let gate = instance.gate;
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        let before = team.group.state();
+        match team.group.hear(heard, now) {
+            Outcome::Heeded(heeded) => self.heeded(heard, heeded),
+            Outcome::Contested(Contest::Beaten) => {
+                self.learn_form(heard);
+                let line = self.beaten_line(heard, before);
+                self.log(Level::Info, line);
+                self.entered(gate, before, now, "a winning advert");
+            }
+            Outcome::Contested(Contest::Loses) if before == State::Active => {
+                self.losing(heard, gate, now);
+            }
+            Outcome::Contested(Contest::Resigned) if before == State::Active => {
+                // §6.4.3: priority 0 while Active: advertise at once
+                self.actions
+                    .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
+            }
+            Outcome::Contested(_) | Outcome::Unheard => {}
+        }
+    }
+
+    fn heeded(&mut self, heard: &Heard, heeded: Heeded) {
+        let (source, theirs) = (heard.source, heard.priority);
+        match heeded {
+            Heeded::Adopted { changed } => {
+                self.learn_form(heard);
+                if changed {
+                    let line = format!("Following {source} with priority {theirs}");
+                    self.log_of(heard.vr, Level::Info, &line);
+                }
+            }
+            Heeded::Resigned => {
+                self.log_of(
+                    heard.vr,
+                    Level::Info,
+                    "Backup received priority 0 advertisement",
+                );
+            }
+            Heeded::Discarded => {
+                let line =
+                    format!("received lower priority ({theirs}) advert from {source} - discarding");
+                self.log_of(heard.vr, Level::Detail, &line);
+            }
+            Heeded::Nothing => {}
+        }
+    }
+
+    /// Only while Backup, from the Active; so the form never changes while Active.
+    fn learn_form(&mut self, heard: &Heard) {
+        if let Some(instance) = self.instances.get_mut(&heard.vr) {
+            instance.learned_form = Some(heard.checksum_form);
+        }
+    }
+
+    fn beaten_line(&self, heard: &Heard, before: State) -> String {
+        let Some(instance) = self.instances.get(&heard.vr) else {
+            return String::new();
+        };
+        let (name, ours) = (&instance.config.name, instance.priority);
+        let (source, theirs) = (heard.source, heard.priority);
+        let who = if before == State::Active {
+            "Master"
+        } else {
+            "Claimant"
+        };
+        if theirs == ours {
+            format!(
+                "({name}) {who} received advert from {source} with same priority {theirs} but higher IP address than ours"
+            )
+        } else {
+            format!(
+                "({name}) {who} received advert from {source} with higher priority {theirs}, ours {ours}"
+            )
+        }
+    }
+
+    /// §6.4.3: discard a losing advert and advertise at once; neighbours may have
+    /// believed its sender, so announce again too.
+    fn losing(&mut self, heard: &Heard, gate: GateId, now: Instant) {
+        let Some(instance) = self.instances.get(&heard.vr) else {
+            return;
+        };
+        let line = format!(
+            "Received advert from {} with lower priority {}, ours {}, forcing new election",
+            heard.source, heard.priority, instance.priority
+        );
+        let no_advert = instance.config.lower_prio_no_advert;
+        self.log_of(heard.vr, Level::Info, &line);
+        if !no_advert {
+            self.actions
+                .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
+        }
+        let shares = self.shares(gate);
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        if let Some(share) = shares.iter().find(|share| share.vr == heard.vr) {
+            let announcements = team.announcer.lower_priority(share, now);
+            self.announce(gate, announcements);
+        }
+    }
+
+    /// Applies an event; what follows from a change of state follows.
+    pub(super) fn apply(&mut self, gate: GateId, event: Event, now: Instant, why: &str) {
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        let before = team.group.state();
+        if team.group.handle(event, now) {
+            self.entered(gate, before, now, why);
+        }
+    }
+
+    /// The group has come from `before` into its state.
+    pub(super) fn entered(&mut self, gate: GateId, before: State, now: Instant, why: &str) {
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        let state = team.group.state();
+        team.check = Check::Nothing;
+        for vr in team.members.clone() {
+            if let Some(instance) = self.instances.get_mut(&vr) {
+                why.clone_into(&mut instance.reason);
+            }
+        }
+        if before.is_claimed() && !state.is_claimed() {
+            // A fault or a stop is ours to announce; a winner needs no telling.
+            self.cease(
+                gate,
+                before,
+                matches!(state, State::Fault | State::Initialize),
+            );
+        }
+        match state {
+            State::Claiming => self.claim(gate),
+            State::Active => self.opened(gate, now),
+            State::Backup => {
+                self.tell_state(gate, Told::Backup, before);
+            }
+            State::Fault => self.tell_state(gate, Told::Fault, before),
+            State::Initialize => self.tell_state(gate, Told::Stop, before),
+        }
+        self.tell_members(gate);
+    }
+
+    fn claim(&mut self, gate: GateId) {
+        self.last_epoch = Epoch(self.last_epoch.0 + 1);
+        let epoch = self.last_epoch;
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        team.epoch = epoch;
+        let previous_interval = team.group.previous_interval();
+        let members = team.members.clone();
+        let mut adverts = Vec::with_capacity(members.len());
+        let mut lease_adverts = self.settings.lease_adverts.min(MAX_LEASE_ADVERTS);
+        for vr in &members {
+            let Some(instance) = self.instances.get_mut(vr) else {
+                continue;
+            };
+            lease_adverts = lease_adverts.min(instance.config.down_timer_adverts);
+            instance.advert = instance.build_advert(&self.links);
+            instance.updating = false;
+            adverts.extend(instance.advert.clone());
+        }
+        let announcements = Announcer::first_burst(&self.shares(gate));
+        self.actions.push_back(Action::Claim {
+            gate,
+            epoch,
+            hold: self.settings.hold,
+            loss_tolerance: self.settings.loss_tolerance,
+            lease_adverts,
+            previous_interval,
+            adverts,
+            announcements,
+        });
+        self.desired.addresses_stale = true;
+    }
+
+    fn opened(&mut self, gate: GateId, now: Instant) {
+        let shares = self.shares(gate);
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        team.times_active += 1;
+        team.announcer.opened(&shares, now);
+        self.tell_state(gate, Told::Master, State::Claiming);
+        for vr in self.members(gate) {
+            self.log_of(vr, Level::Info, "setting VIPs.");
+            self.log_announcements(vr, &shares);
+        }
+    }
+
+    fn log_announcements(&mut self, vr: VrId, shares: &[Share]) {
+        let Some(instance) = self.instances.get(&vr) else {
+            return;
+        };
+        let interface = instance.config.interface.clone();
+        for announcement in shares
+            .iter()
+            .filter(|s| s.vr == vr)
+            .flat_map(|s| &s.announcements)
+        {
+            let what = if announcement.address.is_ipv4() {
+                "ARP"
+            } else {
+                "NA"
+            };
+            let how = if what == "ARP" {
+                "gratuitous ARPs"
+            } else {
+                "Unsolicited Neighbour Adverts"
+            };
+            let line = format!(
+                "Sending/queueing {how} on {interface} for {}",
+                announcement.address
+            );
+            self.log_of(vr, Level::Detail, &line);
+        }
+    }
+
+    /// V8: the driver shuts the gate, quiesces the transmit thread, then resigns.
+    fn cease(&mut self, gate: GateId, before: State, resign: bool) {
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        let epoch = team.epoch;
+        team.announcer.clear();
+        self.ceasing.insert(gate);
+        self.actions.push_back(Action::Cease {
+            gate,
+            epoch,
+            resign,
+        });
+        self.desired.addresses_stale = true;
+        for vr in self.members(gate) {
+            if let Some(instance) = self.instances.get_mut(&vr) {
+                instance.advert = None;
+                instance.updating = false;
+            }
+            if before == State::Active {
+                self.log_of(vr, Level::Info, "removing VIPs.");
+            }
+            if resign {
+                self.log_of(vr, Level::Info, "sent 0 priority");
+            }
+        }
+    }
+
+    /// Logs and notifies, unless that is what operators see already.
+    fn tell_state(&mut self, gate: GateId, told: Told, before: State) {
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        if team.told == Some(told) {
+            return;
+        }
+        let first = team.told.replace(told).is_none();
+        let sync = team.sync.clone();
+        let script_user = self.config.global.script_user.clone();
+        let line = match told {
+            Told::Master => "Entering MASTER STATE",
+            Told::Backup if first || before == State::Initialize => "Entering BACKUP STATE (init)",
+            Told::Backup => "Entering BACKUP STATE",
+            Told::Fault => "Entering FAULT STATE",
+            Told::Stop => "Stopping",
+        };
+        if let Some(sync) = sync.as_ref().filter(|_| told != Told::Stop && !first) {
+            let line = format!(
+                "VRRP_Group({}) Syncing instances to {} state",
+                sync.name,
+                told.word()
+            );
+            self.log(Level::Info, line);
+        }
+        for vr in self.members(gate) {
+            self.log_of(vr, Level::Info, line);
+            if let Some(it) = self.instances.get(&vr) {
+                let about = ("INSTANCE", it.config.name.as_str(), it.priority);
+                notify(
+                    &mut self.actions,
+                    &it.config.notify,
+                    script_user.as_ref(),
+                    about,
+                    told,
+                );
+            }
+        }
+        if let Some(sync) = sync {
+            let about = ("GROUP", sync.name.as_str(), 0);
+            notify(
+                &mut self.actions,
+                &sync.notify,
+                script_user.as_ref(),
+                about,
+                told,
+            );
+        }
+    }
+
+    /// Tracked things, links or settings of a group changed.
+    pub(super) fn reassess(&mut self, gate: GateId, now: Instant) {
+        let members = self.members(gate);
+        for &vr in &members {
+            self.reassess_member(vr);
+        }
+        let faults: Vec<(VrId, Fault)> = members
+            .iter()
+            .filter_map(|vr| self.instances.get(vr))
+            .flat_map(|it| it.faults.iter().map(|fault| (it.vr, fault.clone())))
+            .collect();
+        let pending = |(_, fault): &(VrId, Fault)| matches!(fault, Fault::ScriptPending(_));
+        let Some(team) = self.teams.get(&gate) else {
+            return;
+        };
+        let state = team.group.state();
+        let start = self.start_at.map_or(now, |at| at.max(now));
+        match (state, faults.first()) {
+            (State::Initialize, None) => self.apply(gate, Event::Start, start, "start-up"),
+            (State::Fault, None) => self.apply(gate, Event::Clear, start, "the fault is over"),
+            // Held out of BACKUP until its scripts have given a result.
+            (State::Initialize, Some(_)) if faults.iter().all(pending) => {}
+            (State::Fault, Some(_)) | (_, None) => {}
+            (_, Some((vr, fault))) => {
+                let why = fault.to_string();
+                self.log_of(*vr, Level::Warning, &why);
+                self.apply(gate, Event::Fault, now, &why);
+            }
+        }
+        self.tell_members(gate);
+    }
+
+    fn reassess_member(&mut self, vr: VrId) {
+        let Some(instance) = self.instances.get_mut(&vr) else {
+            return;
+        };
+        let (priority, faults) = instance.assess(&self.links, &self.scripts);
+        let before = core::mem::replace(&mut instance.priority, priority);
+        instance.faults = faults;
+        let params = instance.params(&self.links);
+        let gate = instance.gate;
+        if let Some(router) = self
+            .teams
+            .get_mut(&gate)
+            .and_then(|team| team.group.member_mut(vr))
+        {
+            router.set_params(params);
+        }
+        if before != priority {
+            let line = format!("Changing effective priority from {before} to {priority}");
+            self.log_of(vr, Level::Info, &line);
+        }
+    }
+
+    pub(super) fn reassess_mentioning(&mut self, interface: &str, now: Instant) {
+        self.reassess_where(now, |instance| instance.mentions(interface));
+    }
+
+    pub(super) fn reassess_where(
+        &mut self,
+        now: Instant,
+        concerned: impl Fn(&super::instance::Instance) -> bool,
+    ) {
+        if self.stopping.is_some() {
+            return;
+        }
+        let mut gates: Vec<GateId> = self
+            .instances
+            .values()
+            .filter(|it| concerned(it))
+            .map(|it| it.gate)
+            .collect();
+        gates.sort_unstable();
+        gates.dedup();
+        for gate in gates {
+            self.reassess(gate, now);
+        }
+    }
+
+    /// TERM or INT.
+    pub(super) fn shutdown(&mut self, now: Instant) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.stopping = Some(now + SHUTDOWN_PATIENCE);
+        let gates: Vec<GateId> = self.teams.keys().copied().collect();
+        for gate in gates {
+            self.apply(gate, Event::Stop, now, "shutdown");
+        }
+        for script in self.scripts.configure(Vec::new(), now) {
+            self.actions.push_back(Action::StopScript { script });
+        }
+    }
+
+    /// Every priority 0 is out and no address is left: only now may the fence go.
+    pub(super) fn finish(&mut self) {
+        self.finished = true;
+        let instances: Vec<VrId> = self.instances.keys().copied().collect();
+        for vr in instances {
+            self.remove_record(vr);
+        }
+        self.desired.vips_stale = true;
+        self.emit_desired();
+        self.actions.push_back(Action::Finished);
+    }
+
+    pub(super) fn members(&self, gate: GateId) -> Vec<VrId> {
+        self.teams
+            .get(&gate)
+            .map(|team| team.members.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn log_of(&mut self, vr: VrId, level: Level, line: &str) {
+        if let Some(instance) = self.instances.get(&vr) {
+            let line = format!("({}) {line}", instance.config.name);
+            self.log(level, line);
+        }
+    }
+}

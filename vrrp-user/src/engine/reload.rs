@@ -1,0 +1,244 @@
+//! A new configuration, by difference. Start-up is a difference from nothing.
+
+use super::{
+    Engine,
+    action::Action,
+    instance::Instance,
+    team::{Sync, Team},
+};
+use crate::{
+    config::model::{self, Config},
+    election::{
+        group::Group,
+        router::Router,
+        transition::{Event, State},
+    },
+    ownership::command::{GateId, VrId},
+    time::Instant,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A team as configured.
+struct Wanted {
+    sync: Option<Sync>,
+    members: Vec<VrId>,
+}
+
+impl Engine {
+    pub(super) fn reload(&mut self, config: Config, now: Instant) {
+        if self.stopping.is_some() {
+            return;
+        }
+        if self.start_at.is_none() {
+            self.start_at = Some(now + config.global.startup_delay);
+        }
+        let scripts = used_scripts(&config);
+        for script in self.scripts.configure(scripts, now) {
+            self.actions.push_back(Action::StopScript { script });
+        }
+        let ids = self.identify(&config);
+        let wanted = wanted_teams(&config, &ids);
+        self.stop_unwanted(&wanted, now);
+        self.drop_instances(&ids);
+        let before = self.announced();
+        for instance in &config.instances {
+            self.put_instance(ids[&instance.name], instance.clone());
+        }
+        self.config = config;
+        for team in wanted {
+            self.put_team(team, now);
+        }
+        let gates: Vec<GateId> = self.teams.keys().copied().collect();
+        for gate in gates {
+            self.reassess(gate, now);
+            self.announce_added(gate, &before);
+        }
+        self.desired.all_stale();
+    }
+
+    /// Kept instances keep their number; identity is not the name.
+    fn identify(&self, config: &Config) -> BTreeMap<String, VrId> {
+        let kept: BTreeMap<_, VrId> = self
+            .instances
+            .values()
+            .map(|instance| (Instance::identity(&instance.config), instance.vr))
+            .collect();
+        let mut ids = BTreeMap::new();
+        let mut taken: BTreeSet<VrId> = self.instances.keys().copied().collect();
+        for instance in &config.instances {
+            let id = kept
+                .get(&Instance::identity(instance))
+                .copied()
+                .unwrap_or_else(|| {
+                    lowest_free(|id| taken.contains(&VrId(id))).map_or(VrId(u32::MAX), VrId)
+                });
+            taken.insert(id);
+            ids.insert(instance.name.clone(), id);
+        }
+        ids
+    }
+
+    /// Teams that go, or whose members change, cease and resign.
+    fn stop_unwanted(&mut self, wanted: &[Wanted], now: Instant) {
+        let kept: BTreeSet<BTreeSet<VrId>> = wanted
+            .iter()
+            .map(|team| team.members.iter().copied().collect())
+            .collect();
+        let unwanted: Vec<GateId> = self
+            .teams
+            .values()
+            .filter(|team| !kept.contains(&team.members.iter().copied().collect()))
+            .map(|team| team.gate)
+            .collect();
+        for gate in unwanted {
+            self.apply(gate, Event::Stop, now, "no longer configured");
+            self.teams.remove(&gate);
+        }
+    }
+
+    fn drop_instances(&mut self, ids: &BTreeMap<String, VrId>) {
+        let kept: BTreeSet<VrId> = ids.values().copied().collect();
+        let gone: Vec<VrId> = self
+            .instances
+            .keys()
+            .filter(|vr| !kept.contains(vr))
+            .copied()
+            .collect();
+        for vr in gone {
+            self.remove_record(vr);
+            self.instances.remove(&vr);
+        }
+    }
+
+    fn put_instance(&mut self, vr: VrId, config: model::Instance) {
+        match self.instances.get_mut(&vr) {
+            Some(kept) => kept.config = config,
+            None => {
+                self.instances
+                    .insert(vr, Instance::new(vr, GateId(u32::MAX), config));
+            }
+        }
+    }
+
+    fn put_team(&mut self, wanted: Wanted, now: Instant) {
+        let members: BTreeSet<VrId> = wanted.members.iter().copied().collect();
+        let kept = self
+            .teams
+            .values_mut()
+            .find(|team| team.members.iter().copied().collect::<BTreeSet<_>>() == members);
+        if let Some(kept) = kept {
+            kept.sync = wanted.sync;
+            kept.members = wanted.members;
+            return;
+        }
+        let gate = self.free_gate();
+        let mut routers = BTreeMap::new();
+        for &vr in &wanted.members {
+            if let Some(instance) = self.instances.get_mut(&vr) {
+                instance.gate = gate;
+                routers.insert(vr, Router::new(instance.params(&self.links), now));
+            }
+        }
+        let team = Team::new(gate, wanted.sync, wanted.members, Group::new(routers, now));
+        self.teams.insert(gate, team);
+    }
+
+    /// A gate whose last `Ceased` is still awaited is not free.
+    fn free_gate(&self) -> GateId {
+        let taken = |gate: &GateId| self.teams.contains_key(gate) || self.ceasing.contains(gate);
+        lowest_free(|id| taken(&GateId(id))).map_or(GateId(u32::MAX), GateId)
+    }
+
+    /// What each owning instance has announced so far.
+    fn announced(&self) -> BTreeMap<VrId, Vec<super::action::Announcement>> {
+        let announcements = |it: &Instance| it.announcements(&self.links).collect();
+        self.instances
+            .values()
+            .map(|it| (it.vr, announcements(it)))
+            .collect()
+    }
+
+    /// Addresses added to an instance that owns are announced like those it has.
+    fn announce_added(
+        &mut self,
+        gate: GateId,
+        before: &BTreeMap<VrId, Vec<super::action::Announcement>>,
+    ) {
+        if self
+            .teams
+            .get(&gate)
+            .is_none_or(|team| team.group.state() != State::Active)
+        {
+            return;
+        }
+        let mut added = Vec::new();
+        for share in self.shares(gate) {
+            let Some(known) = before.get(&share.vr) else {
+                continue;
+            };
+            let new = share
+                .announcements
+                .iter()
+                .filter(|one| !known.contains(one));
+            let new: Vec<_> = new.cloned().collect();
+            for _ in 0..share.garp.repeat {
+                added.extend(new.iter().cloned());
+            }
+        }
+        self.announce(gate, added);
+    }
+}
+
+/// Only scripts that something tracks are run; each is configured once.
+fn used_scripts(config: &Config) -> Vec<model::Script> {
+    let tracked: BTreeSet<&str> = config
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.track_scripts)
+        .map(|tracked| tracked.name.as_str())
+        .collect();
+    config
+        .scripts
+        .iter()
+        .filter(|script| tracked.contains(&*script.name))
+        .cloned()
+        .collect()
+}
+
+fn wanted_teams(config: &Config, ids: &BTreeMap<String, VrId>) -> Vec<Wanted> {
+    let mut grouped = BTreeSet::new();
+    let mut wanted = Vec::new();
+    for group in &config.groups {
+        let members: Vec<VrId> = group
+            .members
+            .iter()
+            .filter_map(|name| ids.get(name))
+            .copied()
+            .collect();
+        grouped.extend(members.iter().copied());
+        if !members.is_empty() {
+            let sync = Sync {
+                name: group.name.clone(),
+                notify: group.notify.clone(),
+            };
+            wanted.push(Wanted {
+                sync: Some(sync),
+                members,
+            });
+        }
+    }
+    let alone = config
+        .instances
+        .iter()
+        .filter_map(|instance| ids.get(&instance.name));
+    let alone = alone.filter(|vr| !grouped.contains(vr)).copied();
+    wanted.extend(alone.map(|vr| Wanted {
+        sync: None,
+        members: vec![vr],
+    }));
+    wanted
+}
+
+fn lowest_free(taken: impl Fn(u32) -> bool) -> Option<u32> {
+    (0..u32::MAX).find(|&id| !taken(id))
+}

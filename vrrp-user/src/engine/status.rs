@@ -1,0 +1,231 @@
+//! What the engine knows, for `xvrrpd status` and the control socket.
+
+use super::{Engine, input::ScriptResult, settings::Settings};
+use crate::{
+    election::transition::State,
+    ownership::command::{Epoch, GateId, VrId},
+    time::Instant,
+    tracking::effective::{Fault, Standing},
+};
+use core::{net::IpAddr, time::Duration};
+use serde::Serialize;
+use vrrp_common::maps::VrKey;
+
+/// The whole state, at one moment. Instants are `CLOCK_MONOTONIC` nanoseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Lease and claim settings.
+    pub lease: Settings,
+    /// Every `vrrp_instance`.
+    pub instances: Vec<InstanceStatus>,
+    /// Every `vrrp_sync_group`.
+    pub groups: Vec<GroupStatus>,
+    /// Every script that something tracks.
+    pub scripts: Vec<ScriptStatus>,
+}
+
+/// One `vrrp_instance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InstanceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub vr: VrId,
+    /// Index of its gate record.
+    pub gate: GateId,
+    /// The claim in force, or the last one; 0: never claimed.
+    pub epoch: Epoch,
+    /// keepalived's name of its state.
+    pub state: &'static str,
+    /// A claim is in its hold: told as BACKUP, about to be MASTER.
+    pub claiming: bool,
+    /// Since when it is in its state.
+    pub since: Instant,
+    /// Why it came into its state.
+    pub reason: String,
+    /// `virtual_router_id`.
+    pub vrid: u8,
+    /// Its interface.
+    pub interface: String,
+    /// `XVRRP_ROUTERS` key as (ifindex, vlan, vrid, family, cast), once there is one.
+    pub key: Option<(u32, u16, u8, u8, u8)>,
+    /// Priority as configured.
+    pub priority: u8,
+    /// Priority with what is tracked.
+    pub effective_priority: u8,
+    /// Source of its adverts.
+    pub source: Option<IpAddr>,
+    /// Interval it advertises, in milliseconds.
+    pub interval_ms: u64,
+    /// The Active it follows.
+    pub active: Option<ActiveStatus>,
+    /// When it will claim unless it hears the Active.
+    pub claim_at: Option<Instant>,
+    /// Why it is in FAULT.
+    pub faults: Vec<Fault>,
+    /// The same in words.
+    pub fault_text: Vec<String>,
+    /// Its virtual addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Claims that opened.
+    pub times_active: u64,
+    /// Sends that failed, of its whole group.
+    pub send_failures: u64,
+}
+
+/// The Active as last heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ActiveStatus {
+    /// Its address.
+    pub source: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Its interval, in milliseconds.
+    pub interval_ms: u64,
+    /// When it was last heard as far as the engine was told; the peer map knows later.
+    pub heard: Instant,
+}
+
+/// One `vrrp_sync_group`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupStatus {
+    /// Its name.
+    pub name: String,
+    /// Index of its gate record.
+    pub gate: GateId,
+    /// keepalived's name of its state.
+    pub state: &'static str,
+    /// Names of its instances.
+    pub members: Vec<String>,
+}
+
+/// One `vrrp_script`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScriptStatus {
+    /// Its name.
+    pub name: String,
+    /// Up, down, unknown.
+    pub standing: Standing,
+    /// How it last ended, in words; none: not run yet.
+    pub last: Option<String>,
+}
+
+impl Engine {
+    /// A snapshot.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            lease: self.settings,
+            instances: self
+                .config
+                .instances
+                .iter()
+                .filter_map(|it| self.instance(&it.name))
+                .collect(),
+            groups: self.groups(),
+            scripts: self
+                .scripts
+                .iter()
+                .map(|tracker| ScriptStatus {
+                    name: tracker.script().name.clone(),
+                    standing: tracker.standing(),
+                    last: tracker.last().map(words),
+                })
+                .collect(),
+        }
+    }
+
+    /// The engine's name for a router the kernel knows by key.
+    #[must_use]
+    pub fn router_of(&self, key: &VrKey) -> Option<VrId> {
+        let has = |record: &super::action::RouterRecord| record.key == *key;
+        self.instances
+            .values()
+            .find(|it| it.record.as_ref().is_some_and(has))
+            .map(|it| it.vr)
+    }
+
+    fn instance(&self, name: &str) -> Option<InstanceStatus> {
+        let it = self.instances.values().find(|it| it.config.name == name)?;
+        let team = self.teams.get(&it.gate)?;
+        let router = team.group.member(it.vr)?;
+        let state = team.group.state();
+        let others = team.members.iter().filter(|vr| **vr != it.vr);
+        let others = others
+            .filter_map(|vr| self.instances.get(vr))
+            .filter(|o| !o.faults.is_empty());
+        let mut faults = it.faults.clone();
+        faults.extend(others.map(|other| Fault::GroupMember(other.config.name.clone())));
+        Some(InstanceStatus {
+            name: it.config.name.clone(),
+            vr: it.vr,
+            gate: it.gate,
+            epoch: team.epoch,
+            state: state.name(),
+            claiming: state == State::Claiming,
+            since: team.group.since(),
+            reason: it.reason.clone(),
+            vrid: it.config.vrid,
+            interface: it.config.interface.clone(),
+            key: it.record.as_ref().map(|record| {
+                let VrKey {
+                    ifindex,
+                    vlan,
+                    vrid,
+                    family,
+                    cast,
+                    ..
+                } = record.key;
+                (ifindex, vlan, vrid, family, cast)
+            }),
+            priority: it.config.priority,
+            effective_priority: it.priority,
+            source: it.source(&self.links),
+            interval_ms: milliseconds(it.config.advert_interval),
+            active: router
+                .active()
+                .filter(|_| !state.is_claimed())
+                .map(|active| ActiveStatus {
+                    source: active.source,
+                    priority: active.priority,
+                    interval_ms: milliseconds(active.interval),
+                    heard: active.at,
+                }),
+            claim_at: team.group.claim_at(self.settings.hold).map(|(at, _)| at),
+            fault_text: faults.iter().map(ToString::to_string).collect(),
+            faults,
+            addresses: it.addresses().map(|address| address.address).collect(),
+            times_active: team.times_active,
+            send_failures: team.send_failures,
+        })
+    }
+
+    fn groups(&self) -> Vec<GroupStatus> {
+        let name = |vr: &VrId| self.instances.get(vr).map(|it| it.config.name.clone());
+        let with_sync = self
+            .teams
+            .values()
+            .filter_map(|team| Some((team, team.sync.as_ref()?)));
+        with_sync
+            .map(|(team, sync)| GroupStatus {
+                name: sync.name.clone(),
+                gate: team.gate,
+                state: team.group.state().name(),
+                members: team.members.iter().filter_map(name).collect(),
+            })
+            .collect()
+    }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn words(result: &ScriptResult) -> String {
+    match result {
+        ScriptResult::Exited(status) => format!("exited with status {status}"),
+        ScriptResult::Signaled(signal) => format!("ended by signal {signal}"),
+        ScriptResult::TimedOut => String::from("timed out"),
+        ScriptResult::CannotRun(why) => format!("cannot run: {why}"),
+    }
+}

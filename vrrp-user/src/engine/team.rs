@@ -1,0 +1,77 @@
+//! A sync group at run time; an instance outside any group is a team of one.
+
+use super::announce::Announcer;
+use super::notify::Told;
+use crate::{
+    config::model::Notify,
+    election::group::Group,
+    ownership::command::{Epoch, GateId, VrId},
+    time::Instant,
+};
+
+/// What is to be decided once the stamps have been read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    Nothing,
+    /// May the claim open?
+    Confirm {
+        at: Instant,
+    },
+    /// Claim again, or back off?
+    Lapse {
+        at: Instant,
+        last_sent: Instant,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Team {
+    pub(super) gate: GateId,
+    /// `vrrp_sync_group`; none for an instance alone.
+    pub(super) sync: Option<Sync>,
+    /// In configuration order.
+    pub(super) members: Vec<VrId>,
+    pub(super) group: Group,
+    pub(super) epoch: Epoch,
+    pub(super) check: Check,
+    /// The driver was asked for stamps since the last decision.
+    pub(super) stamped: bool,
+    pub(super) announcer: Announcer,
+    /// What the notify scripts were last told.
+    pub(super) told: Option<Told>,
+    /// Sends that failed since it is configured.
+    pub(super) send_failures: u64,
+    /// No log line about a failed send before then.
+    pub(super) quiet_until: Instant,
+    /// No announcement against a conflict before then.
+    pub(super) conflict_until: Instant,
+    /// Claims that opened since it is configured.
+    pub(super) times_active: u64,
+}
+
+/// Of a `vrrp_sync_group`.
+#[derive(Clone, Debug)]
+pub(super) struct Sync {
+    pub(super) name: String,
+    pub(super) notify: Notify,
+}
+
+impl Team {
+    pub(super) fn new(gate: GateId, sync: Option<Sync>, members: Vec<VrId>, group: Group) -> Self {
+        Self {
+            gate,
+            sync,
+            members,
+            group,
+            epoch: Epoch::default(),
+            check: Check::Nothing,
+            stamped: false,
+            announcer: Announcer::default(),
+            told: None,
+            send_failures: 0,
+            quiet_until: Instant::default(),
+            conflict_until: Instant::default(),
+            times_active: 0,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! One member's adverts: the schedule that never drifts, the change-over between
+//! intervals, and what has been sent.
+
+use super::{
+    command::Member,
+    lease::{History, Sent},
+};
+use crate::time::Instant;
+use core::time::Duration;
+
+/// One member's adverts.
+#[derive(Clone, Debug)]
+pub(super) struct Keeping<F> {
+    pub(super) form: Member<F>,
+    pub(super) history: History,
+    /// Absolute schedule; never drifts.
+    pub(super) next: Instant,
+    /// A due advert had no permission: look again then.
+    retry_at: Option<Instant>,
+    /// V2: this many adverts still leave at this shorter spacing.
+    slow_start: Option<(Duration, u8)>,
+    /// An advert out of turn is wanted.
+    pub(super) extra_at: Option<Instant>,
+    /// No other before then.
+    pub(super) extra_after: Instant,
+    /// Adverts in an updated form until every peer has accepted one.
+    unconfirmed: Option<u8>,
+    /// V2: what the burst counts with, when the previous owner's interval was shorter.
+    burst_interval: Duration,
+}
+
+impl<F> Keeping<F> {
+    pub(super) fn new(
+        form: Member<F>,
+        loss_tolerance: u8,
+        lease_adverts: u8,
+        previous_interval: Duration,
+        now: Instant,
+    ) -> Self {
+        // V2: a longer interval than the previous owner's is sent N times at the
+        // old spacing; a peer may have heard it after our burst.
+        let slow_start = (previous_interval < form.interval && !previous_interval.is_zero())
+            .then_some((previous_interval, lease_adverts));
+        Self {
+            burst_interval: slow_start.map_or(form.interval, |(spacing, _)| spacing),
+            history: History::new(loss_tolerance),
+            next: now,
+            retry_at: None,
+            slow_start,
+            extra_at: None,
+            extra_after: now,
+            unconfirmed: None,
+            form,
+        }
+    }
+
+    /// Between adverts, for now.
+    pub(super) fn spacing(&self) -> Duration {
+        self.slow_start
+            .map_or(self.form.interval, |(spacing, _)| spacing)
+    }
+
+    /// When the next advert is wanted.
+    pub(super) fn due(&self) -> Instant {
+        let regular = self.retry_at.unwrap_or(self.next);
+        self.extra_at.map_or(regular, |extra| extra.min(regular))
+    }
+
+    /// Takes the advert that is due, if it may be sent.
+    pub(super) fn take_due(&mut self, now: Instant, may_send: bool) -> bool {
+        if self.due() > now {
+            return false;
+        }
+        let spacing = self.spacing().max(Duration::from_micros(1));
+        self.extra_at = None;
+        if !may_send {
+            self.retry_at = Some(now + spacing / 8);
+            return false;
+        }
+        self.retry_at = None;
+        if self.next <= now {
+            // Late adverts are skipped, not sent in a burst.
+            let missed = now.since(self.next).as_nanos() / spacing.as_nanos();
+            self.next = self.next + spacing * u32::try_from(missed + 1).unwrap_or(u32::MAX);
+            self.slow_start = match self.slow_start {
+                Some((spacing, left)) if left > 1 => Some((spacing, left - 1)),
+                _ => None,
+            };
+        }
+        true
+    }
+
+    /// `true`: the updated form is known to every peer.
+    pub(super) fn sent(&mut self, at: Instant, bursting: bool) -> bool {
+        let interval = if bursting {
+            self.burst_interval
+        } else {
+            self.form.interval
+        };
+        self.history.push(Sent {
+            at,
+            interval: interval.min(self.form.interval),
+        });
+        match self.unconfirmed {
+            Some(left) if left > 1 => {
+                self.unconfirmed = Some(left - 1);
+                false
+            }
+            left => {
+                self.unconfirmed = None;
+                left.is_some()
+            }
+        }
+    }
+
+    /// Another form of the advert (V2).
+    pub(super) fn update(&mut self, form: Member<F>, loss_tolerance: u8, lease_adverts: u8) {
+        let (old, new) = (self.spacing(), form.interval);
+        if new > old {
+            self.slow_start = Some((old, lease_adverts));
+        } else {
+            self.slow_start = None;
+            if let Some(last) = self.history.last() {
+                self.next = self.next.min(last.at + new);
+            }
+        }
+        self.unconfirmed = Some(loss_tolerance + 1);
+        self.form = form;
+    }
+}

@@ -1,0 +1,426 @@
+//! One group's claim, from its burst to its end.
+
+use super::{
+    command::{Command, Epoch, GateId, Member, Report, VrId},
+    keeping::Keeping,
+    lease::{self, Sent},
+    sender::{Effect, SendKind, Ticket},
+};
+use crate::time::Instant;
+use core::time::Duration;
+use std::collections::VecDeque;
+use vrrp_common::gate::Gate;
+
+/// How often a claim that has no permission yet looks again.
+const PERMISSION_RETRY: Duration = Duration::from_millis(1);
+
+/// Where a claim stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The epoch has begun; the burst has not left.
+    Begun { look_at: Instant, give_up: Instant },
+    /// The burst is leaving; this many results are missing.
+    Bursting { missing: usize },
+    /// The burst has left; winning adverts have until `opens_at` to arrive.
+    Held { opens_at: Instant, confirmed: bool },
+    /// The gate was opened, until `lease_end` so far.
+    Open { lease_end: Instant },
+    /// The lease ran out, or the event loop shut the gate: silent until told.
+    Over,
+}
+
+/// A claim and what keeps it.
+#[derive(Clone, Debug)]
+pub(super) struct Owned<F> {
+    pub(super) epoch: Epoch,
+    /// Where the sender's schedule has it.
+    pub(super) scheduled: Option<Instant>,
+    gate: GateId,
+    hold: Duration,
+    loss_tolerance: u8,
+    lease_adverts: u8,
+    members: Vec<Keeping<F>>,
+    announcements: Vec<F>,
+    announce_at: Option<Instant>,
+    first_sent: Option<Instant>,
+    phase: Phase,
+}
+
+impl<F: Clone> Owned<F> {
+    /// From a [`Command::Claim`]; nothing else makes one.
+    pub(super) fn claim(command: Command<F>, now: Instant) -> Option<Self> {
+        let Command::Claim {
+            gate,
+            epoch,
+            hold,
+            loss_tolerance,
+            lease_adverts,
+            previous_interval,
+            members,
+            announcements,
+        } = command
+        else {
+            return None;
+        };
+        let members: Vec<_> = members
+            .into_iter()
+            .map(|form| Keeping::new(form, loss_tolerance, lease_adverts, previous_interval, now))
+            .collect();
+        let patience = members
+            .iter()
+            .map(|member| member.form.interval)
+            .max()
+            .unwrap_or_default();
+        Some(Self {
+            epoch,
+            scheduled: None,
+            gate,
+            hold,
+            loss_tolerance,
+            lease_adverts,
+            members,
+            announcements,
+            announce_at: None,
+            first_sent: None,
+            phase: Phase::Begun {
+                look_at: now,
+                give_up: now + patience,
+            },
+        })
+    }
+
+    /// When it wants to be looked at.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let adverts = self.members.iter().map(Keeping::due).min();
+        match self.phase {
+            Phase::Begun { look_at, .. } => Some(look_at),
+            Phase::Bursting { .. } | Phase::Over => None,
+            Phase::Held {
+                opens_at,
+                confirmed,
+            } => {
+                let opens = confirmed.then_some(opens_at);
+                [opens, adverts, self.lease_end()]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
+            Phase::Open { lease_end } => [Some(lease_end), adverts, self.announce_at]
+                .into_iter()
+                .flatten()
+                .min(),
+        }
+    }
+
+    /// Does what is due. `false`: beaten, forget it.
+    pub(super) fn step(
+        &mut self,
+        now: Instant,
+        gate: &Gate,
+        effects: &mut VecDeque<Effect<F>>,
+    ) -> bool {
+        if self.phase == Phase::Over {
+            return true;
+        }
+        if gate.epoch != self.epoch.0 || gate.revoked_epoch >= self.epoch.0 {
+            effects.push_back(Effect::Report(Report::Beaten {
+                gate: self.gate,
+                epoch: self.epoch,
+            }));
+            return false;
+        }
+        if !gate.is_claimed() {
+            // The event loop has given it up; its Cease is on the way.
+            self.phase = Phase::Over;
+            return true;
+        }
+        let may_send = gate.may_advertise(now.as_ns());
+        match self.phase {
+            Phase::Begun { give_up, .. } => {
+                if may_send {
+                    self.burst(effects);
+                } else if now >= give_up {
+                    self.end(effects);
+                } else {
+                    self.phase = Phase::Begun {
+                        look_at: now + PERMISSION_RETRY,
+                        give_up,
+                    };
+                }
+            }
+            Phase::Held {
+                opens_at,
+                confirmed,
+            } => {
+                if self.lease_end().is_none_or(|end| now >= end) {
+                    self.end(effects);
+                    return true;
+                }
+                if confirmed && now >= opens_at {
+                    self.open(now, effects);
+                }
+                self.advertise(now, may_send, effects);
+            }
+            Phase::Open { lease_end } => {
+                if now >= lease_end {
+                    self.end(effects);
+                    return true;
+                }
+                self.advertise(now, may_send, effects);
+                if self.announce_at.take().is_some() {
+                    self.send_announcements(effects);
+                }
+            }
+            Phase::Bursting { .. } | Phase::Over => {}
+        }
+        true
+    }
+
+    /// An advert of `vr` left, or failed to.
+    pub(super) fn sent(
+        &mut self,
+        vr: VrId,
+        sent_at: Instant,
+        ok: bool,
+        now: Instant,
+        effects: &mut VecDeque<Effect<F>>,
+    ) {
+        // A send that ended after the lease did may have met a peer that claimed:
+        // it extends nothing, and only a new claim opens the gate again.
+        if let Phase::Open { lease_end } = self.phase
+            && now >= lease_end
+        {
+            self.end(effects);
+            return;
+        }
+        if self.phase == Phase::Over {
+            return;
+        }
+        let bursting = matches!(self.phase, Phase::Bursting { .. });
+        if ok
+            && let Some(member) = self.members.iter_mut().find(|member| member.form.vr == vr)
+            && member.sent(sent_at, bursting)
+        {
+            effects.push_back(Effect::Report(Report::Updated {
+                gate: self.gate,
+                epoch: self.epoch,
+                vr,
+            }));
+        }
+        if ok && self.first_sent.is_none() {
+            self.first_sent = Some(sent_at);
+        }
+        match self.phase {
+            Phase::Bursting { missing } if missing > 1 => {
+                self.phase = Phase::Bursting {
+                    missing: missing - 1,
+                };
+            }
+            Phase::Bursting { .. } => self.burst_left(now, effects),
+            Phase::Open { lease_end } => self.extend(lease_end, effects),
+            Phase::Begun { .. } | Phase::Held { .. } | Phase::Over => {}
+        }
+    }
+
+    /// The event loop saw no winner in the stamps.
+    pub(super) fn confirm(&mut self) {
+        if let Phase::Held { confirmed, .. } = &mut self.phase {
+            *confirmed = true;
+        }
+    }
+
+    /// Another form of one member's advert (V2).
+    pub(super) fn update(
+        &mut self,
+        form: Member<F>,
+        now: Instant,
+        effects: &mut VecDeque<Effect<F>>,
+    ) {
+        let Some(member) = self
+            .members
+            .iter_mut()
+            .find(|member| member.form.vr == form.vr)
+        else {
+            return;
+        };
+        let shortened = form.interval < member.form.interval;
+        let interval = form.interval;
+        member.update(form, self.loss_tolerance, self.lease_adverts);
+        if let Phase::Open { lease_end } = self.phase
+            && shortened
+        {
+            // V2: before the first such advert leaves; peers will count from it.
+            let shorter = lease::entitled_until(Sent { at: now, interval }, self.lease_adverts);
+            if shorter < lease_end {
+                self.write(shorter, effects);
+            }
+        }
+    }
+
+    /// One advert out of turn, at most one an interval: a flood of losing
+    /// adverts must not make a flood of ours.
+    pub(super) fn advertise_now(&mut self, vr: VrId, now: Instant) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.form.vr == vr)
+            && now >= member.extra_after
+        {
+            member.extra_at = Some(now);
+            member.extra_after = now + member.spacing();
+        }
+    }
+
+    /// Announcements, sent once the gate is open.
+    pub(super) fn announce(&mut self, frames: Vec<F>, now: Instant) {
+        if self.phase != Phase::Over {
+            self.announcements.extend(frames);
+            self.announce_at = Some(now);
+        }
+    }
+
+    /// The priority-0 adverts of every member (§6.4.3).
+    pub(super) fn resigns(self) -> impl Iterator<Item = Effect<F>> {
+        let (gate, epoch) = (self.gate, self.epoch);
+        self.members.into_iter().map(move |member| Effect::Send {
+            ticket: Ticket {
+                gate,
+                epoch,
+                vr: Some(member.form.vr),
+                kind: SendKind::Resign,
+            },
+            frames: member.form.resigns,
+        })
+    }
+
+    /// V4: m+1 adverts of every member; one of them arrives.
+    fn burst(&mut self, effects: &mut VecDeque<Effect<F>>) {
+        let rounds = usize::from(self.loss_tolerance) + 1;
+        for _ in 0..rounds {
+            for member in &self.members {
+                effects.push_back(self.advert(member));
+            }
+        }
+        self.phase = Phase::Bursting {
+            missing: rounds * self.members.len(),
+        };
+        if self.members.is_empty() {
+            self.end(effects);
+        }
+    }
+
+    /// The hold counts from the end of the burst: the advert that arrives may be its last.
+    fn burst_left(&mut self, now: Instant, effects: &mut VecDeque<Effect<F>>) {
+        let Some(at) = self.first_sent.filter(|_| self.lease_end().is_some()) else {
+            return self.end(effects);
+        };
+        for member in &mut self.members {
+            member.next = at + member.spacing();
+            member.extra_after = member.extra_after.max(now);
+        }
+        self.phase = Phase::Held {
+            opens_at: now + self.hold,
+            confirmed: false,
+        };
+        effects.push_back(Effect::Report(Report::Claimed {
+            gate: self.gate,
+            epoch: self.epoch,
+            at,
+        }));
+    }
+
+    fn open(&mut self, now: Instant, effects: &mut VecDeque<Effect<F>>) {
+        let Some(lease_end) = self.lease_end() else {
+            return self.end(effects);
+        };
+        self.write(lease_end, effects);
+        effects.push_back(Effect::Report(Report::Opened {
+            gate: self.gate,
+            epoch: self.epoch,
+            at: now,
+        }));
+        self.announce_at = None;
+        self.send_announcements(effects);
+    }
+
+    fn advertise(&mut self, now: Instant, may_send: bool, effects: &mut VecDeque<Effect<F>>) {
+        for index in 0..self.members.len() {
+            if self.members[index].take_due(now, may_send) {
+                let advert = self.advert(&self.members[index]);
+                effects.push_back(advert);
+            }
+        }
+    }
+
+    /// The group's lease is that of the member that has the least.
+    fn lease_end(&self) -> Option<Instant> {
+        let ends = self
+            .members
+            .iter()
+            .map(|member| member.history.lease_end(self.lease_adverts));
+        ends.collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+
+    fn extend(&mut self, written: Instant, effects: &mut VecDeque<Effect<F>>) {
+        if let Some(lease_end) = self.lease_end()
+            && lease_end != written
+            && !self.shortened_until_sent(written, lease_end)
+        {
+            self.write(lease_end, effects);
+        }
+    }
+
+    /// A lease shortened ahead of a shorter interval stays short until every
+    /// member has sent in its new form.
+    fn shortened_until_sent(&self, written: Instant, lease_end: Instant) -> bool {
+        lease_end > written
+            && self.members.iter().any(|member| {
+                member
+                    .history
+                    .last()
+                    .is_some_and(|last| last.interval > member.form.interval)
+            })
+    }
+
+    fn write(&mut self, lease_end: Instant, effects: &mut VecDeque<Effect<F>>) {
+        self.phase = Phase::Open { lease_end };
+        effects.push_back(Effect::WriteLease {
+            gate: self.gate,
+            epoch: self.epoch,
+            lease_end,
+        });
+    }
+
+    /// The lease is over, or never came to be.
+    fn end(&mut self, effects: &mut VecDeque<Effect<F>>) {
+        self.phase = Phase::Over;
+        let last = |member: &Keeping<F>| member.history.last().map_or(Instant::default(), |s| s.at);
+        effects.push_back(Effect::Report(Report::LeaseOver {
+            gate: self.gate,
+            epoch: self.epoch,
+            last_sent: self.members.iter().map(last).min().unwrap_or_default(),
+        }));
+    }
+
+    fn send_announcements(&mut self, effects: &mut VecDeque<Effect<F>>) {
+        let frames = core::mem::take(&mut self.announcements);
+        if !frames.is_empty() {
+            let ticket = Ticket {
+                gate: self.gate,
+                epoch: self.epoch,
+                vr: None,
+                kind: SendKind::Announcement,
+            };
+            effects.push_back(Effect::Send { ticket, frames });
+        }
+    }
+
+    fn advert(&self, member: &Keeping<F>) -> Effect<F> {
+        Effect::Send {
+            ticket: Ticket {
+                gate: self.gate,
+                epoch: self.epoch,
+                vr: Some(member.form.vr),
+                kind: SendKind::Advert,
+            },
+            frames: member.form.adverts.clone(),
+        }
+    }
+}

@@ -1,0 +1,495 @@
+//! The programs on one interface.
+//!
+//! XDP native first, generic where the driver cannot, never in place of somebody
+//! else's program. Egress by a TCX link where the kernel has them, else by a
+//! clsact filter. What an earlier daemon left is adopted: the link stays and its
+//! program is replaced, so that at no moment the interface is without one.
+
+use super::{
+    foreign::ForeignProgram,
+    kernel::Variant,
+    object,
+    pins::Pins,
+    rtnl::{self, Link},
+    syscall::{self, Hook},
+    vlan_offload,
+};
+use anyhow::{Context, Result, anyhow, bail};
+use aya::programs::{
+    ProgramError, ProgramFd, SchedClassifier, TcAttachType,
+    tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle},
+};
+use core::fmt;
+use netlink_packet_route::link::XdpAttached;
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+/// Pinned XDP links are called this and the interface's index.
+pub(super) const XDP_PIN: &str = "xdp-";
+/// Pinned egress links are called this and the interface's index.
+pub(super) const EGRESS_PIN: &str = "tcx-egress-";
+
+/// Our clsact filter: "vrrp" as a handle, so that nobody else's is taken for it.
+const FILTER_HANDLE: TcHandle = TcHandle::new(0x7672, 0x7270);
+/// Ahead of filters that end the walk; the second if another kind holds the first.
+const FILTER_PRIORITIES: [u16; 2] = [1, 0x7672];
+
+/// How the XDP program runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// In the driver.
+    Native,
+    /// In the stack, after an skb was made.
+    Generic {
+        /// Why not in the driver.
+        why: String,
+    },
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Native => f.write_str("native"),
+            Self::Generic { why } => write!(f, "generic ({why})"),
+        }
+    }
+}
+
+/// How the egress program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Egress {
+    /// A TCX link, pinned like the XDP link.
+    Tcx,
+    /// A clsact filter, which stays by itself.
+    Clsact,
+}
+
+impl fmt::Display for Egress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
+        })
+    }
+}
+
+/// Both programs on an interface, for log and status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Interface.
+    pub ifindex: u32,
+    /// Its name when it was attached.
+    pub interface: String,
+    /// How XDP runs.
+    pub mode: Mode,
+    /// How egress is attached.
+    pub egress: Egress,
+    /// ID of the XDP link, as `bpftool link` shows it.
+    pub xdp_link_id: u32,
+    /// The XDP link was an earlier daemon's.
+    pub adopted: bool,
+    /// Receive VLAN offload was on and is off while we are attached.
+    pub vlan_offload_off: bool,
+    /// What could not be kept and was made anew, for the log.
+    pub notes: Vec<String>,
+}
+
+/// An attachment and what holds it.
+#[derive(Debug)]
+pub(super) struct Attached {
+    pub(super) shown: Attachment,
+    xdp: OwnedFd,
+    /// `None` with clsact.
+    tcx: Option<OwnedFd>,
+}
+
+/// What is attached, and where it is pinned.
+pub(super) struct Programs<'a> {
+    pub(super) xdp: ProgramFd,
+    pub(super) egress: &'a mut SchedClassifier,
+    pub(super) variant: Variant,
+    pub(super) pins: &'a Pins,
+}
+
+/// A link of an earlier daemon.
+struct Found {
+    link: OwnedFd,
+    path: PathBuf,
+    program_id: u32,
+}
+
+impl Programs<'_> {
+    /// Attaches both programs, or adopts what is there.
+    pub(super) fn attach(&mut self, ifindex: u32) -> Result<Attached> {
+        let links = rtnl::links().context("cannot list the interfaces")?;
+        let link = links
+            .iter()
+            .find(|link| link.ifindex == ifindex)
+            .ok_or_else(|| anyhow!("interface {ifindex} is gone"))?;
+        let vlan_offload_off = vlan_offload::make_tags_visible(link, &links)?;
+        let attached = self.attach_xdp(link).and_then(|(xdp, mut shown)| {
+            match self.attach_egress(link, &mut shown.notes) {
+                Ok((egress, tcx)) => Ok(Attached {
+                    shown: Attachment {
+                        egress,
+                        vlan_offload_off,
+                        ..shown
+                    },
+                    xdp,
+                    tcx,
+                }),
+                Err(e) => {
+                    // Half a fence is none: the way out would be open.
+                    if let Some(path) = self.pins.path(&pin_name(XDP_PIN, ifindex)) {
+                        Pins::unpin(&path).ok();
+                    }
+                    Err(e)
+                }
+            }
+        });
+        if attached.is_err() && vlan_offload_off {
+            vlan_offload::restore(&link.name).ok();
+        }
+        attached
+    }
+
+    fn attach_xdp(&self, link: &Link) -> Result<(OwnedFd, Attachment)> {
+        let mut notes = Vec::new();
+        let name = pin_name(XDP_PIN, link.ifindex);
+        if let Some(found) = self.find(XDP_PIN, link.ifindex)? {
+            if let Some(foreign) = ForeignProgram::find(link, Some(found.program_id)) {
+                return Err(foreign.into());
+            }
+            match self.adopt(found, self.xdp.as_fd(), &name) {
+                Ok(xdp) => return Ok((xdp, self.shown(link, adopted_mode(link), notes, true)?)),
+                Err(e) => notes.push(format!(
+                    "{}: the XDP link of an earlier run could not be kept: {e:#}",
+                    link.name
+                )),
+            }
+        }
+        // Asked again: what could not be adopted is detached by now.
+        let link = &rtnl::link(link.ifindex)?.with_context(|| format!("{} is gone", link.name))?;
+        if let Some(foreign) = ForeignProgram::find(link, None) {
+            return Err(foreign.into());
+        }
+        let (xdp, mode) = match self.create(link, Hook::XdpNative)? {
+            Ok(xdp) => (xdp, Mode::Native),
+            Err(native) => match self.create(link, Hook::XdpGeneric)? {
+                Ok(xdp) => (
+                    xdp,
+                    Mode::Generic {
+                        why: why_not_native(&native),
+                    },
+                ),
+                Err(generic) => bail!(
+                    "{}: no XDP, neither native ({}) nor generic ({generic})",
+                    link.name,
+                    why_not_native(&native)
+                ),
+            },
+        };
+        self.pins.pin(xdp.as_fd(), &name)?;
+        let mut shown = self.shown(link, mode, notes, false)?;
+        shown.xdp_link_id = syscall::link_info(xdp.as_fd())?.id;
+        Ok((xdp, shown))
+    }
+
+    /// The inner error is one that another mode may not meet.
+    fn create(&self, link: &Link, hook: Hook) -> Result<io::Result<OwnedFd>> {
+        let error = match syscall::link_create(self.xdp.as_fd(), link.ifindex, hook) {
+            Ok(fd) => return Ok(Ok(fd)),
+            Err(e) => e,
+        };
+        match error.raw_os_error() {
+            // Somebody was faster. EEXIST: in the other mode.
+            Some(libc::EBUSY | libc::EEXIST) => {
+                let now =
+                    rtnl::link(link.ifindex)?.with_context(|| format!("{} is gone", link.name))?;
+                match ForeignProgram::find(&now, None) {
+                    Some(foreign) => Err(foreign.into()),
+                    None => Err(error)
+                        .with_context(|| format!("{}: an XDP program comes and goes", link.name)),
+                }
+            }
+            Some(libc::EPERM | libc::EACCES) => Err(error).with_context(|| {
+                format!(
+                    "{}: attaching XDP needs CAP_NET_ADMIN and CAP_BPF (or root)",
+                    link.name
+                )
+            }),
+            Some(libc::ENODEV) => Err(error).with_context(|| format!("{} is gone", link.name)),
+            _ => Ok(Err(error)),
+        }
+    }
+
+    fn attach_egress(
+        &mut self,
+        link: &Link,
+        notes: &mut Vec<String>,
+    ) -> Result<(Egress, Option<OwnedFd>)> {
+        if self.variant == Variant::Newest {
+            if let Some(tcx) = self.attach_tcx(link, notes)? {
+                // Of an earlier run in the other variant.
+                remove_filter(&link.name).ok();
+                return Ok((Egress::Tcx, Some(tcx)));
+            }
+        }
+        self.attach_clsact(link)?;
+        for (ifindex, path) in self.pins.links(EGRESS_PIN) {
+            if ifindex == link.ifindex {
+                Pins::unpin(&path)?;
+            }
+        }
+        Ok((Egress::Clsact, None))
+    }
+
+    /// `None` where the kernel has no TCX.
+    fn attach_tcx(&self, link: &Link, notes: &mut Vec<String>) -> Result<Option<OwnedFd>> {
+        let program = self.egress.fd()?;
+        let name = pin_name(EGRESS_PIN, link.ifindex);
+        if let Some(found) = self.find(EGRESS_PIN, link.ifindex)? {
+            match self.adopt(found, program.as_fd(), &name) {
+                Ok(tcx) => return Ok(Some(tcx)),
+                Err(e) => notes.push(format!(
+                    "{}: the egress link of an earlier run could not be kept: {e:#}",
+                    link.name
+                )),
+            }
+        }
+        match syscall::link_create(program.as_fd(), link.ifindex, Hook::TcxEgress) {
+            Ok(tcx) => {
+                self.pins.pin(tcx.as_fd(), &name)?;
+                Ok(Some(tcx))
+            }
+            // The attach type is unknown below 6.6.
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => Ok(None),
+            Err(e) => Err(e)
+                .with_context(|| format!("{}: cannot attach the egress program (TCX)", link.name)),
+        }
+    }
+
+    fn attach_clsact(&mut self, link: &Link) -> Result<()> {
+        let queued = tc::qdisc_add_clsact(&link.name);
+        let mut last = None;
+        for priority in FILTER_PRIORITIES {
+            let options = NlOptions {
+                priority,
+                handle: FILTER_HANDLE,
+                classid: None,
+            };
+            let options = TcAttachOptions::Netlink(options);
+            let made =
+                match self
+                    .egress
+                    .attach_with_options(&link.name, TcAttachType::Egress, options)
+                {
+                    // An earlier run's; replaced in place.
+                    Err(e) if errno(&e) == Some(libc::EEXIST) => {
+                        let earlier = SchedClassifierLink::attached(
+                            &link.name,
+                            TcAttachType::Egress,
+                            priority,
+                            FILTER_HANDLE,
+                            None,
+                        )?;
+                        self.egress.attach_to_link(earlier)
+                    }
+                    made => made,
+                };
+            match made {
+                Ok(id) => {
+                    // Dropping it would remove the filter, also while a panic unwinds.
+                    std::mem::forget(self.egress.take_link(id)?);
+                    return Ok(());
+                }
+                Err(e) => last = Some(e),
+            }
+        }
+        let error = last.map_or_else(|| anyhow!("no priority to try"), anyhow::Error::from);
+        Err(match queued {
+            // EEXIST: somebody else's clsact serves as well.
+            Err(TcError::NetlinkError(e)) if e.raw_os_error() != Some(libc::EEXIST) => {
+                error.context(format!("the clsact qdisc could not be added: {e}"))
+            }
+            _ => error,
+        })
+        .with_context(|| {
+            format!(
+                "{}: cannot attach the egress program (clsact filter)",
+                link.name
+            )
+        })
+    }
+
+    /// A live link pinned for this interface. Pins of links that died with an
+    /// interface of the same index are removed.
+    fn find(&self, prefix: &str, ifindex: u32) -> Result<Option<Found>> {
+        for (_, path) in self
+            .pins
+            .links(prefix)
+            .into_iter()
+            .filter(|(index, _)| *index == ifindex)
+        {
+            let link = syscall::open_pin(&path)
+                .with_context(|| format!("cannot open the pin {prefix}{ifindex}"))?;
+            let info = syscall::link_info(link.as_fd())?;
+            if info.ifindex == ifindex {
+                return Ok(Some(Found {
+                    link,
+                    path,
+                    program_id: info.program_id,
+                }));
+            }
+            Pins::unpin(&path)?;
+        }
+        Ok(None)
+    }
+
+    /// Puts `program` in place of the one on an earlier link, atomically. Failing
+    /// that, the link goes.
+    fn adopt(&self, found: Found, program: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
+        if let Err(e) = syscall::link_update(found.link.as_fd(), program) {
+            Pins::unpin(&found.path)?;
+            return Err(e).context("its program cannot be replaced");
+        }
+        // Under another layout's directory: moved to ours.
+        if self.pins.path(name).as_deref() != Some(found.path.as_path()) {
+            self.pins.pin(found.link.as_fd(), name)?;
+            Pins::unpin(&found.path)?;
+        }
+        Ok(found.link)
+    }
+
+    fn shown(
+        &self,
+        link: &Link,
+        mode: Mode,
+        notes: Vec<String>,
+        adopted: bool,
+    ) -> Result<Attachment> {
+        let xdp_link_id = match (adopted, self.pins.path(&pin_name(XDP_PIN, link.ifindex))) {
+            (true, Some(path)) => syscall::link_info(syscall::open_pin(&path)?.as_fd())?.id,
+            _ => 0,
+        };
+        Ok(Attachment {
+            ifindex: link.ifindex,
+            interface: link.name.clone(),
+            mode,
+            egress: Egress::Tcx,
+            xdp_link_id,
+            adopted,
+            vlan_offload_off: false,
+            notes,
+        })
+    }
+}
+
+impl Attached {
+    /// Does the interface of that index still exist? An interface that is gone
+    /// leaves its link behind without a target.
+    pub(super) fn is_alive(&self) -> bool {
+        syscall::link_info(self.xdp.as_fd()).is_ok_and(|info| info.ifindex == self.shown.ifindex)
+    }
+
+    /// Takes both programs off the interface.
+    pub(super) fn detach(self, pins: &Pins) -> Result<()> {
+        let Self { shown, xdp, tcx } = self;
+        // Whatever fails, all of it is tried.
+        let mut results = vec![
+            unpin(pins, XDP_PIN, shown.ifindex),
+            unpin(pins, EGRESS_PIN, shown.ifindex),
+        ];
+        drop((xdp, tcx));
+        // The interface may have been renamed, or be gone along with its filters.
+        if let Some(link) = rtnl::link(shown.ifindex)? {
+            if shown.egress == Egress::Clsact {
+                results.push(remove_filter(&link.name));
+            }
+            if shown.vlan_offload_off {
+                results.push(vlan_offload::restore(&link.name));
+            }
+        }
+        results.into_iter().collect()
+    }
+}
+
+/// Takes off what an earlier daemon left on an interface that is no longer served.
+pub(super) fn remove_leftovers(pins: &Pins, ifindex: u32) -> Result<()> {
+    for prefix in [XDP_PIN, EGRESS_PIN] {
+        for (_, path) in pins
+            .links(prefix)
+            .into_iter()
+            .filter(|(index, _)| *index == ifindex)
+        {
+            Pins::unpin(&path)?;
+        }
+    }
+    match rtnl::link(ifindex)? {
+        Some(link) => remove_filter(&link.name),
+        None => Ok(()),
+    }
+}
+
+fn unpin(pins: &Pins, prefix: &str, ifindex: u32) -> Result<()> {
+    pins.path(&pin_name(prefix, ifindex))
+        .as_deref()
+        .map_or(Ok(()), |path: &Path| Pins::unpin(path))
+}
+
+/// Removes our clsact filter, if there is one. The qdisc stays: others may use it,
+/// and without filters it does nothing.
+fn remove_filter(interface: &str) -> Result<()> {
+    match tc::qdisc_detach_program(interface, TcAttachType::Egress, object::EGRESS) {
+        Ok(()) => Ok(()),
+        Err(TcError::IoError(e)) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        // No clsact qdisc.
+        Err(TcError::NetlinkError(e))
+            if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOENT)) =>
+        {
+            Ok(())
+        }
+        Err(e) => Err(e).with_context(|| {
+            format!(
+                "{interface}: cannot remove the clsact filter {}",
+                object::EGRESS
+            )
+        }),
+    }
+}
+
+fn pin_name(prefix: &str, ifindex: u32) -> String {
+    format!("{prefix}{ifindex}")
+}
+
+fn adopted_mode(link: &Link) -> Mode {
+    match link.xdp.first() {
+        Some((XdpAttached::SocketBuffer, _)) => Mode::Generic {
+            why: "as an earlier run left it".into(),
+        },
+        _ => Mode::Native,
+    }
+}
+
+fn errno(error: &ProgramError) -> Option<i32> {
+    match error {
+        ProgramError::TcError(TcError::NetlinkError(e)) | ProgramError::NetlinkError(e) => {
+            e.raw_os_error()
+        }
+        ProgramError::SyscallError(e) => e.io_error.raw_os_error(),
+        _ => None,
+    }
+}
+
+fn why_not_native(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EOPNOTSUPP) => "the driver has no native XDP".into(),
+        Some(libc::ERANGE) => "the MTU is too large for native XDP".into(),
+        Some(libc::ENOSPC) => "too few queues for native XDP".into(),
+        Some(libc::EINVAL) => "the driver refuses native XDP as the interface is set up".into(),
+        _ => format!("native XDP failed: {error}"),
+    }
+}

@@ -1,0 +1,135 @@
+//! Does a pinned map have the layout this daemon expects?
+//!
+//! aya opens a pinned map without looking. A map of another shape would be read
+//! as something it is not, so each is compared with what `vrrp-common` says.
+
+use super::{pins::Pins, syscall};
+use anyhow::{Context, Result};
+use aya::maps::{MapData, MapType};
+use std::io::ErrorKind;
+use vrrp_common::{
+    counter::Counters,
+    gate::Gate,
+    maps::{
+        EVENT_RING_BYTES, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_VIPS, Peer, PeerKey, UnicastPeer,
+        Vip, VipKey, VirtualRouter, VrKey, name,
+    },
+};
+
+/// Kind, sizes in octets, and capacity of a map.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shape {
+    kind: MapType,
+    key_size: usize,
+    value_size: usize,
+    max_entries: usize,
+}
+
+/// Every pinned map, by kernel name.
+pub const MAPS: [(&str, Shape); 7] = [
+    (name::ROUTERS, hash::<VrKey, VirtualRouter>(MAX_ROUTERS)),
+    (name::PEERS, hash::<PeerKey, Peer>(MAX_PEERS)),
+    (
+        name::GATES,
+        Shape {
+            kind: MapType::Array,
+            ..hash::<u32, Gate>(MAX_GATES)
+        },
+    ),
+    (name::VIPS, hash::<VipKey, Vip>(MAX_VIPS)),
+    (name::UNICAST, hash::<PeerKey, UnicastPeer>(MAX_PEERS)),
+    (
+        name::COUNT,
+        Shape {
+            kind: MapType::PerCpuArray,
+            ..hash::<u32, Counters>(1)
+        },
+    ),
+    (
+        name::EVENTS,
+        Shape {
+            kind: MapType::RingBuf,
+            key_size: 0,
+            value_size: 0,
+            max_entries: EVENT_RING_BYTES,
+        },
+    ),
+];
+
+const fn hash<K, V>(max_entries: usize) -> Shape {
+    Shape {
+        kind: MapType::Hash,
+        key_size: size_of::<K>(),
+        value_size: size_of::<V>(),
+        max_entries,
+    }
+}
+
+impl Shape {
+    /// What differs, in words; `None` when it fits.
+    fn differs_from(&self, map: &MapData) -> Result<Option<String>> {
+        let info = map.info()?;
+        let kind = info.map_type()?;
+        let found = (
+            info.key_size() as usize,
+            info.value_size() as usize,
+            info.max_entries() as usize,
+        );
+        let want = (self.key_size, self.value_size, self.max_entries);
+        Ok((kind != self.kind || found != want).then(|| {
+            format!(
+                "it is a {kind:?} with key, value and capacity {found:?}, not a {:?} with {want:?}",
+                self.kind
+            )
+        }))
+    }
+}
+
+/// Removes this instance's pinned maps if any of them has another shape, and says
+/// which. A gate that is made anew is shut, so nothing opens by this.
+pub(super) fn drop_misshapen(pins: &Pins) -> Result<Option<String>> {
+    let mut wrong = None;
+    for (name, shape) in MAPS {
+        let Some(path) = pins.path(name) else {
+            return Ok(None);
+        };
+        let map = match syscall::open_pin(&path) {
+            Ok(fd) => MapData::from_fd(fd)?,
+            Err(e) if e.kind() == ErrorKind::NotFound => continue,
+            Err(e) => {
+                return Err(e).with_context(|| {
+                    format!("cannot open the pinned map {name} in {}", pins.shown())
+                });
+            }
+        };
+        if let Some(difference) = shape.differs_from(&map)? {
+            wrong = Some(format!(
+                "the pinned map {name} in {} is not ours: {difference}",
+                pins.shown()
+            ));
+            break;
+        }
+    }
+    if wrong.is_some() {
+        for (name, _) in MAPS {
+            if let Some(path) = pins.path(name) {
+                Pins::unpin(&path)?;
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+/// Fails if the object's own maps disagree with `vrrp-common`, which would mean
+/// the object was built from another version.
+pub(super) fn check(name: &str, map: &MapData) -> Result<()> {
+    let Some((_, shape)) = MAPS.iter().find(|(known, _)| *known == name) else {
+        return Ok(());
+    };
+    match shape.differs_from(map)? {
+        Some(difference) => anyhow::bail!(
+            "the BPF object does not fit this daemon: map {name}: {difference}; build both from the same source"
+        ),
+        None => Ok(()),
+    }
+}

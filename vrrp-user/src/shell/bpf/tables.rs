@@ -1,0 +1,370 @@
+//! Typed writers and readers of the maps.
+
+use crate::{
+    config::model::{Authentication, Version},
+    engine::action::{RouterRecord, VipRecord},
+    ownership::command::VrId,
+    time::Instant,
+};
+use anyhow::{Context, Result};
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use core::{net::IpAddr, time::Duration};
+use std::collections::{BTreeMap, BTreeSet};
+use vrrp_common::{
+    counter::Counters,
+    maps::{
+        FAMILY_V4, FAMILY_V6, Peer, PeerKey, UnicastPeer, VIP_IN_STACK, VR_CHECK_UNICAST_SOURCE,
+        VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey, VirtualRouter, VrKey, name,
+    },
+    wire::{AUTH_NONE, AUTH_SIMPLE},
+};
+
+/// The maps the event loop writes, and those it reads.
+pub struct Tables {
+    routers: HashMap<MapData, VrKey, VirtualRouter>,
+    peers: HashMap<MapData, PeerKey, Peer>,
+    vips: HashMap<MapData, VipKey, Vip>,
+    unicast: HashMap<MapData, PeerKey, UnicastPeer>,
+    count: PerCpuArray<MapData, Counters>,
+    /// Key of each instance that has a record.
+    keys: BTreeMap<VrId, VrKey>,
+    /// What `XVRRP_VIPS` holds; the event loop is its only writer.
+    vips_written: BTreeMap<VipKey, Vip>,
+}
+
+/// What [`Tables::set_vips`] did, in records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VipChanges {
+    /// New or different.
+    pub written: usize,
+    /// No longer wanted.
+    pub removed: usize,
+}
+
+impl Tables {
+    pub(super) fn new(
+        routers: Map,
+        peers: Map,
+        vips: Map,
+        unicast: Map,
+        count: Map,
+    ) -> Result<Self> {
+        let vips: HashMap<MapData, VipKey, Vip> = vips.try_into()?;
+        let vips_written = vips.iter().collect::<Result<_, _>>().context(name::VIPS)?;
+        Ok(Self {
+            routers: routers.try_into()?,
+            peers: peers.try_into()?,
+            vips,
+            unicast: unicast.try_into()?,
+            count: count.try_into()?,
+            keys: BTreeMap::new(),
+            vips_written,
+        })
+    }
+
+    /// `Action::SetRouter`: writes, moves or removes the record of one instance.
+    pub fn set_router(&mut self, vr: VrId, record: Option<&RouterRecord>) -> Result<()> {
+        let old_key = self.keys.get(&vr).copied();
+        if let Some(record) = record {
+            let key = record.key;
+            // Peers first: the record makes the program look for them.
+            let stale = self.set_unicast(record)?;
+            self.routers
+                .insert(key, router(record), 0)
+                .context(name::ROUTERS)?;
+            self.remove_unicast(&stale)?;
+            self.keys.insert(vr, key);
+        } else {
+            self.keys.remove(&vr);
+        }
+        match old_key {
+            // Two instances may swap keys within one change.
+            Some(old) if !self.keys.values().any(|key| *key == old) => self.remove_router(&old),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes records that no [`set_router`](Self::set_router) of this process
+    /// wrote: what a predecessor left.
+    pub fn remove_unknown_routers(&mut self) -> Result<usize> {
+        let known: BTreeSet<VrKey> = self.keys.values().copied().collect();
+        let found = self
+            .routers
+            .keys()
+            .collect::<Result<Vec<_>, _>>()
+            .context(name::ROUTERS)?;
+        let unknown: Vec<VrKey> = found
+            .into_iter()
+            .filter(|key| !known.contains(key))
+            .collect();
+        for key in &unknown {
+            self.remove_router(key)?;
+        }
+        Ok(unknown.len())
+    }
+
+    /// `Action::SetVips`: makes `XVRRP_VIPS` hold exactly these, new ones first.
+    pub fn set_vips(&mut self, wanted: &[VipRecord]) -> Result<VipChanges> {
+        let wanted: BTreeMap<VipKey, Vip> = wanted.iter().map(vip).collect();
+        let mut changes = VipChanges::default();
+        for (key, vip) in &wanted {
+            if self.vips_written.get(key) != Some(vip) {
+                self.vips.insert(key, vip, 0).context(name::VIPS)?;
+                self.vips_written.insert(*key, *vip);
+                changes.written += 1;
+            }
+        }
+        let unwanted: Vec<VipKey> = self
+            .vips_written
+            .keys()
+            .filter(|key| !wanted.contains_key(key))
+            .copied()
+            .collect();
+        for key in unwanted {
+            absent_is_fine(self.vips.remove(&key)).context(name::VIPS)?;
+            self.vips_written.remove(&key);
+            changes.removed += 1;
+        }
+        Ok(changes)
+    }
+
+    /// What was last heard from one source; `None` if nothing was.
+    pub fn peer(&self, key: &PeerKey) -> Result<Option<Peer>> {
+        match self.peers.get(key, 0) {
+            Ok(peer) => Ok(Some(peer)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(e) => Err(e).context(name::PEERS),
+        }
+    }
+
+    /// Everybody heard, all virtual routers together.
+    pub fn peers(&self) -> Result<Vec<(PeerKey, Peer)>> {
+        self.peers
+            .iter()
+            .collect::<Result<_, _>>()
+            .context(name::PEERS)
+    }
+
+    /// Everybody heard on one virtual router. Walks the whole map: for a source
+    /// that is known already, [`peer`](Self::peer) is one lookup.
+    pub fn peers_of(&self, vr: &VrKey) -> Result<Vec<(PeerKey, Peer)>> {
+        Ok(self
+            .peers()?
+            .into_iter()
+            .filter(|(key, _)| key.vr == *vr)
+            .collect())
+    }
+
+    /// Forgets sources not heard for `silence`, and those of virtual routers that
+    /// are gone. How many were forgotten.
+    pub fn prune_peers(&mut self, now: Instant, silence: Duration) -> Result<usize> {
+        let known: BTreeSet<VrKey> = self.keys.values().copied().collect();
+        let gone: Vec<PeerKey> = self
+            .peers()?
+            .into_iter()
+            .filter(|(key, peer)| {
+                !known.contains(&key.vr)
+                    || now.since(Instant::from_ns(peer.last_seen_ns)) >= silence
+            })
+            .map(|(key, _)| key)
+            .collect();
+        for key in &gone {
+            absent_is_fine(self.peers.remove(key)).context(name::PEERS)?;
+        }
+        Ok(gone.len())
+    }
+
+    /// Counters summed over all CPUs.
+    pub fn counters(&self) -> Result<Counters> {
+        sum(&self.count)
+    }
+
+    /// Writes the peers of a record; those of its key it does not name.
+    fn set_unicast(&mut self, record: &RouterRecord) -> Result<Vec<PeerKey>> {
+        let wanted: BTreeMap<PeerKey, UnicastPeer> = record
+            .unicast_peers
+            .iter()
+            .map(|peer| {
+                let key = PeerKey {
+                    vr: record.key,
+                    source: octets(peer.address),
+                };
+                (
+                    key,
+                    UnicastPeer {
+                        min_ttl: peer.min_ttl,
+                        max_ttl: peer.max_ttl,
+                        pad: [0; 6],
+                    },
+                )
+            })
+            .collect();
+        for (key, peer) in &wanted {
+            self.unicast.insert(key, peer, 0).context(name::UNICAST)?;
+        }
+        Ok(self
+            .unicast_of(&record.key)?
+            .into_iter()
+            .filter(|key| !wanted.contains_key(key))
+            .collect())
+    }
+
+    fn unicast_of(&self, vr: &VrKey) -> Result<Vec<PeerKey>> {
+        let keys = self
+            .unicast
+            .keys()
+            .collect::<Result<Vec<_>, _>>()
+            .context(name::UNICAST)?;
+        Ok(keys.into_iter().filter(|key| key.vr == *vr).collect())
+    }
+
+    fn remove_unicast(&mut self, keys: &[PeerKey]) -> Result<()> {
+        for key in keys {
+            absent_is_fine(self.unicast.remove(key)).context(name::UNICAST)?;
+        }
+        Ok(())
+    }
+
+    fn remove_router(&mut self, key: &VrKey) -> Result<()> {
+        absent_is_fine(self.routers.remove(key)).context(name::ROUTERS)?;
+        let unicast = self.unicast_of(key)?;
+        self.remove_unicast(&unicast)
+    }
+}
+
+/// An address as the maps hold it.
+pub fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => {
+            let mut octets = [0; 16];
+            octets[..4].copy_from_slice(&address.octets());
+            octets
+        }
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+/// The inverse of [`octets`].
+pub fn address(family: u8, octets: [u8; 16]) -> IpAddr {
+    let [a, b, c, d, ..] = octets;
+    if family == FAMILY_V4 {
+        IpAddr::from([a, b, c, d])
+    } else {
+        IpAddr::from(octets)
+    }
+}
+
+/// One record for all CPUs.
+pub(super) fn sum(count: &PerCpuArray<MapData, Counters>) -> Result<Counters> {
+    let mut total = Counters::default();
+    for counters in count.get(&0, 0).context(name::COUNT)?.iter() {
+        total.add(counters);
+    }
+    Ok(total)
+}
+
+fn router(record: &RouterRecord) -> VirtualRouter {
+    let flag = |on: bool, bit: u32| if on { bit } else { 0 };
+    let (auth_type, auth_data) = match record.authentication {
+        Some(Authentication::Pass(password)) => (AUTH_SIMPLE, password),
+        None => (AUTH_NONE, [0; 8]),
+    };
+    VirtualRouter {
+        own_address: octets(record.source),
+        gate: record.gate.0,
+        flags: flag(record.strict, VR_STRICT)
+            | flag(record.check_unicast_source, VR_CHECK_UNICAST_SOURCE)
+            | flag(record.skip_check_advert_addresses, VR_SKIP_ADDRESSES),
+        interval_cs: record.interval_cs,
+        address_sum: address_sum(&record.addresses),
+        // The advert has one octet for it (§5.2.5).
+        address_count: u8::try_from(record.addresses.len()).unwrap_or(u8::MAX),
+        priority: record.priority,
+        version: match record.version {
+            Version::V2 => 2,
+            Version::V3 => 3,
+        },
+        auth_type,
+        min_ttl: record.ttl.0,
+        max_ttl: record.ttl.1,
+        pad: [0; 2],
+        auth_data,
+    }
+}
+
+/// Wrapping sum of the addresses as 32-bit words, whatever their order.
+fn address_sum(addresses: &[IpAddr]) -> u32 {
+    let words = addresses.iter().flat_map(|address| {
+        let length = if address.is_ipv4() { 4 } else { 16 };
+        octets(*address)
+            .chunks_exact(4)
+            .take(length / 4)
+            .map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]))
+            .collect::<Vec<_>>()
+    });
+    words.fold(0, u32::wrapping_add)
+}
+
+fn vip(record: &VipRecord) -> (VipKey, Vip) {
+    let key = VipKey {
+        ifindex: record.ifindex,
+        family: if record.address.is_ipv4() {
+            FAMILY_V4
+        } else {
+            FAMILY_V6
+        },
+        pad: [0; 3],
+        address: octets(record.address),
+    };
+    let vip = Vip {
+        gate: record.gate.0,
+        flags: if record.in_stack { VIP_IN_STACK } else { 0 },
+        mac: record.mac,
+        vlan: 0,
+    };
+    (key, vip)
+}
+
+fn absent_is_fine(removed: Result<(), MapError>) -> Result<(), MapError> {
+    match removed {
+        Err(MapError::KeyNotFound) => Ok(()),
+        Err(MapError::SyscallError(e)) if e.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{address, address_sum, octets};
+    use core::net::IpAddr;
+    use vrrp_common::maps::{FAMILY_V4, FAMILY_V6};
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn addresses_round_trip() {
+        for text in ["192.0.2.1", "fe80::1", "0.0.0.0", "::ffff:1.2.3.4"] {
+            let family = if ip(text).is_ipv4() {
+                FAMILY_V4
+            } else {
+                FAMILY_V6
+            };
+            assert_eq!(address(family, octets(ip(text))), ip(text));
+        }
+        assert_eq!(octets(ip("192.0.2.1"))[..5], [192, 0, 2, 1, 0]);
+    }
+
+    #[test]
+    fn the_sum_is_of_words_in_any_order() {
+        let (a, b) = (ip("192.0.2.1"), ip("10.0.0.255"));
+        assert_eq!(
+            address_sum(&[a, b]),
+            0xc000_0201_u32.wrapping_add(0x0a00_00ff)
+        );
+        assert_eq!(address_sum(&[a, b]), address_sum(&[b, a]));
+        assert_eq!(address_sum(&[ip("fe80::1")]), 0xfe80_0001);
+        assert_eq!(address_sum(&[]), 0);
+    }
+}

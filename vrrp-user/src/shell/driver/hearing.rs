@@ -1,0 +1,225 @@
+//! What the kernel heard, in the engine's terms.
+
+use crate::{
+    engine::{
+        action::{RouterRecord, VipRecord},
+        input::{Heard, Input},
+    },
+    ownership::command::{GateId, VrId},
+    shell::bpf::tables::{self, Tables},
+    time::Instant,
+};
+use anyhow::Result;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+use vrrp_common::{
+    event::{Event, KIND_ADVERT, KIND_CONFLICT, NEWS_ADDRESSES, NEWS_REVOKED},
+    maps::{FAMILY_V4, FAMILY_V6, Peer, PeerKey, VrKey},
+};
+
+/// Which record stands for what, and how far each peer's stamps were told.
+#[derive(Default)]
+pub(super) struct Hearing {
+    routers: BTreeMap<VrKey, VrId>,
+    keys: BTreeMap<VrId, VrKey>,
+    vips: BTreeMap<(u32, IpAddr), GateId>,
+    /// Sources heard of each virtual router, with the newest stamp the engine knows.
+    peers: BTreeMap<VrKey, BTreeMap<[u8; 16], u64>>,
+}
+
+impl Hearing {
+    /// `Action::SetRouter` was carried out.
+    pub(super) fn set_router(&mut self, vr: VrId, record: Option<&RouterRecord>) {
+        let key = record.map(|record| record.key);
+        if let Some(old) = self.keys.remove(&vr)
+            && Some(old) != key
+        {
+            self.routers.remove(&old);
+            self.peers.remove(&old);
+        }
+        if let Some(key) = key {
+            self.keys.insert(vr, key);
+            self.routers.insert(key, vr);
+        }
+    }
+
+    /// `Action::SetVips` was carried out.
+    pub(super) fn set_vips(&mut self, vips: &[VipRecord]) {
+        self.vips = vips.iter().map(|vip| ((vip.ifindex, vip.address), vip.gate)).collect();
+    }
+
+    /// The instance's key, while it has a record.
+    pub(super) fn key(&self, vr: VrId) -> Option<VrKey> {
+        self.keys.get(&vr).copied()
+    }
+
+    /// A ring-buffer record; `None` if it concerns nobody any more.
+    pub(super) fn event(&mut self, event: &Event) -> Option<Input> {
+        match event.kind {
+            KIND_ADVERT => {
+                let &vr = self.routers.get(&event.vr)?;
+                let told = self.peers.entry(event.vr).or_default().entry(event.source).or_default();
+                *told = (*told).max(event.at_ns);
+                Some(Input::Advert(Heard {
+                    vr,
+                    source: tables::address(event.vr.family, event.source),
+                    priority: event.priority,
+                    interval_cs: event.interval_cs,
+                    version: event.version,
+                    checksum_form: event.checksum_form,
+                    at: Instant::from_ns(event.at_ns),
+                    revoked: event.news & NEWS_REVOKED != 0,
+                    addresses_differ: event.news & NEWS_ADDRESSES != 0,
+                }))
+            }
+            KIND_CONFLICT => {
+                let family = if event.vr.family == FAMILY_V6 { FAMILY_V6 } else { FAMILY_V4 };
+                let address = tables::address(family, event.address);
+                let &gate = self.vips.get(&(event.vr.ifindex, address))?;
+                Some(Input::Conflict { gate, address, mac: event.mac })
+            }
+            _ => None,
+        }
+    }
+
+    /// Stamps of one virtual router's known sources that the engine has not seen,
+    /// oldest first. A source nobody told of yet had its news in the ring buffer.
+    pub(super) fn stamps(&mut self, vr: VrId, tables: &Tables) -> Result<Vec<Input>> {
+        let Some(&key) = self.keys.get(&vr) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for &source in self.peers.get(&key).map(BTreeMap::keys).into_iter().flatten() {
+            let key = PeerKey { vr: key, source };
+            if let Some(peer) = tables.peer(&key)? {
+                found.push((key, peer));
+            }
+        }
+        Ok(self.fresh(found))
+    }
+
+    /// The same for everybody, by a walk over the whole map: at the start, and
+    /// after news was lost.
+    pub(super) fn all_stamps(&mut self, tables: &Tables) -> Result<Vec<Input>> {
+        let found = tables.peers()?;
+        for (key, _) in &found {
+            if self.routers.contains_key(&key.vr) {
+                self.peers.entry(key.vr).or_default().entry(key.source).or_default();
+            }
+        }
+        let alive: BTreeSet<PeerKey> = found.iter().map(|(key, _)| *key).collect();
+        for (&vr, sources) in &mut self.peers {
+            sources.retain(|&source, _| alive.contains(&PeerKey { vr, source }));
+        }
+        Ok(self.fresh(found))
+    }
+
+    fn fresh(&mut self, mut found: Vec<(PeerKey, Peer)>) -> Vec<Input> {
+        found.sort_by_key(|(_, peer)| peer.last_seen_ns);
+        let mut inputs = Vec::new();
+        for (key, peer) in found {
+            let Some(&vr) = self.routers.get(&key.vr) else { continue };
+            let told = self.peers.entry(key.vr).or_default().entry(key.source).or_default();
+            if peer.last_seen_ns <= *told {
+                continue;
+            }
+            *told = peer.last_seen_ns;
+            inputs.push(Input::Advert(Heard {
+                vr,
+                source: tables::address(key.vr.family, key.source),
+                priority: peer.priority,
+                interval_cs: peer.interval_cs,
+                version: peer.version,
+                checksum_form: peer.checksum_form,
+                at: Instant::from_ns(peer.last_seen_ns),
+                revoked: false,
+                addresses_differ: peer.addresses_differ != 0,
+            }));
+        }
+        inputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::Version;
+    use vrrp_common::maps::CAST_MULTICAST;
+
+    const VR: VrId = VrId(3);
+
+    fn key(vrid: u8) -> VrKey {
+        VrKey { ifindex: 2, vrid, family: FAMILY_V4, cast: CAST_MULTICAST, ..VrKey::default() }
+    }
+
+    fn record(vrid: u8) -> RouterRecord {
+        RouterRecord {
+            key: key(vrid),
+            gate: GateId(0),
+            source: IpAddr::from([10, 0, 0, 1]),
+            priority: 100,
+            version: Version::V3,
+            interval_cs: 100,
+            authentication: None,
+            addresses: Vec::new(),
+            ttl: (255, 255),
+            strict: false,
+            skip_check_advert_addresses: false,
+            unicast_peers: Vec::new(),
+            check_unicast_source: false,
+        }
+    }
+
+    fn source(last: u8) -> [u8; 16] {
+        tables::octets(IpAddr::from([10, 0, 0, last]))
+    }
+
+    fn times(inputs: &[Input]) -> Vec<(VrId, u64)> {
+        inputs
+            .iter()
+            .map(|input| match input {
+                Input::Advert(heard) => (heard.vr, heard.at.as_ns()),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_stamp_is_told_once_and_never_after_newer_news() {
+        let mut hearing = Hearing::default();
+        hearing.set_router(VR, Some(&record(51)));
+        let peer = |at| Peer { last_seen_ns: at, priority: 100, ..Peer::default() };
+        let found = |at| vec![(PeerKey { vr: key(51), source: source(2) }, peer(at))];
+        assert_eq!(times(&hearing.fresh(found(10))), [(VR, 10)]);
+        assert_eq!(times(&hearing.fresh(found(10))), []);
+        let event = Event { kind: KIND_ADVERT, vr: key(51), source: source(2), at_ns: 30, ..Event::default() };
+        assert!(hearing.event(&event).is_some());
+        assert_eq!(times(&hearing.fresh(found(20))), []);
+        assert_eq!(times(&hearing.fresh(found(31))), [(VR, 31)]);
+    }
+
+    #[test]
+    fn stamps_come_oldest_first() {
+        let mut hearing = Hearing::default();
+        hearing.set_router(VR, Some(&record(51)));
+        let found = [(2, 40), (3, 20)]
+            .map(|(last, at)| {
+                (PeerKey { vr: key(51), source: source(last) }, Peer { last_seen_ns: at, ..Peer::default() })
+            })
+            .to_vec();
+        assert_eq!(times(&hearing.fresh(found)), [(VR, 20), (VR, 40)]);
+    }
+
+    #[test]
+    fn what_is_not_ours_any_more_is_not_told() {
+        let mut hearing = Hearing::default();
+        hearing.set_router(VR, Some(&record(51)));
+        hearing.set_router(VR, Some(&record(52)));
+        let event = |vrid| Event { kind: KIND_ADVERT, vr: key(vrid), source: source(2), ..Event::default() };
+        assert_eq!(hearing.event(&event(51)), None);
+        assert!(hearing.event(&event(52)).is_some());
+        hearing.set_router(VR, None);
+        assert_eq!(hearing.event(&event(52)), None);
+        assert_eq!(hearing.key(VR), None);
+    }
+}

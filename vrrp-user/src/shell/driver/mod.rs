@@ -1,0 +1,329 @@
+//! The event loop: what happened goes into the engine, what it asks for comes out.
+//!
+//! One thread, one timer. [`run`] owns every shell; nothing here decides anything
+//! about an election. `hearing` puts the kernel's news into the engine's terms,
+//! `execute` carries its actions out, `permission` is the loop's word to the
+//! transmit thread that it is alive.
+
+mod deadline;
+mod execute;
+mod gate_writer;
+mod hearing;
+mod permission;
+mod report;
+
+use self::{
+    deadline::Deadline,
+    execute::Groups,
+    gate_writer::MappedGates,
+    hearing::Hearing,
+    permission::{Permission, RENEWAL},
+};
+use crate::{
+    config::model::Config,
+    engine::{Engine, input::Input, settings::Settings},
+    ownership::command::{Epoch, GateId, VrId},
+    shell::{
+        bpf::{Dataplane, Events, Instance, LoopGates, Tables, Variant, dataplane::Loaded},
+        clock,
+        control::{Request, Requests},
+        listen::Listener,
+        netlink,
+        process::{self, RunnerHandle},
+        signals::{Signal, Signals},
+        transmit::{self, TransmitHandle},
+    },
+    time::Instant,
+};
+use anyhow::{Context, Result};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How often what failed is tried again, and lost news looked for.
+const UPKEEP: Duration = Duration::from_secs(1);
+/// A peer not heard for this long is forgotten.
+const FORGET_PEER: Duration = Duration::from_secs(3600);
+/// How long a stop waits for addresses to go and for notify scripts to end.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// Ring records taken in before anything else gets its turn again.
+const EVENTS_AT_ONCE: usize = 256;
+
+/// Reads the configuration again; an error says what is wrong with it.
+pub type Reload = Box<dyn FnMut() -> Result<Config>>;
+
+/// What a daemon is started with.
+pub struct Options {
+    /// Its identity on this host; the caller holds its lock.
+    pub instance: Instance,
+    /// Which programs to load.
+    pub variant: Variant,
+    /// Engine settings.
+    pub settings: Settings,
+    /// The configuration it starts with.
+    pub config: Config,
+    /// For HUP and `xvrrpd reload`.
+    pub reload: Reload,
+    /// The script process, started before anything else was opened.
+    pub runner: process::Runner,
+}
+
+struct Driver {
+    engine: Engine,
+    dataplane: Dataplane,
+    tables: Tables,
+    events: Events,
+    permission: Permission,
+    transmit: TransmitHandle,
+    listener: Listener,
+    netlink: netlink::Handle,
+    runner: RunnerHandle,
+    hearing: Hearing,
+    groups: Groups,
+    reload: Reload,
+    /// Interface names, for messages and sysctls.
+    names: BTreeMap<u32, String>,
+    interfaces: Vec<u32>,
+    attach_again: bool,
+    attach_complaints: BTreeSet<String>,
+    attachments_told: Vec<String>,
+    events_lost: u64,
+    finished: bool,
+}
+
+/// Runs until TERM, INT or `xvrrpd stop`. `ready` is called once everything is
+/// in place and the configuration is running.
+pub async fn run(options: Options, mut control: Requests, mut signals: Signals, ready: impl FnOnce()) -> Result<()> {
+    let Options { instance, variant, settings, config, reload, runner } = options;
+    let Loaded { dataplane, tables, events, sender_gates, loop_gates, notes } =
+        Dataplane::load(&instance, variant)?;
+    for note in notes {
+        tracing::warn!("{note}");
+    }
+    // Whatever a predecessor owned it owns no more: its groups may have had other numbers.
+    loop_gates.close_all();
+    let epochs = epochs(&loop_gates);
+    let (transmit, mut reports) =
+        transmit::start(MappedGates(sender_gates), transmit::thread::Settings::default())
+            .context("start the transmit thread")?;
+    let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
+    let (runner, mut finished) = runner.into_parts();
+    let mut driver = Driver {
+        engine: Engine::new(settings, epochs),
+        dataplane,
+        tables,
+        events,
+        permission: Permission::new(loop_gates),
+        transmit,
+        listener: Listener::open().context("open the VRRP sockets")?,
+        netlink,
+        runner,
+        hearing: Hearing::default(),
+        groups: Groups::default(),
+        reload,
+        names: BTreeMap::new(),
+        interfaces: Vec::new(),
+        attach_again: false,
+        attach_complaints: BTreeSet::new(),
+        attachments_told: Vec::new(),
+        events_lost: 0,
+        finished: false,
+    };
+    // Every link that exists is there before the first configuration asks for one.
+    while let Ok(input) = links.try_recv() {
+        driver.take(input);
+    }
+    driver.take(Input::Config(Box::new(config)));
+    driver.execute();
+    driver.tables.remove_unknown_routers()?;
+    driver.events_lost = driver.tables.counters()?.event_lost;
+    ready();
+
+    let mut deadline = Deadline::new().context("a timer")?;
+    let mut renewal = tokio::time::interval(RENEWAL);
+    renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut upkeep = tokio::time::interval(UPKEEP);
+    upkeep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while !driver.finished {
+        deadline.arm(driver.engine.poll_timeout().map(|(at, _)| at))?;
+        tokio::select! {
+            passed = deadline.passed() => {
+                passed.context("wait for a deadline")?;
+                driver.expire();
+            }
+            event = driver.events.next() => {
+                let event = event.context("wait for XVRRP_EVENTS")?;
+                driver.hear_event(&event);
+            }
+            report = reports.recv() => match report {
+                Some(report) => driver.take(Input::Sender(report)),
+                None => anyhow::bail!("the transmit thread ended"),
+            },
+            input = links.recv() => match input {
+                Some(input) => driver.take(input),
+                None => anyhow::bail!("links and addresses are out of sight"),
+            },
+            done = finished.recv() => match done {
+                Some(done) => driver.take(Input::ScriptDone { script: done.script, result: done.result }),
+                None => anyhow::bail!("the script process cannot be kept running"),
+            },
+            request = control.recv() => driver.answer(request),
+            signal = signals.recv() => driver.signal(signal),
+            _ = renewal.tick(), if !driver.permission.is_idle() => {}
+            _ = upkeep.tick() => driver.upkeep(),
+        }
+        driver.hear();
+        driver.execute();
+        driver.permission.renew(clock::now());
+    }
+    driver.leave().await
+}
+
+/// The last claim of each gate, which the next must exceed.
+fn epochs(gates: &LoopGates) -> Vec<Epoch> {
+    let last_used = |gate| {
+        let record = gates.read(gate);
+        record.epoch.max(record.revoked_epoch).max(record.closed_epoch)
+    };
+    let gates = 0..u32::try_from(LoopGates::CAPACITY).unwrap_or(u32::MAX);
+    gates.map(|index| Epoch(last_used(GateId(index)))).collect()
+}
+
+impl Driver {
+    fn take(&mut self, input: Input) {
+        match &input {
+            Input::Link(link) => {
+                self.names.insert(link.ifindex, link.name.clone());
+            }
+            Input::LinkGone { ifindex } => {
+                self.names.remove(ifindex);
+                self.listener.forget(*ifindex);
+            }
+            _ => {}
+        }
+        self.engine.handle(input, clock::now());
+    }
+
+    /// Takes in what the ring buffer holds, before anything is decided.
+    fn hear(&mut self) {
+        for _ in 0..EVENTS_AT_ONCE {
+            let Some(event) = self.events.try_next() else { return };
+            self.hear_event(&event);
+        }
+    }
+
+    fn hear_event(&mut self, event: &vrrp_common::event::Event) {
+        match self.hearing.event(event) {
+            Some(input) => self.take(input),
+            None => report::rejected(event, &self.names),
+        }
+    }
+
+    /// A deadline passed. A peer's is only obeyed after a look at the stamps: they
+    /// may be newer than what woke us.
+    fn expire(&mut self) {
+        let now = clock::now();
+        self.hear();
+        for vr in self.engine.stamps_needed(now) {
+            self.look(vr);
+        }
+        self.engine.handle_timeout(now);
+    }
+
+    fn look(&mut self, vr: VrId) {
+        match self.hearing.stamps(vr, &self.tables) {
+            Ok(inputs) => inputs.into_iter().for_each(|input| self.take(input)),
+            Err(error) => self.failed("read XVRRP_PEERS", &format!("{error:#}"), Some(vr)),
+        }
+    }
+
+    fn look_everywhere(&mut self) {
+        match self.hearing.all_stamps(&self.tables) {
+            Ok(inputs) => inputs.into_iter().for_each(|input| self.take(input)),
+            Err(error) => self.failed("read XVRRP_PEERS", &format!("{error:#}"), None),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Terminate => {
+                tracing::info!("Stopping");
+                self.take(Input::Shutdown);
+            }
+            Signal::Reload => {
+                let _ = self.reload();
+            }
+            Signal::DumpData | Signal::DumpStats => {
+                for line in self.describe().to_string().lines() {
+                    tracing::info!("{line}");
+                }
+            }
+        }
+    }
+
+    /// An invalid file changes nothing.
+    fn reload(&mut self) -> Result<()> {
+        tracing::info!("Reloading");
+        match (self.reload)() {
+            Ok(config) => {
+                self.take(Input::Config(Box::new(config)));
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!("Configuration not reloaded, the old one goes on: {error:#}");
+                Err(error)
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Option<Request>) {
+        match request {
+            Some(Request::Status(reply)) => reply.send(self.describe()),
+            Some(Request::Reload(reply)) => reply.send(self.reload().map_err(|error| format!("{error:#}"))),
+            Some(Request::Stop(reply)) => {
+                reply.send(());
+                self.signal(Signal::Terminate);
+            }
+            // The socket failed; said where it did. The election goes on without.
+            None => {}
+        }
+    }
+
+    /// What no event asks for.
+    fn upkeep(&mut self) {
+        if self.attach_again {
+            self.attach();
+        }
+        match self.tables.counters() {
+            Ok(counters) if counters.event_lost != self.events_lost => {
+                let lost = counters.event_lost.wrapping_sub(self.events_lost);
+                self.events_lost = counters.event_lost;
+                tracing::warn!("{lost} events lost, the ring buffer was full: reading all peers");
+                self.look_everywhere();
+            }
+            Ok(_) => {}
+            Err(error) => self.failed("read XVRRP_COUNT", &format!("{error:#}"), None),
+        }
+        if let Err(error) = self.tables.prune_peers(clock::now(), FORGET_PEER) {
+            self.failed("prune XVRRP_PEERS", &format!("{error:#}"), None);
+        }
+    }
+
+    /// A clean stop: nothing is left to fence, so nothing is left attached.
+    async fn leave(self) -> Result<()> {
+        if !self.netlink.settled(STOP_LIMIT).await {
+            tracing::error!("addresses are still being removed after {STOP_LIMIT:?}");
+        }
+        self.runner.drain(STOP_LIMIT).await;
+        drop(self.transmit);
+        self.dataplane.teardown()?;
+        tracing::info!("Stopped");
+        Ok(())
+    }
+}
+
+/// When an instant lies, for reports.
+fn age(at_ns: u64) -> Duration {
+    clock::now().since(Instant::from_ns(at_ns))
+}

@@ -1,0 +1,240 @@
+//! Sockets that are open so that the network and the kernel treat us as a VRRP
+//! router, although the XDP program does all the reading.
+//!
+//! * Multicast groups stay joined, or a switch that snoops forwards nothing: the
+//!   VRRP groups, and each IPv6 virtual address's solicited-node group, so that
+//!   solicitations arrive before the address is in place.
+//! * A socket of protocol 112 is open, or a unicast advert that reaches the stack
+//!   draws an ICMP error. Its filter drops everything.
+
+use crate::packet::ipv6;
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
+use std::{
+    collections::BTreeSet,
+    io,
+    net::{IpAddr, Ipv6Addr},
+};
+use vrrp_common::wire::{GROUP_V4, GROUP_V6, IPPROTO_VRRP};
+
+/// A group joined on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Membership {
+    /// The interface's index.
+    pub ifindex: u32,
+    /// The group.
+    pub group: IpAddr,
+}
+
+impl Membership {
+    /// 224.0.0.18.
+    #[must_use]
+    pub fn vrrp_v4(ifindex: u32) -> Self {
+        Self {
+            ifindex,
+            group: GROUP_V4.into(),
+        }
+    }
+
+    /// `ff02::12`.
+    #[must_use]
+    pub fn vrrp_v6(ifindex: u32) -> Self {
+        Self {
+            ifindex,
+            group: GROUP_V6.into(),
+        }
+    }
+
+    /// Where solicitations for `address` go.
+    #[must_use]
+    pub fn solicited_node(ifindex: u32, address: Ipv6Addr) -> Self {
+        Self {
+            ifindex,
+            group: ipv6::solicited_node(address).into(),
+        }
+    }
+}
+
+/// A group that could not be joined. Asking again is harmless.
+#[derive(Debug)]
+pub struct NotJoined {
+    /// Which one.
+    pub membership: Membership,
+    /// Why.
+    pub error: io::Error,
+}
+
+/// The sockets. Closing them leaves every group.
+pub struct Listener {
+    /// Held, never read.
+    _swallow: Vec<Socket>,
+    ipv4: Members,
+    ipv6: Members,
+}
+
+impl Listener {
+    /// Opens the protocol-112 sockets, one for each family the kernel has. Needs
+    /// `CAP_NET_RAW`.
+    pub fn open() -> io::Result<Self> {
+        let mut swallow = Vec::new();
+        for domain in [Domain::IPV4, Domain::IPV6] {
+            match swallow_adverts(domain) {
+                Ok(socket) => swallow.push(socket),
+                Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self {
+            _swallow: swallow,
+            ipv4: Members::new(Domain::IPV4),
+            ipv6: Members::new(Domain::IPV6),
+        })
+    }
+
+    /// Leaves and joins until exactly these groups are joined; gives back what
+    /// could not be.
+    pub fn set(&mut self, wanted: &BTreeSet<Membership>) -> Vec<NotJoined> {
+        let (ipv4, ipv6) = wanted
+            .iter()
+            .partition(|membership| membership.group.is_ipv4());
+        let mut failures = self.ipv4.set(&ipv4);
+        failures.extend(self.ipv6.set(&ipv6));
+        failures
+    }
+
+    /// An interface is gone, or came back under its old index: its memberships are
+    /// the kernel's to forget, so the next [`set`](Self::set) joins anew.
+    pub fn forget(&mut self, ifindex: u32) {
+        self.ipv4.forget(ifindex);
+        self.ipv6.forget(ifindex);
+    }
+}
+
+/// A raw socket that takes every advert the stack delivers, and drops it.
+fn swallow_adverts(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(
+        domain,
+        Type::RAW,
+        Some(Protocol::from(i32::from(IPPROTO_VRRP))),
+    )?;
+    // BPF_RET | BPF_K, 0: keep no octet.
+    socket.attach_filter(&[SockFilter::new(0x06, 0, 0, 0)])?;
+    // The kernel raises it to its minimum.
+    socket.set_recv_buffer_size(1)?;
+    // An advert may have come ahead of the filter.
+    socket.set_nonblocking(true)?;
+    while socket.recv(&mut []).is_ok() {}
+    Ok(socket)
+}
+
+/// One family's memberships, spread over sockets: a socket holds only
+/// `igmp_max_memberships` (20) of IPv4, and of IPv6 what `optmem_max` allows.
+struct Members {
+    domain: Domain,
+    /// Which groups each holds.
+    sockets: Vec<(Socket, BTreeSet<Membership>)>,
+}
+
+impl Members {
+    const fn new(domain: Domain) -> Self {
+        Self {
+            domain,
+            sockets: Vec::new(),
+        }
+    }
+
+    fn set(&mut self, wanted: &BTreeSet<&Membership>) -> Vec<NotJoined> {
+        for (socket, held) in &mut self.sockets {
+            held.retain(|membership| {
+                let keep = wanted.contains(membership);
+                if !keep {
+                    // Fails when the interface is gone, and the membership with it.
+                    let _ = leave(socket, *membership);
+                }
+                keep
+            });
+        }
+        self.sockets.retain(|(_, held)| !held.is_empty());
+        let mut failures = Vec::new();
+        for &&membership in wanted {
+            if !self
+                .sockets
+                .iter()
+                .any(|(_, held)| held.contains(&membership))
+                && let Err(error) = self.join(membership)
+            {
+                failures.push(NotJoined { membership, error });
+            }
+        }
+        failures
+    }
+
+    fn join(&mut self, membership: Membership) -> io::Result<()> {
+        for (socket, held) in &mut self.sockets {
+            match join(socket, membership) {
+                Ok(()) => {
+                    held.insert(membership);
+                    return Ok(());
+                }
+                // This one is full.
+                Err(error)
+                    if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Unbound, so it receives nothing.
+        let socket = Socket::new(self.domain, Type::DGRAM, None)?;
+        join(&socket, membership)?;
+        self.sockets.push((socket, BTreeSet::from([membership])));
+        Ok(())
+    }
+
+    fn forget(&mut self, ifindex: u32) {
+        for (socket, held) in &mut self.sockets {
+            held.retain(|membership| {
+                if membership.ifindex == ifindex {
+                    let _ = leave(socket, *membership);
+                }
+                membership.ifindex != ifindex
+            });
+        }
+        self.sockets.retain(|(_, held)| !held.is_empty());
+    }
+}
+
+fn join(socket: &Socket, Membership { ifindex, group }: Membership) -> io::Result<()> {
+    match group {
+        IpAddr::V4(group) => {
+            socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(ifindex))
+        }
+        IpAddr::V6(group) => socket.join_multicast_v6(&group, ifindex),
+    }
+}
+
+fn leave(socket: &Socket, Membership { ifindex, group }: Membership) -> io::Result<()> {
+    match group {
+        IpAddr::V4(group) => {
+            socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(ifindex))
+        }
+        IpAddr::V6(group) => socket.leave_multicast_v6(&group, ifindex),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Membership;
+
+    #[test]
+    fn groups_of_an_interface() {
+        let joined = [
+            Membership::vrrp_v4(3),
+            Membership::vrrp_v6(3),
+            Membership::solicited_node(3, "2001:db8::12:3456".parse().unwrap()),
+        ];
+        let groups = joined.map(|membership| (membership.ifindex, membership.group.to_string()));
+        let want = [(3, "224.0.0.18"), (3, "ff02::12"), (3, "ff02::1:ff12:3456")];
+        assert_eq!(
+            groups,
+            want.map(|(ifindex, group)| (ifindex, group.to_owned()))
+        );
+    }
+}

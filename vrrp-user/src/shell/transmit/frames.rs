@@ -1,0 +1,318 @@
+//! What the engine wants sent -> bytes, and how they leave.
+//!
+//! Multicast adverts and announcements are whole Ethernet frames, so that nothing
+//! of the host's routing or ARP state can stop them. Unicast adverts are IP
+//! packets, because only the kernel knows the next hop.
+
+use crate::{
+    config::model::{Authentication, ChecksumPolicy, Version},
+    election::timers::wire_interval_cs,
+    engine::action::{Advert, Announcement},
+    ownership::{command::Member, lease::counted_interval},
+    packet::{advert, arp, ethernet, ipv4, ipv6, ndisc},
+};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
+use vrrp_common::wire::{
+    ADVERT_TTL, AUTH_NONE, AUTH_SIMPLE, GROUP_V4, GROUP_V6, IPPROTO_VRRP, PRIORITY_RESIGN,
+};
+
+/// Bytes to send, any number of times. A copy shares them.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Frame {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) way: Way,
+}
+
+/// How a frame leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// A whole Ethernet frame, by this interface.
+    Link {
+        /// Its index.
+        ifindex: u32,
+    },
+    /// A whole IP packet; the kernel finds the next hop.
+    Routed {
+        /// Interface it must leave by; 0: any.
+        ifindex: u32,
+        /// Source, as in the packet.
+        source: IpAddr,
+        /// Destination, as in the packet.
+        destination: IpAddr,
+    },
+}
+
+/// Why an advert cannot be put into a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsendable {
+    /// An address, the source or a peer is of another family than the instance.
+    MixedFamilies,
+    /// The one octet that counts addresses holds 1 to 255.
+    AddressCount(usize),
+    /// Version 2 has no IPv6.
+    Version2OverIpv6,
+}
+
+impl fmt::Display for Unsendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MixedFamilies => f.write_str("an advert cannot carry both IPv4 and IPv6"),
+            Self::AddressCount(n) => write!(f, "an advert carries 1 to 255 addresses, not {n}"),
+            Self::Version2OverIpv6 => f.write_str("VRRP version 2 has no IPv6"),
+        }
+    }
+}
+
+impl std::error::Error for Unsendable {}
+
+/// An instance's frames: its adverts, and the same with priority 0.
+pub fn member(advert: &Advert) -> Result<Member<Frame>, Unsendable> {
+    Ok(Member {
+        vr: advert.vr,
+        adverts: adverts(advert, advert.priority)?,
+        resigns: adverts(advert, PRIORITY_RESIGN)?,
+        interval: counted_interval(advert.version, advert.interval),
+    })
+}
+
+/// A gratuitous ARP or an unsolicited neighbour advertisement. `router`: this host
+/// forwards IPv6, see [`is_ipv6_router`]; RFC 9568 §6.4.2 has R=1, but a host that
+/// is no router must not say it is one (RFC 4861 §4.4), nor does keepalived.
+#[must_use]
+pub fn announcement(announcement: &Announcement, router: bool) -> Frame {
+    let &Announcement {
+        ifindex,
+        mac,
+        address,
+    } = announcement;
+    match address {
+        IpAddr::V4(address) => {
+            let repr = arp::Repr::gratuitous(mac, address);
+            link(
+                ifindex,
+                mac,
+                ethernet::BROADCAST,
+                ethernet::TYPE_ARP,
+                arp::LEN,
+                |body| {
+                    repr.emit(body);
+                },
+            )
+        }
+        IpAddr::V6(address) => {
+            let repr = ndisc::Repr::unsolicited(address, mac, router);
+            let destination = ipv6::ALL_NODES;
+            let header = ipv6::Repr {
+                source: address,
+                destination,
+                next_header: ndisc::NEXT_HEADER,
+                hop_limit: ndisc::HOP_LIMIT,
+                traffic_class: 0,
+                payload_len: payload_len(repr.buffer_len()),
+            };
+            let len = ipv6::HEADER_LEN + repr.buffer_len();
+            let group = ethernet::multicast_v6(destination);
+            link(ifindex, mac, group, ethernet::TYPE_IPV6, len, |body| {
+                header.emit(body);
+                repr.emit(address, destination, &mut body[ipv6::HEADER_LEN..]);
+            })
+        }
+    }
+}
+
+/// Whether this host forwards IPv6 that arrives by `interface` (its name).
+pub fn is_ipv6_router(interface: &str) -> std::io::Result<bool> {
+    let path = format!("/proc/sys/net/ipv6/conf/{interface}/forwarding");
+    Ok(std::fs::read_to_string(path)?.trim() != "0")
+}
+
+/// One multicast advert, or one for each unicast peer.
+fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
+    let repr = message(advert, priority)?;
+    let checksum = match advert.checksum {
+        ChecksumPolicy::Plain => advert::Checksum::Plain,
+        ChecksumPolicy::Pseudo | ChecksumPolicy::Learn => advert::Checksum::Pseudo,
+    };
+    let packet = |destination: IpAddr| packet(&repr, advert.source, destination, checksum);
+    if advert.unicast.is_empty() {
+        let (group, mac, ethertype): (IpAddr, _, _) = if advert.source.is_ipv4() {
+            let group = Ipv4Addr::from(GROUP_V4);
+            (
+                group.into(),
+                ethernet::multicast_v4(group),
+                ethernet::TYPE_IPV4,
+            )
+        } else {
+            let group = Ipv6Addr::from(GROUP_V6);
+            (
+                group.into(),
+                ethernet::multicast_v6(group),
+                ethernet::TYPE_IPV6,
+            )
+        };
+        let packet = packet(group)?;
+        return Ok(vec![link(
+            advert.ifindex,
+            advert.mac,
+            mac,
+            ethertype,
+            packet.len(),
+            |body| {
+                body.copy_from_slice(&packet);
+            },
+        )]);
+    }
+    let routed = |&destination: &IpAddr| {
+        let way = Way::Routed {
+            ifindex: advert.ifindex,
+            source: advert.source,
+            destination,
+        };
+        Ok(Frame {
+            bytes: packet(destination)?.into(),
+            way,
+        })
+    };
+    advert.unicast.iter().map(routed).collect()
+}
+
+fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
+    let ipv6 = advert.source.is_ipv6();
+    if advert
+        .addresses
+        .iter()
+        .any(|address| address.is_ipv6() != ipv6)
+    {
+        return Err(Unsendable::MixedFamilies);
+    }
+    if !(1..=255).contains(&advert.addresses.len()) {
+        return Err(Unsendable::AddressCount(advert.addresses.len()));
+    }
+    let interval_cs = wire_interval_cs(advert.version, advert.interval);
+    let form = match (advert.version, &advert.authentication) {
+        (Version::V2, _) if ipv6 => return Err(Unsendable::Version2OverIpv6),
+        (Version::V2, authentication) => {
+            let (auth_type, auth_data) = match authentication {
+                Some(Authentication::Pass(password)) => (AUTH_SIMPLE, *password),
+                None => (AUTH_NONE, [0; 8]),
+            };
+            let interval_s = u8::try_from(interval_cs / 100).unwrap_or(u8::MAX);
+            advert::Form::V2 {
+                interval_s,
+                auth_type,
+                auth_data,
+            }
+        }
+        (Version::V3, _) => advert::Form::V3 {
+            interval_cs: u16::try_from(interval_cs).unwrap_or(u16::MAX),
+        },
+    };
+    Ok(advert::Repr {
+        vrid: advert.vrid,
+        priority,
+        form,
+        addresses: advert.addresses.clone(),
+    })
+}
+
+/// IP header and VRRP message.
+fn packet(
+    repr: &advert::Repr,
+    source: IpAddr,
+    destination: IpAddr,
+    checksum: advert::Checksum,
+) -> Result<Vec<u8>, Unsendable> {
+    let len = repr.buffer_len();
+    let (mut bytes, header_len) = match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let mut bytes = vec![0; ipv4::HEADER_LEN + len];
+            // §5.1.1
+            let header = ipv4::Repr {
+                source,
+                destination,
+                protocol: IPPROTO_VRRP,
+                ttl: ADVERT_TTL,
+                tos: ipv4::TOS_CONTROL,
+                payload_len: payload_len(len),
+            };
+            header.emit(&mut bytes);
+            (bytes, ipv4::HEADER_LEN)
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let mut bytes = vec![0; ipv6::HEADER_LEN + len];
+            // §5.1.2
+            let header = ipv6::Repr {
+                source,
+                destination,
+                next_header: IPPROTO_VRRP,
+                hop_limit: ADVERT_TTL,
+                traffic_class: ipv6::CLASS_CONTROL,
+                payload_len: payload_len(len),
+            };
+            header.emit(&mut bytes);
+            (bytes, ipv6::HEADER_LEN)
+        }
+        _ => return Err(Unsendable::MixedFamilies),
+    };
+    repr.emit(source, destination, checksum, &mut bytes[header_len..]);
+    Ok(bytes)
+}
+
+/// An Ethernet frame with a body of `len` octets.
+fn link(
+    ifindex: u32,
+    source: [u8; 6],
+    destination: [u8; 6],
+    ethertype: u16,
+    len: usize,
+    body: impl FnOnce(&mut [u8]),
+) -> Frame {
+    let mut bytes = vec![0; ethernet::HEADER_LEN + len];
+    ethernet::Repr {
+        destination,
+        source,
+        ethertype,
+    }
+    .emit(&mut bytes);
+    body(&mut bytes[ethernet::HEADER_LEN..]);
+    Frame {
+        bytes: bytes.into(),
+        way: Way::Link { ifindex },
+    }
+}
+
+/// The longest is an advert with 255 IPv6 addresses: 4088 octets.
+fn payload_len(len: usize) -> u16 {
+    u16::try_from(len).expect("an advert or announcement is far below 64 KiB")
+}
+
+impl Frame {
+    /// How it leaves.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        self.way
+    }
+
+    /// What leaves: from the Ethernet header, or from the IP header where it is routed.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Frame {
+    // Not the bytes: they may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("len", &self.bytes.len())
+            .field("way", &self.way)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

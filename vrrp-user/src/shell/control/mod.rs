@@ -2,17 +2,16 @@
 //!
 //! A request is `{"v":1,"cmd":"status"}`; the answer `{"v":1,"ok":...}` or
 //! `{"v":1,"error":"...","supported":{...}}`. `server` answers on a thread of its
-//! own, `client` asks, `status` is what `status` answers.
+//! own, `client` asks.
 
 mod client;
 mod server;
-pub mod status;
 
 #[cfg(test)]
 mod server_test;
 
 pub use client::{ClientError, ask};
-pub use server::{Request, Server, serve};
+pub use server::{Reply, Request, Requests, Server, serve};
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf};
@@ -29,7 +28,7 @@ pub const REQUEST_MAX_BYTES: usize = 4096;
 pub enum Command {
     /// Is the event loop alive? Answers `"pong"`.
     Ping,
-    /// A [`status::Status`].
+    /// The whole state, as an object.
     Status,
     /// Read the configuration again; answers once it is in force or was refused.
     Reload,

@@ -35,11 +35,28 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request for the event loop.
 #[derive(Debug)]
-pub struct Request {
-    /// What is asked.
-    pub command: Command,
-    /// Where the answer goes; an error is told to the client as it is.
-    pub reply: oneshot::Sender<Result<Value, String>>,
+pub enum Request {
+    /// Describe yourself.
+    Status(Reply<Value>),
+    /// Read the configuration again; an error is told to the client as it is.
+    Reload(Reply<Result<(), String>>),
+    /// Resign and end.
+    Stop(Reply<()>),
+}
+
+/// Requests for the event loop; ends with the control thread.
+pub type Requests = mpsc::Receiver<Request>;
+
+/// Where the answer to a request goes. Dropping it tells the client that the daemon
+/// is ending.
+#[derive(Debug)]
+pub struct Reply<T>(oneshot::Sender<T>);
+
+impl<T> Reply<T> {
+    /// Answers. A client that has left meanwhile is no concern.
+    pub fn send(self, answer: T) {
+        let _ = self.0.send(answer);
+    }
 }
 
 /// Keeps the socket; dropping it removes the file and ends the thread.
@@ -57,7 +74,7 @@ impl Drop for Server {
 
 /// Listens at `path`, which its owner alone may use. A socket that nobody answers at
 /// is replaced; one that somebody does is an error of kind `AddrInUse`.
-pub fn serve(path: &Path) -> io::Result<(Server, mpsc::Receiver<Request>)> {
+pub fn serve(path: &Path) -> io::Result<(Server, Requests)> {
     let listener = listen(path)?;
     let (requests, requests_out) = mpsc::channel(WAITING);
     let (alive, ended) = oneshot::channel();
@@ -142,13 +159,29 @@ impl Gate {
         let turn = self.next.get().max(Instant::now());
         self.next.set(turn + Duration::from_secs(1) / PER_SECOND);
         sleep_until(turn).await;
+        match command {
+            // Whoever can describe itself is alive.
+            Command::Ping => self.pass(Request::Status, |_| Ok(json!("pong"))).await,
+            Command::Status => self.pass(Request::Status, Ok).await,
+            Command::Reload => self.pass(Request::Reload, |done| done.map(|()| Value::Null)).await,
+            Command::Stop => self.pass(Request::Stop, |()| Ok(Value::Null)).await,
+        }
+    }
+
+    async fn pass<T>(
+        &self,
+        request: impl FnOnce(Reply<T>) -> Request,
+        show: impl FnOnce(T) -> Result<Value, String>,
+    ) -> Value {
         let (reply, answer) = oneshot::channel();
-        if self.requests.try_send(Request { command, reply }).is_err() {
+        if self.requests.try_send(request(Reply(reply))).is_err() {
             return error("the daemon is busy or ending");
         }
         match timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(Ok(Ok(value))) => json!({ "v": VERSION, "ok": value }),
-            Ok(Ok(Err(why))) => error(&why),
+            Ok(Ok(answer)) => match show(answer) {
+                Ok(value) => json!({ "v": VERSION, "ok": value }),
+                Err(why) => error(&why),
+            },
             Ok(Err(_)) => error("the daemon is ending"),
             Err(_) => error("the daemon does not answer"),
         }

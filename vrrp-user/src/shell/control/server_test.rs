@@ -1,6 +1,6 @@
 //! Clients of all kinds against the control socket.
 
-use super::{ClientError, Command, Request, Server, ask, serve};
+use super::{ClientError, Command, Request, Requests, Server, ask, serve};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -10,7 +10,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
 
 struct World {
     path: PathBuf,
@@ -18,37 +17,34 @@ struct World {
     answered: Arc<AtomicUsize>,
 }
 
-/// A daemon whose event loop answers each request as `answer` says.
-fn daemon(name: &str, answer: fn(Command) -> Result<Value, String>) -> World {
+/// A daemon with an event loop that refuses to reload.
+fn daemon(name: &str) -> World {
     let path = std::env::temp_dir().join(format!("xvn-{name}-{}.sock", std::process::id()));
     let (server, mut requests) = serve(&path).expect("a socket");
     let answered = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&answered);
     thread::spawn(move || {
-        while let Some(Request { command, reply }) = requests.blocking_recv() {
+        while let Some(request) = requests.blocking_recv() {
             count.fetch_add(1, Ordering::Relaxed);
-            let _ = reply.send(answer(command));
+            match request {
+                Request::Status(reply) => reply.send(json!({ "pid": 7 })),
+                Request::Reload(reply) => reply.send(Err("line 3: no".into())),
+                Request::Stop(reply) => reply.send(()),
+            }
         }
     });
     World { path, _server: server, answered }
-}
-
-fn pong(command: Command) -> Result<Value, String> {
-    match command {
-        Command::Ping => Ok(json!("pong")),
-        Command::Reload => Err("line 3: no".into()),
-        other => Ok(json!({ "asked": other.name() })),
-    }
 }
 
 const LIMIT: Duration = Duration::from_secs(3);
 
 #[test]
 fn requests_are_answered() {
-    let world = daemon("answers", pong);
+    let world = daemon("answers");
     assert_eq!(ask(&world.path, Command::Ping, LIMIT).expect("an answer"), json!("pong"));
     let status = ask(&world.path, Command::Status, LIMIT).expect("an answer");
-    assert_eq!(status, json!({ "asked": "status" }));
+    assert_eq!(status, json!({ "pid": 7 }));
+    assert_eq!(ask(&world.path, Command::Stop, LIMIT).expect("an answer"), Value::Null);
     match ask(&world.path, Command::Reload, LIMIT) {
         Err(ClientError::Refused(why)) => assert_eq!(why, "line 3: no"),
         other => panic!("{other:?}"),
@@ -59,7 +55,7 @@ fn requests_are_answered() {
 
 #[test]
 fn several_requests_share_a_connection_and_nonsense_is_explained() {
-    let world = daemon("nonsense", pong);
+    let world = daemon("nonsense");
     let mut stream = UnixStream::connect(&world.path).expect("connect");
     let cases = [
         (r#"{"v":1,"cmd":"ping"}"#, None),
@@ -93,7 +89,7 @@ fn several_requests_share_a_connection_and_nonsense_is_explained() {
 
 #[test]
 fn endless_lines_are_cut_off() {
-    let world = daemon("endless", pong);
+    let world = daemon("endless");
     let mut stream = UnixStream::connect(&world.path).expect("connect");
     stream.set_write_timeout(Some(LIMIT)).expect("timeout");
     stream.set_read_timeout(Some(LIMIT)).expect("timeout");
@@ -107,7 +103,7 @@ fn endless_lines_are_cut_off() {
 
 #[test]
 fn a_client_that_never_reads_or_writes_is_let_go() {
-    let world = daemon("stalled", pong);
+    let world = daemon("stalled");
     let stalled: Vec<UnixStream> =
         (0..16).map(|_| UnixStream::connect(&world.path).expect("connect")).collect();
     thread::sleep(Duration::from_millis(200));
@@ -126,7 +122,7 @@ fn a_client_that_never_reads_or_writes_is_let_go() {
 
 #[test]
 fn a_flood_reaches_the_event_loop_as_a_trickle() {
-    let world = daemon("flood", pong);
+    let world = daemon("flood");
     let flooders: Vec<_> = (0..8)
         .map(|_| {
             let path = world.path.clone();
@@ -158,7 +154,7 @@ fn a_flood_reaches_the_event_loop_as_a_trickle() {
 fn a_silent_event_loop_is_told_from_a_missing_one() {
     let path = std::env::temp_dir().join(format!("xvn-silent-{}.sock", std::process::id()));
     assert!(matches!(ask(&path, Command::Ping, LIMIT), Err(ClientError::NotRunning(_))));
-    let (server, requests): (Server, mpsc::Receiver<Request>) = serve(&path).expect("a socket");
+    let (server, requests): (Server, Requests) = serve(&path).expect("a socket");
     let start = Instant::now();
     let limit = Duration::from_millis(300);
     assert!(matches!(ask(&path, Command::Ping, limit), Err(ClientError::Silent)));
@@ -174,7 +170,7 @@ fn a_silent_event_loop_is_told_from_a_missing_one() {
 
 #[test]
 fn two_daemons_do_not_share_a_socket_but_a_dead_ones_is_replaced() {
-    let world = daemon("twice", pong);
+    let world = daemon("twice");
     let error = serve(&world.path).expect_err("somebody listens");
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     let path = std::env::temp_dir().join(format!("xvn-dead-{}.sock", std::process::id()));

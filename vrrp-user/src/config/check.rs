@@ -12,7 +12,7 @@ use super::{
     tree::Statement,
     words::Word,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A keyword that is known and does nothing, where it stood first and how often.
 struct Idle {
@@ -24,7 +24,7 @@ struct Idle {
 struct Check<'a> {
     diagnostics: &'a mut Vec<Diagnostic>,
     idle: BTreeMap<(Kind, &'static str), Idle>,
-    instances: Vec<String>,
+    instances: BTreeSet<String>,
 }
 
 /// Checks and repairs all statements of the top level.

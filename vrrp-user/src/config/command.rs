@@ -1,6 +1,7 @@
 //! Keywords that take a command: quotes of both kinds, escapes, and what needs a shell.
 
 use super::{
+    check::foreign_punctuation,
     diagnostic::{Code, Diagnostic},
     model::{CommandLine, User},
     text::Text,
@@ -21,13 +22,14 @@ pub(crate) fn command(statement: &Statement, diagnostics: &mut Vec<Diagnostic>) 
     let words = match split(raw.as_str(), Escapes::Keep) {
         Ok(words) => words,
         Err(at) => {
-            let quote = &raw.as_str()[at..=at];
-            let found = Diagnostic::error(
-                Code::Syntax,
-                raw.span(at..at + 1),
-                format!("this {quote} is never closed"),
-            );
-            diagnostics.push(found.help(unclosed_help(quote)));
+            // An open `"` was told when the line was read.
+            if raw.as_str()[at..].starts_with('\'') {
+                let found =
+                    Diagnostic::error(Code::Syntax, raw.span(at..at + 1), "this ' is never closed");
+                diagnostics.push(found.help(
+                    "`!` and `#` begin a comment even inside '...': quote with \"...\", or write `\\!` and `\\#`",
+                ));
+            }
             return None;
         }
     };
@@ -52,6 +54,17 @@ pub(crate) fn command(statement: &Statement, diagnostics: &mut Vec<Diagnostic>) 
             "write `{} \"/path/to/command argument\"`",
             statement.name()
         )));
+        return None;
+    }
+    if let Some(help) =
+        foreign_punctuation(&inner).filter(|_| inner.starts_with(|c: char| !c.is_ascii()))
+    {
+        let found = Diagnostic::error(
+            Code::Syntax,
+            statement.span(),
+            format!("`{inner}` is no command"),
+        );
+        diagnostics.push(found.help(help));
         return None;
     }
     let extra = typed.get(1..).unwrap_or_default();
@@ -99,14 +112,6 @@ fn parse_line(inner: &str, raw: &Text, diagnostics: &mut Vec<Diagnostic>) -> Opt
     );
     diagnostics.push(found.help("quote inside `\"...\"` with `'...'`, in pairs"));
     None
-}
-
-fn unclosed_help(quote: &str) -> &'static str {
-    if quote == "'" {
-        "`!` and `#` begin a comment even inside '...': quote with \"...\", or write `\\!` and `\\#`"
-    } else {
-        "a quoted string ends on its own line"
-    }
 }
 
 /// keepalived would look it up as a user; what is none was meant as an argument.

@@ -2,6 +2,7 @@
 //! reload has no second path.
 
 use super::model::{Config, Family, Global, Instance, Script, SyncGroup};
+use std::collections::BTreeMap;
 
 /// What makes two instances the same virtual router, whatever they are called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,27 +101,23 @@ fn same_instance(old: &Instance, new: &Instance) -> bool {
     }
 }
 
-fn changes<T: Clone, K: PartialEq>(
+fn changes<T: Clone, K: Ord>(
     old: &[T],
     new: &[T],
     key: impl Fn(&T) -> K,
     same: impl Fn(&T, &T) -> bool,
 ) -> Changes<T> {
     let mut out = Changes::default();
-    let new_keys: Vec<K> = new.iter().map(&key).collect();
-    let old_keys: Vec<K> = old.iter().map(&key).collect();
-    for (item, key) in new.iter().zip(&new_keys) {
-        match old_keys.iter().position(|k| k == key) {
+    let mut left: BTreeMap<K, &T> = old.iter().map(|item| (key(item), item)).collect();
+    for item in new {
+        match left.remove(&key(item)) {
             None => out.added.push(item.clone()),
-            Some(at) if same(&old[at], item) => out.kept.push(item.clone()),
-            Some(at) => out.changed.push((old[at].clone(), item.clone())),
+            Some(before) if same(before, item) => out.kept.push(item.clone()),
+            Some(before) => out.changed.push((before.clone(), item.clone())),
         }
     }
-    let gone = old
-        .iter()
-        .zip(&old_keys)
-        .filter(|(_, key)| !new_keys.contains(key));
-    out.removed = gone.map(|(item, _)| item.clone()).collect();
+    let gone = old.iter().filter(|item| left.contains_key(&key(item)));
+    out.removed = gone.cloned().collect();
     out
 }
 

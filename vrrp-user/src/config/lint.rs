@@ -2,7 +2,7 @@
 //! what one file proves: the peers' files are not known here.
 
 use super::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Severity},
     lower::{Completed, ScriptDraft},
     model::InitialState,
 };
@@ -95,11 +95,15 @@ fn shared_addresses(instances: &[Completed], diagnostics: &mut Vec<Diagnostic>) 
     }
 }
 
+/// Only in a file without errors: a misspelt name has been told already.
 fn unused_scripts(
     instances: &[Completed],
     scripts: &[ScriptDraft],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    if diagnostics.iter().any(|d| d.severity == Severity::Error) {
+        return;
+    }
     for draft in scripts {
         let name = &draft.script.name;
         let used = instances.iter().any(|one| one.script_names.contains(name));

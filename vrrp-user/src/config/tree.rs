@@ -135,7 +135,22 @@ impl Parser<'_> {
         }
     }
 
-    fn statement(&mut self, statement: Statement, opens: bool) {
+    fn statement(&mut self, mut statement: Statement, opens: bool) {
+        // U+FF5B, a `{` typed with an input method for wide characters.
+        let wide = statement.words.pop_if(|w| w.text == "\u{ff5b}");
+        if let Some(word) = wide {
+            let found =
+                Diagnostic::error(Code::Syntax, word.span, "`\u{ff5b}` (U+FF5B) is not `{`");
+            self.diagnostics
+                .push(found.help("type the ASCII character"));
+            if !statement.words.is_empty() {
+                self.missing_closes += 1;
+                self.statements().push(statement);
+                self.may_open = true;
+            }
+            self.open(word.span);
+            return;
+        }
         if self.missing_closes > 0 {
             self.close_before(&statement, opens);
         }

@@ -105,8 +105,10 @@ pub enum Action {
         /// Its name.
         script: String,
     },
-    /// Run a notify script. Ordered, never dropped.
+    /// Run a notify script. Ordered within its queue, never dropped.
     Notify {
+        /// The instance or group it tells of: a slow script holds up only its own.
+        queue: String,
         /// What to run.
         command: CommandLine,
         /// Arguments after those of the command.

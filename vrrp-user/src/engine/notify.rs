@@ -43,6 +43,7 @@ pub(super) fn notify(
     let mut run = |command: &Option<_>, arguments| {
         if let Some(command) = command.clone() {
             actions.push_back(Action::Notify {
+                queue: format!("{what} {name}"),
                 command,
                 arguments,
                 user: user.cloned(),

@@ -47,6 +47,17 @@ pub(crate) fn suggest(kind: Kind, word: &str, followed: bool) -> Option<Suggesti
     if let Some(keyword) = near.filter(|_| distance <= (word.chars().count() / 4).max(1)) {
         return Some(Suggestion::Near(keyword));
     }
+    let whole = |k: &&Keyword| {
+        let (short, long) = if k.name.len() < word.len() {
+            (k.name, word)
+        } else {
+            (word, k.name)
+        };
+        short.len() >= 6 && long.starts_with(short)
+    };
+    if let Some(keyword) = all(kind).find(whole) {
+        return Some(Suggestion::Near(keyword));
+    }
     let other = KINDS.iter().filter(|&&k| k != kind);
     let mut close = other.filter_map(|&k| {
         nearest(k, word)
@@ -85,7 +96,10 @@ fn glued(kind: Kind, word: &str, followed: bool) -> Option<(&'static Keyword, St
 
 fn nearest(kind: Kind, word: &str) -> Option<(&'static Keyword, usize)> {
     let wanted: Vec<char> = normal(word).collect();
-    let measured = all(kind).map(|k| (k, distance(&wanted, &normal(k.name).collect::<Vec<_>>())));
+    // Nobody asks for more slips than this; the difference in length is a lower bound.
+    let most = (wanted.len() / 4).max(2);
+    let close = all(kind).filter(|k| k.name.len().abs_diff(wanted.len()) <= most);
+    let measured = close.map(|k| (k, distance(&wanted, &normal(k.name).collect::<Vec<_>>())));
     measured.min_by_key(|&(_, d)| d)
 }
 
@@ -185,7 +199,8 @@ mod tests {
                 true,
                 "virtual_router_id",
             ),
-            (Kind::Instance, "advert_interval", true, "-"),
+            (Kind::Instance, "advert_interval", true, "advert_int"),
+            (Kind::Instance, "virtual_ip", false, "virtual_ipaddress"),
             (Kind::Instance, "notify_mastr", false, "notify_master"),
             (Kind::Instance, "no_preempt", false, "nopreempt"),
             (

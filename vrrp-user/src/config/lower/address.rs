@@ -11,7 +11,7 @@ use crate::config::{
 use core::net::IpAddr;
 
 /// Longest name of an interface or label, IFNAMSIZ less its end.
-pub(super) const MOST_NAME_BYTES: usize = 15;
+const MOST_NAME_BYTES: usize = 15;
 
 const OPTIONS: [&str; 14] = [
     "dev",
@@ -107,7 +107,7 @@ fn valued(out: &mut VirtualAddress, option: &str, value: &Word, diagnostics: &mu
     match option {
         "dev" => out.dev = interface(value, diagnostics),
         "label" if v6 => diagnostics.push(only_v4(value, "label")),
-        "label" => out.label = interface(value, diagnostics),
+        "label" => out.label = label(value, diagnostics),
         "scope" if v6 => diagnostics.push(only_v4(value, "scope")),
         "scope" => out.scope = scope(value, diagnostics),
         "peer" => {
@@ -181,8 +181,24 @@ fn scope(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<u8> {
     }
 }
 
-/// A name the kernel takes for an interface or a label.
+/// A name the kernel takes for an interface.
 pub(super) fn interface(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+    if let Some((device, _)) = word.text.split_once(':') {
+        let found = bad(
+            word,
+            format!("`{}` is a label, not an interface", word.text),
+        );
+        diagnostics.push(found.help(format!(
+            "write `{device}`; a label stands behind an address: `192.0.2.1/24 label {}`",
+            word.text
+        )));
+        return None;
+    }
+    label(word, diagnostics)
+}
+
+/// A name the kernel takes for the label of an address.
+fn label(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     let text = &word.text;
     let ok = !text.is_empty()
         && text.len() <= MOST_NAME_BYTES

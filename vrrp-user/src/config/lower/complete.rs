@@ -1,9 +1,9 @@
 //! From what is written to what runs: defaults, rounding, what overrules what.
 
 use super::{
-    Places,
+    Places, authentication,
     global::Globals,
-    instance::{AuthType, Draft},
+    instance::Draft,
     script::ScriptDraft,
     strict,
     track::{self, Track},
@@ -11,8 +11,7 @@ use super::{
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     model::{
-        Authentication, ChecksumPolicy, Family, Garp, InitialState, Instance, Tracked, Unicast,
-        Version, VirtualAddress,
+        ChecksumPolicy, Family, Garp, InitialState, Instance, Unicast, Version, VirtualAddress,
     },
     source::Span,
     value::is_link_local,
@@ -68,7 +67,7 @@ pub(super) fn complete(
         version,
         family,
         advert_interval: advert_interval(&draft, version, diagnostics),
-        authentication: authentication(&draft, version, strict, diagnostics),
+        authentication: authentication::authentication(&draft, version, strict, diagnostics),
         addresses: Vec::new(),
         excluded_addresses: Vec::new(),
         nopreempt: draft.nopreempt,
@@ -124,7 +123,7 @@ pub(super) fn complete(
     });
     let interfaces = tracks.len();
     tracks.extend(track::scripts(draft.scripts, scripts, diagnostics));
-    let interfaces = weigh(&mut tracks, interfaces, owner, weights, diagnostics);
+    let interfaces = track::weigh(&mut tracks, interfaces, owner, weights, diagnostics);
     instance.track_interfaces = tracks[..interfaces]
         .iter()
         .map(|t| t.tracked.clone())
@@ -217,76 +216,6 @@ fn advert_interval(draft: &Draft, version: Version, diagnostics: &mut Vec<Diagno
         diagnostics.push(found.help(help));
     }
     Duration::from_micros(rounded)
-}
-
-fn authentication(
-    draft: &Draft,
-    version: Version,
-    strict: bool,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Authentication> {
-    let at = draft.places.at("authentication");
-    let password = draft.password.as_deref().unwrap_or_default();
-    if draft.auth_type.is_none() {
-        if !password.is_empty() && draft.places.get("auth_type").is_none() {
-            let found = Diagnostic::error(
-                Code::Incomplete,
-                at,
-                "a password without `auth_type` is not used",
-            );
-            diagnostics.push(found.help("write `auth_type PASS`"));
-        }
-        return None;
-    }
-    let ignored = if strict {
-        Some("strict mode has no authentication: it is ignored")
-    } else if version == Version::V3 {
-        Some("VRRP version 3 has no authentication: it is ignored")
-    } else {
-        None
-    };
-    if let Some(message) = ignored {
-        let found = Diagnostic::warning(Code::Overruled, at, message);
-        let help = if strict {
-            "remove the block, or remove `vrrp_strict`; do the same on every router of the group"
-        } else {
-            "remove the block"
-        };
-        diagnostics.push(found.help(help));
-        return None;
-    }
-    if password.is_empty() {
-        let found = Diagnostic::error(
-            Code::Incomplete,
-            at,
-            "authentication without a password is not used",
-        );
-        diagnostics.push(found.help("write `auth_pass PASSWORD`, at most 8 characters"));
-        return None;
-    }
-    if draft.auth_type == Some(AuthType::Ah) {
-        let found = Diagnostic::warning(
-            Code::NotServed,
-            draft.places.at("auth_type"),
-            "`auth_type AH` is not served yet: adverts are sent without it, and a peer that expects it becomes MASTER too",
-        );
-        diagnostics.push(found.help("use `auth_type PASS` on every router of the group"));
-        return None;
-    }
-    if password.len() > 8 {
-        let kept = String::from_utf8_lossy(&password[..8]);
-        let found = Diagnostic::warning(
-            Code::Overruled,
-            draft.places.at("auth_pass"),
-            format!("an advert carries 8 characters of a password: only `{kept}` is used"),
-        );
-        diagnostics.push(found.help(format!("write `auth_pass {kept}`")));
-    }
-    let mut octets = [0; 8];
-    for (to, from) in octets.iter_mut().zip(password) {
-        *to = *from;
-    }
-    Some(Authentication::Pass(octets))
 }
 
 /// The settings for lower-priority adverts follow the global ones, those
@@ -447,55 +376,4 @@ fn addresses(
         .chain(&draft.excluded)
         .map(|(a, span)| (a.address, *span))
         .collect()
-}
-
-/// Weights that a sync group or an address owner cannot follow. `interfaces`
-/// of the tracks come first; gives how many of them are left.
-fn weigh(
-    tracks: &mut Vec<Track>,
-    interfaces: usize,
-    owner: bool,
-    weights: bool,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> usize {
-    if weights && !owner {
-        return interfaces;
-    }
-    let mut left = Vec::new();
-    let mut kept = interfaces;
-    for (index, mut track) in core::mem::take(tracks).into_iter().enumerate() {
-        let Tracked { name, weight, .. } = &track.tracked;
-        if *weight == 0 {
-            left.push(track);
-            continue;
-        }
-        let interface = index < interfaces;
-        let (message, help) = if owner {
-            (
-                format!(
-                    "`{name}` is not tracked: the priority of an address owner (255) never changes"
-                ),
-                "write `priority 254` or less, or remove the weight so that a failure is a FAULT",
-            )
-        } else if interface {
-            (
-                format!("the weight of `{name}` is ignored in a sync group: losing it is a FAULT"),
-                "write `sync_group_tracking_weight` in the group, on every router, or remove the weight",
-            )
-        } else {
-            (
-                format!("`{name}` is not tracked: a sync group ignores scripts with a weight"),
-                "write `sync_group_tracking_weight` in the group, on every router, or `weight 0` so that a failure is a FAULT",
-            )
-        };
-        diagnostics.push(Diagnostic::warning(Code::Overruled, track.span, message).help(help));
-        if interface && !owner {
-            track.tracked.weight = 0;
-            left.push(track);
-        } else if interface {
-            kept -= 1;
-        }
-    }
-    *tracks = left;
-    kept
 }

@@ -8,7 +8,7 @@ use crate::config::{
     tree::Statement,
     words::Word,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(
     instances: &[Completed],
@@ -37,14 +37,14 @@ pub(super) fn check(
     }
     // An instance that cannot be read is still one.
     let named = root.iter().filter(|s| s.name() == "vrrp_instance");
-    let names: Vec<&str> = named
+    let names: BTreeSet<&str> = named
         .filter_map(|s| s.words.get(1))
         .map(|w| w.text.as_str())
         .collect();
     let mut owner: BTreeMap<&str, &str> = BTreeMap::new();
     for group in groups {
         for member in &group.members {
-            if !names.contains(&member.text.as_str()) {
+            if !names.contains(member.text.as_str()) {
                 diagnostics.push(no_such_member(member, &names));
             } else if let Some(first) = owner.insert(&member.text, &group.group.name) {
                 let found = Diagnostic::error(
@@ -58,7 +58,7 @@ pub(super) fn check(
     }
 }
 
-fn no_such_member(member: &Word, names: &[&str]) -> Diagnostic {
+fn no_such_member(member: &Word, names: &BTreeSet<&str>) -> Diagnostic {
     let found = Diagnostic::error(
         Code::Undefined,
         member.span,

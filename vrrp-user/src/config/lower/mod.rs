@@ -1,6 +1,7 @@
 //! Tree to typed model, with keepalived's defaults.
 
 mod address;
+mod authentication;
 mod complete;
 mod cross;
 mod global;
@@ -22,7 +23,7 @@ use super::{
     tree::Statement,
     words::Word,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Places of the keywords of one block, by keyword; the first of each.
 #[derive(Clone, Debug)]
@@ -73,12 +74,14 @@ pub(crate) fn lower(
     let scripts = script::all(root, skipped_ids, diagnostics);
     let groups = group::all(root, diagnostics);
     let drafts = instance::all(root, diagnostics);
+    let without = groups.iter().filter(|g| !g.keeps_weights());
+    let unweighted: BTreeSet<&str> = without
+        .flat_map(|g| &g.members)
+        .map(|m| m.text.as_str())
+        .collect();
     let mut completed = Vec::new();
     for draft in drafts {
-        let group = groups
-            .iter()
-            .find(|g| g.group.members.contains(&draft.name.text));
-        let weights = group.is_none_or(group::GroupDraft::keeps_weights);
+        let weights = !unweighted.contains(draft.name.text.as_str());
         let line = files.position(draft.name.span).line;
         let done = complete::complete(draft, &globals, &scripts, weights, diagnostics);
         completed.extend(done.map(|mut done| {
@@ -111,6 +114,7 @@ fn named<'a>(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<(&'a Word, &'a Statement)> {
     let mut out: Vec<(&Word, &Statement)> = Vec::new();
+    let mut taken = BTreeSet::new();
     for statement in root.iter().filter(|s| s.name() == keyword) {
         let Some(name) = statement.arguments().first() else {
             continue;
@@ -125,7 +129,7 @@ fn named<'a>(
                 .help(format!("write `{keyword} {}_{} {{`", name.text, extra.text)),
             );
         }
-        if out.iter().any(|(other, _)| other.text == name.text) {
+        if !taken.insert(name.text.as_str()) {
             diagnostics.push(
                 Diagnostic::error(
                     Code::DuplicateName,

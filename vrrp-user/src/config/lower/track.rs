@@ -154,3 +154,54 @@ pub(super) fn scripts(
     }
     out
 }
+
+/// Weights that a sync group or an address owner cannot follow. `interfaces`
+/// of the tracks come first; gives how many of them are left.
+pub(super) fn weigh(
+    tracks: &mut Vec<Track>,
+    interfaces: usize,
+    owner: bool,
+    weights: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> usize {
+    if weights && !owner {
+        return interfaces;
+    }
+    let mut left = Vec::new();
+    let mut kept = interfaces;
+    for (index, mut track) in core::mem::take(tracks).into_iter().enumerate() {
+        let Tracked { name, weight, .. } = &track.tracked;
+        if *weight == 0 {
+            left.push(track);
+            continue;
+        }
+        let interface = index < interfaces;
+        let (message, help) = if owner {
+            (
+                format!(
+                    "`{name}` is not tracked: the priority of an address owner (255) never changes"
+                ),
+                "write `priority 254` or less, or remove the weight so that a failure is a FAULT",
+            )
+        } else if interface {
+            (
+                format!("the weight of `{name}` is ignored in a sync group: losing it is a FAULT"),
+                "write `sync_group_tracking_weight` in the group, on every router, or remove the weight",
+            )
+        } else {
+            (
+                format!("`{name}` is not tracked: a sync group ignores scripts with a weight"),
+                "write `sync_group_tracking_weight` in the group, on every router, or `weight 0` so that a failure is a FAULT",
+            )
+        };
+        diagnostics.push(Diagnostic::warning(Code::Overruled, track.span, message).help(help));
+        if interface && !owner {
+            track.tracked.weight = 0;
+            left.push(track);
+        } else if interface {
+            kept -= 1;
+        }
+    }
+    *tracks = left;
+    kept
+}

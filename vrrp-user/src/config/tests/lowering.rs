@@ -469,3 +469,41 @@ fn the_global_block() {
         Some("g".to_owned())
     );
 }
+
+#[test]
+fn an_address_in_two_instances_is_warned_of() {
+    let instance = |n: u8, row: &str| {
+        format!(
+            "vrrp_instance V{n} {{\ninterface eth0\nvirtual_router_id {n}\nvirtual_ipaddress {{ {row} }}\n}}\n"
+        )
+    };
+    let count = |a: &str, b: &str| {
+        read(&[instance(1, a), instance(2, b)].concat())
+            .diagnostics
+            .len()
+    };
+    assert_eq!(count("10.0.0.1", "10.0.0.1/24"), 1);
+    assert_eq!(count("10.0.0.1", "10.0.0.2"), 0);
+    assert_eq!(count("10.0.0.1", "10.0.0.1 dev eth1"), 0);
+}
+
+#[test]
+fn more_addresses_than_an_advert_carries_are_not_advertised() {
+    let i = |family: &str| {
+        let (i, message) = one(
+            "",
+            &format!("virtual_ipaddress {{\n~SEQ(A,1,200) ~SEQ(B,1,2) {family}\n}}"),
+        );
+        let i = i.unwrap_or_else(|| panic!("{message:?}"));
+        assert!(message[0].contains("are not advertised"), "{message:?}");
+        (i.addresses.len(), i.excluded_addresses.len())
+    };
+    assert_eq!(i("10.0.${B}.${A}"), (255, 145));
+    assert_eq!(i("fe80::${B}:${A}"), (89, 311));
+}
+
+#[test]
+fn the_model_is_serialisable() {
+    fn serialisable<T: serde::Serialize + serde::de::DeserializeOwned>() {}
+    serialisable::<model::Config>();
+}

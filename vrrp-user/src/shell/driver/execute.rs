@@ -135,10 +135,12 @@ impl Driver {
                 self.transmit.send(Command::Announce { gate, epoch, frames });
             }
             Action::RunScript { script, command, user, timeout } => {
-                self.runner.check(script, command, user, timeout);
+                self.runner.run_script(script, command, user, timeout);
             }
-            Action::StopScript { script } => self.runner.stop(script),
-            Action::Notify { command, arguments, user } => self.runner.notify(command, arguments, user),
+            Action::StopScript { script } => self.runner.stop_script(&script),
+            Action::Notify { queue, command, arguments, user } => {
+                self.runner.notify(&queue, command, arguments, user);
+            }
             Action::Log(level, line) => match level {
                 Level::Error => tracing::error!("{line}"),
                 Level::Warning => tracing::warn!("{line}"),

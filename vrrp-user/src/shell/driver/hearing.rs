@@ -50,10 +50,6 @@ impl Hearing {
         self.vips = vips.iter().map(|vip| ((vip.ifindex, vip.address), vip.gate)).collect();
     }
 
-    /// The instance's key, while it has a record.
-    pub(super) fn key(&self, vr: VrId) -> Option<VrKey> {
-        self.keys.get(&vr).copied()
-    }
 
     /// A ring-buffer record; `None` if it concerns nobody any more.
     pub(super) fn event(&mut self, event: &Event) -> Option<Input> {
@@ -220,6 +216,5 @@ mod tests {
         assert!(hearing.event(&event(52)).is_some());
         hearing.set_router(VR, None);
         assert_eq!(hearing.event(&event(52)), None);
-        assert_eq!(hearing.key(VR), None);
     }
 }

@@ -33,7 +33,6 @@ use crate::{
         signals::{Signal, Signals},
         transmit::{self, TransmitHandle},
     },
-    time::Instant,
 };
 use anyhow::{Context, Result};
 use std::{
@@ -108,7 +107,7 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
         transmit::start(MappedGates(sender_gates), transmit::thread::Settings::default())
             .context("start the transmit thread")?;
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
-    let (runner, mut finished) = runner.into_parts();
+    let (runner, mut finished) = runner.serve();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -165,7 +164,7 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
                 None => anyhow::bail!("links and addresses are out of sight"),
             },
             done = finished.recv() => match done {
-                Some(done) => driver.take(Input::ScriptDone { script: done.script, result: done.result }),
+                Some(done) => driver.take(done.into_input()),
                 None => anyhow::bail!("the script process cannot be kept running"),
             },
             request = control.recv() => driver.answer(request),
@@ -315,7 +314,9 @@ impl Driver {
         if !self.netlink.settled(STOP_LIMIT).await {
             tracing::error!("addresses are still being removed after {STOP_LIMIT:?}");
         }
-        self.runner.drain(STOP_LIMIT).await;
+        if !self.runner.drained(STOP_LIMIT).await {
+            tracing::error!("notify scripts are still running after {STOP_LIMIT:?}");
+        }
         drop(self.transmit);
         self.dataplane.teardown()?;
         tracing::info!("Stopped");
@@ -323,7 +324,3 @@ impl Driver {
     }
 }
 
-/// When an instant lies, for reports.
-fn age(at_ns: u64) -> Duration {
-    clock::now().since(Instant::from_ns(at_ns))
-}

@@ -75,7 +75,11 @@ impl Task {
             resync_at: now(),
             waiting: Vec::new(),
         };
-        match task.resync().await {
+        let told = match task.resync().await {
+            Ok(()) => task.tell().await,
+            failed => failed,
+        };
+        match told {
             Ok(()) => Ok(task),
             Err(End::Broken(error)) => Err(error),
             Err(End::Unwanted) => Err(io::ErrorKind::BrokenPipe.into()),

@@ -1,0 +1,78 @@
+//! `authentication`: what of it is in force.
+
+use super::instance::{AuthType, Draft};
+use crate::config::{
+    diagnostic::{Code, Diagnostic},
+    model::{Authentication, Version},
+};
+
+/// Version 2 only (version 3 has no authentication data), and not in strict mode.
+pub(super) fn authentication(
+    draft: &Draft,
+    version: Version,
+    strict: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Authentication> {
+    let at = draft.places.at("authentication");
+    let password = draft.password.as_deref().unwrap_or_default();
+    if draft.auth_type.is_none() {
+        if !password.is_empty() && draft.places.get("auth_type").is_none() {
+            let found = Diagnostic::error(
+                Code::Incomplete,
+                at,
+                "a password without `auth_type` is not used",
+            );
+            diagnostics.push(found.help("write `auth_type PASS`"));
+        }
+        return None;
+    }
+    let ignored = if strict {
+        Some("strict mode has no authentication: it is ignored")
+    } else if version == Version::V3 {
+        Some("VRRP version 3 has no authentication: it is ignored")
+    } else {
+        None
+    };
+    if let Some(message) = ignored {
+        let found = Diagnostic::warning(Code::Overruled, at, message);
+        let help = if strict {
+            "remove the block, or remove `vrrp_strict`; do the same on every router of the group"
+        } else {
+            "remove the block"
+        };
+        diagnostics.push(found.help(help));
+        return None;
+    }
+    if password.is_empty() {
+        let found = Diagnostic::error(
+            Code::Incomplete,
+            at,
+            "authentication without a password is not used",
+        );
+        diagnostics.push(found.help("write `auth_pass PASSWORD`, at most 8 characters"));
+        return None;
+    }
+    if draft.auth_type == Some(AuthType::Ah) {
+        let found = Diagnostic::warning(
+            Code::NotServed,
+            draft.places.at("auth_type"),
+            "`auth_type AH` is not served yet: adverts are sent without it, and a peer that expects it becomes MASTER too",
+        );
+        diagnostics.push(found.help("use `auth_type PASS` on every router of the group"));
+        return None;
+    }
+    if password.len() > 8 {
+        let kept = String::from_utf8_lossy(&password[..8]);
+        let found = Diagnostic::warning(
+            Code::Overruled,
+            draft.places.at("auth_pass"),
+            format!("an advert carries 8 characters of a password: only `{kept}` is used"),
+        );
+        diagnostics.push(found.help(format!("write `auth_pass {kept}`")));
+    }
+    let mut octets = [0; 8];
+    for (to, from) in octets.iter_mut().zip(password) {
+        *to = *from;
+    }
+    Some(Authentication::Pass(octets))
+}

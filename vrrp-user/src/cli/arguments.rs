@@ -151,7 +151,10 @@ struct TargetWords {
 /// keepalived's options, by its names. Those that do nothing here are accepted,
 /// so that a command line may stay as it is, and said to do nothing.
 #[derive(Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a letter on the command line")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a letter on the command line"
+)]
 struct Daemon {
     /// Use this configuration file
     #[arg(short = 'f', long, value_name = "FILE", default_value = CONFIG_FILE)]
@@ -202,7 +205,10 @@ struct Daemon {
 
 /// Accepted and without effect.
 #[derive(Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a letter on the command line")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a letter on the command line"
+)]
 struct Idle {
     #[arg(short = 'P', long, hide = true)]
     vrrp: bool,
@@ -242,14 +248,32 @@ impl Idle {
     fn notes(&self) -> Vec<String> {
         let about = [
             (self.all, "--all: there are no further processes to force"),
-            (self.dont_release_vrrp, "-V: addresses are removed at a stop in any case; a node that does not advertise must not answer"),
+            (
+                self.dont_release_vrrp,
+                "-V: addresses are removed at a stop in any case; a node that does not advertise must not answer",
+            ),
             (self.dont_release_ipvs, "-I: there is no IPVS topology here"),
-            (self.dont_respawn, "-R: scripts need their process, it is started again if it ends"),
-            (self.checkers_pid.is_some(), "-c: there is no checker process"),
+            (
+                self.dont_respawn,
+                "-R: scripts need their process, it is started again if it ends",
+            ),
+            (
+                self.checkers_pid.is_some(),
+                "-c: there is no checker process",
+            ),
             (self.bfd_pid.is_some(), "-b: there is no BFD process"),
-            (self.address_monitoring, "-a: addresses are not logged; `ip monitor address` shows them"),
-            (self.snmp || self.snmp_agent_socket.is_some(), "-x, -A: SNMP is not served"),
-            (self.core_dump_pattern.is_some(), "-M: the core pattern is left as it is; set kernel.core_pattern"),
+            (
+                self.address_monitoring,
+                "-a: addresses are not logged; `ip monitor address` shows them",
+            ),
+            (
+                self.snmp || self.snmp_agent_socket.is_some(),
+                "-x, -A: SNMP is not served",
+            ),
+            (
+                self.core_dump_pattern.is_some(),
+                "-M: the core pattern is left as it is; set kernel.core_pattern",
+            ),
             (self.all_config, "-e: use includea in the file instead"),
         ];
         let used = about.into_iter().filter(|(used, _)| *used);
@@ -285,13 +309,25 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
         return signal_number(&word);
     }
     if let Some(log) = words.config_test {
-        let Daemon { use_file, config_id, .. } = words.daemon;
-        return Command::Check { file: use_file, config_id, log };
+        let Daemon {
+            use_file,
+            config_id,
+            ..
+        } = words.daemon;
+        return Command::Check {
+            file: use_file,
+            config_id,
+            log,
+        };
     }
     match words.command {
         None => run(words.daemon, false),
         Some(Sub::Run(daemon)) => run(*daemon, true),
-        Some(Sub::Check { file, config_id }) => Command::Check { file, config_id, log: None },
+        Some(Sub::Check { file, config_id }) => Command::Check {
+            file,
+            config_id,
+            log: None,
+        },
         Some(Sub::Status { json, target }) => Command::Ask(Asked::Status { json }, target.into()),
         Some(Sub::Reload(target)) => Command::Ask(Asked::Reload, target.into()),
         Some(Sub::Stop(target)) => Command::Ask(Asked::Stop, target.into()),
@@ -334,7 +370,10 @@ fn run(words: Daemon, foreground: bool) -> Command {
 
 impl From<TargetWords> for Target {
     fn from(words: TargetWords) -> Self {
-        Self { namespace: words.namespace, instance: words.instance }
+        Self {
+            namespace: words.namespace,
+            instance: words.instance,
+        }
     }
 }
 
@@ -373,5 +412,8 @@ fn mask(text: &str) -> Result<u32, String> {
     } else {
         text.parse()
     };
-    number.ok().filter(|mask| *mask <= 0o777).ok_or_else(|| "write a mask such as 022".into())
+    number
+        .ok()
+        .filter(|mask| *mask <= 0o777)
+        .ok_or_else(|| "write a mask such as 022".into())
 }

@@ -3,7 +3,11 @@ use crate::shell::log;
 use std::{ffi::OsString, path::PathBuf};
 
 fn words(line: &str) -> Command {
-    parse(std::iter::once("xvrrpd").chain(line.split_whitespace()).map(OsString::from))
+    parse(
+        std::iter::once("xvrrpd")
+            .chain(line.split_whitespace())
+            .map(OsString::from),
+    )
 }
 
 fn options(line: &str) -> RunOptions {
@@ -14,19 +18,31 @@ fn options(line: &str) -> RunOptions {
 }
 
 fn log(console: bool, syslog: Option<u8>, detail: bool) -> log::Options {
-    log::Options { console, syslog, file: None, detail }
+    log::Options {
+        console,
+        syslog,
+        file: None,
+        detail,
+    }
 }
 
 #[test]
 fn keepaliveds_command_lines_mean_the_same() {
     let daemon = options("");
-    assert_eq!(daemon.config_file, PathBuf::from("/etc/keepalived/keepalived.conf"));
+    assert_eq!(
+        daemon.config_file,
+        PathBuf::from("/etc/keepalived/keepalived.conf")
+    );
     assert!(!daemon.foreground && daemon.notes.is_empty());
     assert_eq!(daemon.log, log(false, Some(3), false));
 
-    let found = options("-n -l -D -d -P -f /tmp/k.conf -p /run/k.pid -r /run/v.pid -i node1 -s blue");
+    let found =
+        options("-n -l -D -d -P -f /tmp/k.conf -p /run/k.pid -r /run/v.pid -i node1 -s blue");
     assert_eq!(found.config_file, PathBuf::from("/tmp/k.conf"));
-    assert_eq!(found.pid_files, [PathBuf::from("/run/k.pid"), PathBuf::from("/run/v.pid")]);
+    assert_eq!(
+        found.pid_files,
+        [PathBuf::from("/run/k.pid"), PathBuf::from("/run/v.pid")]
+    );
     assert_eq!(found.config_id.as_deref(), Some("node1"));
     assert_eq!(found.namespace.as_deref(), Some("blue"));
     assert!(found.foreground && found.dump_config);
@@ -36,7 +52,10 @@ fn keepaliveds_command_lines_mean_the_same() {
     let long = "--dont-fork --log-console --log-detail --dump-conf --vrrp --use-file=/tmp/k.conf \
                 --pid=/run/k.pid --vrrp_pid=/run/v.pid --config-id node1 --namespace=blue";
     assert_eq!(options(long), found);
-    assert_eq!(options("-nlDdP -f/tmp/k.conf -p/run/k.pid -r /run/v.pid -inode1 -sblue"), found);
+    assert_eq!(
+        options("-nlDdP -f/tmp/k.conf -p/run/k.pid -r /run/v.pid -inode1 -sblue"),
+        found
+    );
     // getopt takes any beginning that is not ambiguous.
     assert!(options("--dont-f").foreground);
 }
@@ -59,7 +78,10 @@ fn logs_go_where_somebody_reads_them() {
     for (line, expected) in cases {
         assert_eq!(options(line).log, expected, "{line}");
     }
-    assert_eq!(options("-g /tmp/log").log.file, Some(PathBuf::from("/tmp/log")));
+    assert_eq!(
+        options("-g /tmp/log").log.file,
+        Some(PathBuf::from("/tmp/log"))
+    );
 }
 
 #[test]
@@ -78,7 +100,10 @@ fn options_without_effect_say_so() {
         ("--all", "--all"),
     ] {
         let notes = options(line).notes;
-        assert!(notes.len() == 1 && notes[0].contains(expected), "{line}: {notes:?}");
+        assert!(
+            notes.len() == 1 && notes[0].contains(expected),
+            "{line}: {notes:?}"
+        );
     }
     for line in ["-B", "-X", "-P", "-P -C", "-m"] {
         assert_eq!(options(line).notes, Vec::<String>::new(), "{line}");
@@ -101,7 +126,10 @@ fn what_cannot_be_done_is_refused() {
     ] {
         match words(line) {
             Command::Told(text, code) => {
-                assert!(code != 0 && text.contains(expected), "{line}: {code} {text}");
+                assert!(
+                    code != 0 && text.contains(expected),
+                    "{line}: {code} {text}"
+                );
             }
             other => panic!("{line}: {other:?}"),
         }
@@ -111,7 +139,11 @@ fn what_cannot_be_done_is_refused() {
 #[test]
 fn masks_are_read_as_keepalived_reads_them() {
     for (text, expected) in [("022", 0o22), ("0x12", 0x12), ("18", 18), ("0", 0)] {
-        assert_eq!(options(&format!("-u {text}")).umask, Some(expected), "{text}");
+        assert_eq!(
+            options(&format!("-u {text}")).umask,
+            Some(expected),
+            "{text}"
+        );
     }
 }
 
@@ -133,14 +165,26 @@ fn commands() {
         ("check -i a /tmp/k", check("/tmp/k", Some("a"), None)),
         ("-t -f /tmp/k", check("/tmp/k", None, None)),
         ("-t", check(default, None, None)),
-        ("-f /tmp/k --config-test=/tmp/log -i a", check("/tmp/k", Some("a"), Some("/tmp/log"))),
-        ("status", Command::Ask(Asked::Status { json: false }, target(None, None))),
+        (
+            "-f /tmp/k --config-test=/tmp/log -i a",
+            check("/tmp/k", Some("a"), Some("/tmp/log")),
+        ),
+        (
+            "status",
+            Command::Ask(Asked::Status { json: false }, target(None, None)),
+        ),
         (
             "status --json -s blue --instance two",
-            Command::Ask(Asked::Status { json: true }, target(Some("blue"), Some("two"))),
+            Command::Ask(
+                Asked::Status { json: true },
+                target(Some("blue"), Some("two")),
+            ),
         ),
         ("reload", Command::Ask(Asked::Reload, target(None, None))),
-        ("stop --instance two", Command::Ask(Asked::Stop, target(None, Some("two")))),
+        (
+            "stop --instance two",
+            Command::Ask(Asked::Stop, target(None, Some("two"))),
+        ),
         ("script-runner", Command::ScriptRunner),
         ("--signum=RELOAD", Command::SignalNumber(1)),
         ("--signum STOP", Command::SignalNumber(15)),
@@ -150,13 +194,18 @@ fn commands() {
     let run = options("run -f /tmp/k");
     assert!(run.foreground && run.config_file == PathBuf::from("/tmp/k"));
     for line in ["--help", "-h", "-v", "--version"] {
-        assert!(matches!(words(line), Command::Told(text, 0) if text.contains("xvrrpd")), "{line}");
+        assert!(
+            matches!(words(line), Command::Told(text, 0) if text.contains("xvrrpd")),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn the_help_fits_a_terminal() {
-    let Command::Told(help, 0) = words("--help") else { panic!("no help") };
+    let Command::Told(help, 0) = words("--help") else {
+        panic!("no help")
+    };
     for line in help.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }

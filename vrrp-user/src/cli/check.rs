@@ -34,7 +34,11 @@ pub(super) fn run(file: &Path, config_id: Option<String>, log: Option<&Path>) ->
         },
     };
     let (text, code) = check(file, config_id.as_deref());
-    if output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_err() {
+    if output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+        .is_err()
+    {
         return ExitCode::from(EXIT_OUTPUT);
     }
     ExitCode::from(code)
@@ -43,19 +47,40 @@ pub(super) fn run(file: &Path, config_id: Option<String>, log: Option<&Path>) ->
 /// What to say about a file, and the exit status.
 fn check(file: &Path, config_id: Option<&str>) -> (String, u8) {
     let read = load::read(file, config_id);
-    let mut text: String = read.findings.iter().map(|(_, text)| text.as_str()).collect();
-    let problems = read.config.as_ref().map(scripts_that_cannot_run).unwrap_or_default();
+    let mut text: String = read
+        .findings
+        .iter()
+        .map(|(_, text)| text.as_str())
+        .collect();
+    let problems = read
+        .config
+        .as_ref()
+        .map(scripts_that_cannot_run)
+        .unwrap_or_default();
     for problem in &problems {
         text.push_str(&format!("error: {problem}\n"));
     }
-    let count = |severity| read.findings.iter().filter(|(found, _)| *found == severity).count();
+    let count = |severity| {
+        read.findings
+            .iter()
+            .filter(|(found, _)| *found == severity)
+            .count()
+    };
     let errors = count(Severity::Error) + problems.len();
     let warnings = count(Severity::Warning);
     if errors + warnings > 0 {
-        text.push_str(&format!("{}: {errors} errors, {warnings} warnings\n", file.display()));
+        text.push_str(&format!(
+            "{}: {errors} errors, {warnings} warnings\n",
+            file.display()
+        ));
     }
     let code = match read.exit_code {
-        0 if problems.iter().any(|problem| problem.contains("enable_script_security")) => EXIT_SECURITY,
+        0 if problems
+            .iter()
+            .any(|problem| problem.contains("enable_script_security")) =>
+        {
+            EXIT_SECURITY
+        }
         0 if !problems.is_empty() => EXIT_ERRORS,
         code => code,
     };
@@ -70,14 +95,30 @@ fn scripts_that_cannot_run(config: &Config) -> Vec<String> {
         Some(format!("{what} cannot run: {why}"))
     };
     let checks = config.scripts.iter().filter_map(|script| {
-        problem(format!("vrrp_script {}", script.name), &script.command, script.user.as_ref())
+        problem(
+            format!("vrrp_script {}", script.name),
+            &script.command,
+            script.user.as_ref(),
+        )
     });
-    let instances = config.instances.iter().map(|it| ("vrrp_instance", &it.name, &it.notify));
-    let groups = config.groups.iter().map(|it| ("vrrp_sync_group", &it.name, &it.notify));
+    let instances = config
+        .instances
+        .iter()
+        .map(|it| ("vrrp_instance", &it.name, &it.notify));
+    let groups = config
+        .groups
+        .iter()
+        .map(|it| ("vrrp_sync_group", &it.name, &it.notify));
     let notifies = instances.chain(groups).flat_map(|(block, name, notify)| {
-        commands(notify).into_iter().filter_map(move |(keyword, command)| {
-            problem(format!("{block} {name}: {keyword}"), command, notify.user.as_ref())
-        })
+        commands(notify)
+            .into_iter()
+            .filter_map(move |(keyword, command)| {
+                problem(
+                    format!("{block} {name}: {keyword}"),
+                    command,
+                    notify.user.as_ref(),
+                )
+            })
     });
     checks.chain(notifies).collect()
 }
@@ -88,10 +129,15 @@ fn commands(notify: &Notify) -> Vec<(&'static str, &CommandLine)> {
         ("notify_backup", &notify.backup),
         ("notify_fault", &notify.fault),
         ("notify_stop", &notify.stop),
-        ("notify_master_rx_lower_pri", &notify.master_rx_lower_priority),
+        (
+            "notify_master_rx_lower_pri",
+            &notify.master_rx_lower_priority,
+        ),
         ("notify", &notify.any),
     ];
-    all.into_iter().filter_map(|(keyword, command)| Some((keyword, command.as_ref()?))).collect()
+    all.into_iter()
+        .filter_map(|(keyword, command)| Some((keyword, command.as_ref()?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -112,7 +158,12 @@ mod tests {
         let cases = [
             ("good", format!("{GOOD}}}\n"), 0, ""),
             ("unknown", format!("{GOOD} priorty 3\n}}\n"), 5, "priorty"),
-            ("missing", GOOD.replace("router_id 5", "router_id") + "}\n", 2, "virtual_router_id"),
+            (
+                "missing",
+                GOOD.replace("router_id 5", "router_id") + "}\n",
+                2,
+                "virtual_router_id",
+            ),
             (
                 "script",
                 format!("{GOOD} notify_master /no/such/script\n}}\n"),
@@ -121,7 +172,10 @@ mod tests {
             ),
             (
                 "insecure",
-                format!("global_defs {{\n enable_script_security\n script_user root\n}}\n{GOOD} notify {}\n}}\n", loose.display()),
+                format!(
+                    "global_defs {{\n enable_script_security\n script_user root\n}}\n{GOOD} notify {}\n}}\n",
+                    loose.display()
+                ),
                 6,
                 "is writable by everybody",
             ),

@@ -53,5 +53,8 @@ fn find(name: Option<&str>) -> Result<Instance> {
         return Ok(only.clone());
     }
     let names: Vec<&str> = others.iter().filter_map(Instance::name).collect();
-    bail!("several run here: choose one by --instance ({})", names.join(", "))
+    bail!(
+        "several run here: choose one by --instance ({})",
+        names.join(", ")
+    )
 }

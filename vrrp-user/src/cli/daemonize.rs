@@ -29,7 +29,9 @@ impl Ready {
 
     /// The daemon runs. Whoever started it goes on; the terminal is let go of.
     pub fn tell(self) -> io::Result<()> {
-        let Some(mut starter) = self.starter else { return Ok(()) };
+        let Some(mut starter) = self.starter else {
+            return Ok(());
+        };
         let null = open("/dev/null", OFlag::O_RDWR, Mode::empty())?;
         dup2_stdin(&null)?;
         dup2_stdout(&null)?;
@@ -64,7 +66,9 @@ pub(super) fn detach() -> io::Result<Ready> {
         std::process::exit(0);
     }
     std::env::set_current_dir("/")?;
-    Ok(Ready { starter: Some(File::from(said)) })
+    Ok(Ready {
+        starter: Some(File::from(said)),
+    })
 }
 
 /// True in the parent.

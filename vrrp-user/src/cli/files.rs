@@ -20,12 +20,18 @@ impl Source for FileSystem {
         // Looked at before it is opened: opening a FIFO would wait for a writer.
         let found = fs::metadata(path).map_err(why)?;
         if !found.is_file() {
-            let what = if found.is_dir() { "a directory" } else { "no regular file" };
+            let what = if found.is_dir() {
+                "a directory"
+            } else {
+                "no regular file"
+            };
             return Err(format!("it is {what}"));
         }
         let mut bytes = Vec::new();
         let file = fs::File::open(path).map_err(why)?;
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(why)?;
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(why)?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(format!("it is larger than {} MiB", MAX_BYTES >> 20));
         }
@@ -35,7 +41,9 @@ impl Source for FileSystem {
     fn list(&mut self, directory: &Path) -> Result<Vec<String>, String> {
         let entries = fs::read_dir(directory).map_err(|error| error.to_string())?;
         // A name that is not UTF-8 matches no pattern that could be written.
-        Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+        Ok(entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect())
     }
 }
 
@@ -51,9 +59,11 @@ mod tests {
         nix::unistd::mkfifo(&place.join("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("mkfifo");
         let mut files = FileSystem;
         assert_eq!(files.read(&place.join("a.conf")), Ok(b"text".to_vec()));
-        for (name, expected) in
-            [("dir", "a directory"), ("fifo", "no regular file"), ("none", "No such file")]
-        {
+        for (name, expected) in [
+            ("dir", "a directory"),
+            ("fifo", "no regular file"),
+            ("none", "No such file"),
+        ] {
             let why = files.read(&place.join(name)).expect_err(name);
             assert!(why.contains(expected), "{name}: {why}");
         }

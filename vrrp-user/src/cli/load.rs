@@ -27,7 +27,9 @@ pub(super) fn read(file: &Path, config_id: Option<&str>) -> Read {
     let loaded = config::load(&file.to_string_lossy(), &mut FileSystem, &context);
     let findings = loaded.diagnostics.iter();
     Read {
-        findings: findings.map(|it| (it.severity, it.render(&loaded.files))).collect(),
+        findings: findings
+            .map(|it| (it.severity, it.render(&loaded.files)))
+            .collect(),
         exit_code: config::exit_code(&loaded.diagnostics),
         config: loaded.config,
     }
@@ -36,8 +38,14 @@ pub(super) fn read(file: &Path, config_id: Option<&str>) -> Read {
 impl Read {
     /// Errors, in words.
     pub(super) fn verdict(&self) -> String {
-        let errors = self.findings.iter().filter(|(severity, _)| *severity == Severity::Error);
-        let first = errors.clone().next().and_then(|(_, text)| text.lines().next());
+        let errors = self
+            .findings
+            .iter()
+            .filter(|(severity, _)| *severity == Severity::Error);
+        let first = errors
+            .clone()
+            .next()
+            .and_then(|(_, text)| text.lines().next());
         match (errors.count(), first) {
             (0, _) => "no errors".to_owned(),
             (1, Some(first)) => first.to_owned(),
@@ -61,7 +69,9 @@ impl Read {
 
 fn environment() -> std::collections::BTreeMap<String, String> {
     let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
-    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 fn short_host_name() -> String {

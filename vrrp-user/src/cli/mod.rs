@@ -29,7 +29,11 @@ use std::process::ExitCode;
 pub fn main(serve: impl FnOnce(Started) -> anyhow::Result<()>) -> ExitCode {
     match parse(std::env::args_os()) {
         Command::Run(options) => start::run(&options, serve),
-        Command::Check { file, config_id, log } => check::run(&file, config_id, log.as_deref()),
+        Command::Check {
+            file,
+            config_id,
+            log,
+        } => check::run(&file, config_id, log.as_deref()),
         Command::Ask(asked, target) => control::run(asked, &target),
         Command::SignalNumber(number) => {
             println!("{number}");

@@ -27,7 +27,9 @@ impl PidFile {
         let draft = path.with_extension(format!("pid.{}", std::process::id()));
         fs::write(&draft, format!("{}\n", std::process::id())).map_err(named)?;
         fs::rename(&draft, path).map_err(named)?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self {
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -75,12 +77,18 @@ mod tests {
         let name = program_of(std::process::id()).expect("our name");
         let namesake = std::env::temp_dir().join(name.trim());
         fs::copy("/bin/sleep", &namesake).expect("copy");
-        let mut other = std::process::Command::new(&namesake).arg("30").spawn().expect("spawn");
+        let mut other = std::process::Command::new(&namesake)
+            .arg("30")
+            .spawn()
+            .expect("spawn");
         fs::write(&path, format!("{}\n", other.id())).expect("write");
         let result = PidFile::write(&path);
         other.kill().expect("kill");
         other.wait().expect("it ends");
-        assert_eq!(result.expect_err("it lived").kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            result.expect_err("it lived").kind(),
+            io::ErrorKind::AlreadyExists
+        );
         drop(PidFile::write(&path).expect("it is dead now"));
         fs::remove_file(&namesake).expect("clean up");
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::model::Config,
-    shell::{log, process},
+    shell::{driver::Reload, log, process},
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::{
@@ -25,10 +25,6 @@ use std::{
 
 /// Exit status for what is not the configuration's fault.
 const EXIT_FAILURE: u8 = 1;
-
-/// Reads the configuration again; an error says what is wrong with it. What was
-/// found goes to the log.
-pub type Reload = Box<dyn FnMut() -> Result<Config>>;
 
 /// Everything the daemon starts with.
 pub struct Started {
@@ -53,16 +49,17 @@ pub struct Started {
 
 /// Starts, and reports failure where it is looked for: in the log, on the terminal
 /// that started a daemon, and as an exit status.
-pub(super) fn run(
-    options: &RunOptions,
-    serve: impl FnOnce(Started) -> Result<()>,
-) -> ExitCode {
+pub(super) fn run(options: &RunOptions, serve: impl FnOnce(Started) -> Result<()>) -> ExitCode {
     // Before the working directory changes.
     let config_file = match std::path::absolute(&options.config_file) {
         Ok(path) => path,
         Err(error) => return complain(&anyhow!(error), EXIT_FAILURE),
     };
-    let ready = if options.foreground { Ok(Ready::nobody_waits()) } else { daemonize::detach() };
+    let ready = if options.foreground {
+        Ok(Ready::nobody_waits())
+    } else {
+        daemonize::detach()
+    };
     let ready = match ready {
         Ok(ready) => ready,
         Err(error) => return complain(&anyhow!(error).context("become a daemon"), EXIT_FAILURE),
@@ -79,9 +76,15 @@ pub(super) fn run(
     // A terminal that waits for the daemon should see them as well.
     let terminal = !options.foreground && !options.log.console;
     if terminal {
-        read.findings.iter().for_each(|(_, text)| drop(io::stderr().write_all(text.as_bytes())));
+        read.findings
+            .iter()
+            .for_each(|(_, text)| drop(io::stderr().write_all(text.as_bytes())));
     }
-    let Read { config: Some(config), .. } = read else {
+    let Read {
+        config: Some(config),
+        ..
+    } = read
+    else {
         tracing::error!("{}: {}", config_file.display(), read.verdict());
         ready.fail(read.exit_code);
         return ExitCode::from(read.exit_code.max(1));
@@ -91,7 +94,11 @@ pub(super) fn run(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            if terminal { complain(&error, EXIT_FAILURE) } else { ExitCode::from(EXIT_FAILURE) }
+            if terminal {
+                complain(&error, EXIT_FAILURE)
+            } else {
+                ExitCode::from(EXIT_FAILURE)
+            }
         }
     }
 }
@@ -135,7 +142,11 @@ fn after_the_configuration(
     }
     let pid_files = options.pid_files.iter().map(|path| PidFile::write(path));
     let pid_files = pid_files.collect::<io::Result<Vec<_>>>()?;
-    let instance_name = config.global.instance_name.clone().or_else(|| options.config_id.clone());
+    let instance_name = config
+        .global
+        .instance_name
+        .clone()
+        .or_else(|| options.config_id.clone());
     let (file, config_id) = (config_file.clone(), options.config_id.clone());
     let reload: Reload = Box::new(move || {
         let read = load::read(&file, config_id.as_deref());
@@ -143,7 +154,16 @@ fn after_the_configuration(
         let verdict = read.verdict();
         read.config.ok_or_else(|| anyhow!("{verdict}"))
     });
-    Ok(Started { config, config_file, reload, runner, ready, log, pid_files, instance_name })
+    Ok(Started {
+        config,
+        config_file,
+        reload,
+        runner,
+        ready,
+        log,
+        pid_files,
+        instance_name,
+    })
 }
 
 /// Joins a network namespace of `ip netns`. Only the network: bpffs stays the host's.
@@ -153,8 +173,10 @@ pub(super) fn enter_namespace(name: &str) -> Result<()> {
     }
     let path = Path::new("/run/netns").join(name);
     let file = File::open(&path).with_context(|| {
-        format!("network namespace {name} ({}; `ip netns add` makes one)", path.display())
+        format!(
+            "network namespace {name} ({}; `ip netns add` makes one)",
+            path.display()
+        )
     })?;
-    setns(file, CloneFlags::CLONE_NEWNET)
-        .with_context(|| format!("enter network namespace {name}"))
+    setns(file, CloneFlags::CLONE_NEWNET).with_context(|| format!("enter network namespace {name}"))
 }

@@ -24,7 +24,11 @@ pub(super) fn run(instance: &Instance, as_json: bool) -> Result<ExitCode> {
         Ok(daemon) => (Some(daemon), None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let code = if daemon.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SILENT) };
+    let code = if daemon.is_some() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_SILENT)
+    };
     let (maps, no_maps) = match maps {
         Ok(snapshot) => (Some(view(&snapshot)), None),
         Err(error) => (None, Some(format!("{error:#}"))),
@@ -54,7 +58,13 @@ pub(super) fn run(instance: &Instance, as_json: bool) -> Result<ExitCode> {
 
 fn view(snapshot: &reader::Snapshot) -> MapView {
     let routers = snapshot.routers.iter().map(|view| Router {
-        key: (view.key.ifindex, view.key.vlan, view.key.vrid, view.key.family, view.key.cast),
+        key: (
+            view.key.ifindex,
+            view.key.vlan,
+            view.key.vrid,
+            view.key.family,
+            view.key.cast,
+        ),
         interface: interface(view.key.ifindex),
         open: view.open,
         lease_left: view.lease_left,
@@ -72,11 +82,15 @@ fn view(snapshot: &reader::Snapshot) -> MapView {
             })
             .collect(),
     });
-    MapView { routers: routers.collect() }
+    MapView {
+        routers: routers.collect(),
+    }
 }
 
 fn interface(ifindex: u32) -> String {
-    let name = if_indextoname(ifindex).ok().and_then(|name| name.into_string().ok());
+    let name = if_indextoname(ifindex)
+        .ok()
+        .and_then(|name| name.into_string().ok());
     name.unwrap_or_else(|| format!("if{ifindex}"))
 }
 

@@ -120,11 +120,16 @@ impl Page<'_> {
     /// The page, with a line feed after each line.
     pub(super) fn render(&self) -> String {
         let mut out = Lines::default();
-        let daemon = self.daemon.map(|value| Daemon::deserialize(value).unwrap_or_default());
+        let daemon = self
+            .daemon
+            .map(|value| Daemon::deserialize(value).unwrap_or_default());
         match &daemon {
             Some(daemon) => self.daemon(&mut out, daemon),
             None => {
-                out.text("", &format!("xvrrpd {}: {}", self.identity, self.silence.unwrap_or("?")));
+                out.text(
+                    "",
+                    &format!("xvrrpd {}: {}", self.identity, self.silence.unwrap_or("?")),
+                );
                 self.maps_alone(&mut out);
             }
         }
@@ -136,13 +141,23 @@ impl Page<'_> {
 
     fn daemon(&self, out: &mut Lines, daemon: &Daemon) {
         let (version, pid) = (&daemon.version, daemon.pid);
-        out.text("", &format!("xvrrpd {version}, pid {pid}, instance {}", self.identity));
+        out.text(
+            "",
+            &format!("xvrrpd {version}, pid {pid}, instance {}", self.identity),
+        );
         for complaint in &daemon.unattached {
             out.text("  ", &format!("NOT ATTACHED: {complaint}"));
         }
         if daemon.fence.survives_the_daemon == Some(false) {
-            let why = daemon.fence.why.as_deref().unwrap_or("its maps are not pinned");
-            out.text("  ", &format!("The fence lasts only as long as the daemon: {why}"));
+            let why = daemon
+                .fence
+                .why
+                .as_deref()
+                .unwrap_or("its maps are not pinned");
+            out.text(
+                "  ",
+                &format!("The fence lasts only as long as the daemon: {why}"),
+            );
         }
         for instance in &daemon.engine.instances {
             out.text("", "");
@@ -152,7 +167,15 @@ impl Page<'_> {
             out.text("", "");
         }
         for group in &daemon.engine.groups {
-            out.text("", &format!("Group {}: {} ({})", group.name, group.state, group.members.join(", ")));
+            out.text(
+                "",
+                &format!(
+                    "Group {}: {} ({})",
+                    group.name,
+                    group.state,
+                    group.members.join(", ")
+                ),
+            );
         }
         if !daemon.engine.scripts.is_empty() {
             out.text("", "");
@@ -166,16 +189,34 @@ impl Page<'_> {
             out.text("", "");
         }
         for interface in &daemon.interfaces {
-            let Interface { name, xdp, egress, notes } = interface;
+            let Interface {
+                name,
+                xdp,
+                egress,
+                notes,
+            } = interface;
             let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
-            out.text("", &format!("Interface {name}: XDP {xdp}, egress by {egress}{notes}"));
+            out.text(
+                "",
+                &format!("Interface {name}: XDP {xdp}, egress by {egress}{notes}"),
+            );
         }
     }
 
     fn instance(&self, out: &mut Lines, it: &Instance, now_ns: u64) {
         let since = span(Duration::from_nanos(now_ns.saturating_sub(it.since)));
-        let state = if it.claiming { "BACKUP, claiming" } else { &it.state };
-        out.text("", &format!("{}: {state} for {since}, {} times MASTER", it.name, it.times_active));
+        let state = if it.claiming {
+            "BACKUP, claiming"
+        } else {
+            &it.state
+        };
+        out.text(
+            "",
+            &format!(
+                "{}: {state} for {since}, {} times MASTER",
+                it.name, it.times_active
+            ),
+        );
         let priority = if it.priority == it.effective_priority {
             it.priority.to_string()
         } else {
@@ -184,7 +225,10 @@ impl Page<'_> {
         let interval = span(Duration::from_millis(it.interval_ms));
         out.text(
             "  ",
-            &format!("VRID {} on {}, priority {priority}, every {interval}", it.vrid, it.interface),
+            &format!(
+                "VRID {} on {}, priority {priority}, every {interval}",
+                it.vrid, it.interface
+            ),
         );
         if !it.reason.is_empty() {
             out.text("  ", &format!("because: {}", it.reason));
@@ -194,7 +238,10 @@ impl Page<'_> {
         }
         let addresses: Vec<String> = it.addresses.iter().map(ToString::to_string).collect();
         out.text("  ", &addresses.join(" "));
-        let routers = self.maps.map(|maps| maps.routers.as_slice()).unwrap_or_default();
+        let routers = self
+            .maps
+            .map(|maps| maps.routers.as_slice())
+            .unwrap_or_default();
         if let Some(router) = routers.iter().find(|router| Some(router.key) == it.key) {
             gate(out, router);
         }
@@ -206,8 +253,15 @@ impl Page<'_> {
         for router in &maps.routers {
             out.text("", "");
             let (_, vlan, vrid, _, _) = router.key;
-            let vlan = if vlan == 0 { String::new() } else { format!(", VLAN {vlan}") };
-            let text = format!("VRID {vrid} on {}{vlan}, priority {}", router.interface, router.priority);
+            let vlan = if vlan == 0 {
+                String::new()
+            } else {
+                format!(", VLAN {vlan}")
+            };
+            let text = format!(
+                "VRID {vrid} on {}{vlan}, priority {}",
+                router.interface, router.priority
+            );
             out.text("", &text);
             gate(out, router);
         }
@@ -216,7 +270,10 @@ impl Page<'_> {
 
 fn gate(out: &mut Lines, router: &Router) {
     if router.open {
-        out.text("  ", &format!("gate open, lease for {}", span(router.lease_left)));
+        out.text(
+            "  ",
+            &format!("gate open, lease for {}", span(router.lease_left)),
+        );
     } else {
         out.text("  ", "gate shut");
     }

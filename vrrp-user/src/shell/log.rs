@@ -125,7 +125,10 @@ impl<S: Subscriber> Layer<S> for ToWriter {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        #[allow(clippy::disallowed_methods, reason = "a log line carries the wall clock's time")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a log line carries the wall clock's time"
+        )]
         let message = Message::Line(*event.metadata().level(), SystemTime::now(), text.0);
         if self.lines.try_send(message).is_err() {
             self.lost.0.fetch_add(1, Ordering::Relaxed);
@@ -156,12 +159,20 @@ fn build(sinks: Vec<Box<dyn Sink>>, detail: bool) -> io::Result<(ToWriter, Guard
     let (lines, lines_out) = sync_channel(QUEUE_LINES);
     let (end, ended) = sync_channel(1);
     let lost = Lost(Arc::default());
-    let writer = Writer { sinks, lost: lost.clone(), lost_told: 0 };
+    let writer = Writer {
+        sinks,
+        lost: lost.clone(),
+        lost_told: 0,
+    };
     thread::Builder::new().name("log".into()).spawn(move || {
         writer.run(&lines_out);
         let _ = end.send(());
     })?;
-    let layer = ToWriter { lines: lines.clone(), lost: lost.clone(), detail };
+    let layer = ToWriter {
+        lines: lines.clone(),
+        lost: lost.clone(),
+        detail,
+    };
     Ok((layer, Guard { lines, ended, lost }))
 }
 
@@ -188,7 +199,10 @@ impl Writer {
         if lost > self.lost_told {
             let count = lost - self.lost_told;
             self.lost_told = lost;
-            #[allow(clippy::disallowed_methods, reason = "a log line carries the wall clock's time")]
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "a log line carries the wall clock's time"
+            )]
             let now = SystemTime::now();
             let text = format!("{count} log lines were lost: the log did not take them in time");
             self.write(tracing::Level::WARN, now, &text);
@@ -212,14 +226,21 @@ fn sinks(options: &Options) -> io::Result<Vec<Box<dyn Sink>>> {
     if options.console {
         // Set by systemd when standard error is the journal, which has its own clock.
         let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-        sinks.push(Box::new(Stream { to: io::stderr(), journal }));
+        sinks.push(Box::new(Stream {
+            to: io::stderr(),
+            journal,
+        }));
     }
     if let Some(facility) = options.syslog {
         sinks.push(Box::new(Syslog::new(SYSLOG_SOCKET.into(), facility)));
     }
     if let Some(path) = &options.file {
         let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-        let to: File = OpenOptions::new().append(true).create(true).open(path).map_err(named)?;
+        let to: File = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(named)?;
         sinks.push(Box::new(Stream { to, journal: false }));
     }
     Ok(sinks)
@@ -250,7 +271,11 @@ struct Syslog {
 
 impl Syslog {
     fn new(path: PathBuf, facility: u8) -> Self {
-        Self { path, facility, socket: None }
+        Self {
+            path,
+            facility,
+            socket: None,
+        }
     }
 
     fn connect(path: &Path) -> io::Result<UnixDatagram> {
@@ -313,7 +338,11 @@ fn date(days: u64) -> (u64, u64, u64) {
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
     (era * 400 + year + next, month, day)
 }
 
@@ -352,9 +381,17 @@ mod tests {
             for n in 0..QUEUE_LINES + 1000 {
                 line(Level::Info, &format!("line {n}"));
             }
-            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+            assert!(
+                start.elapsed() < Duration::from_secs(1),
+                "{:?}",
+                start.elapsed()
+            );
             // One may be in the writer's hands.
-            assert!((999..=1000).contains(&guard.lost.count()), "{}", guard.lost.count());
+            assert!(
+                (999..=1000).contains(&guard.lost.count()),
+                "{}",
+                guard.lost.count()
+            );
             let lost = guard.lost.count();
             gate.open();
             for _ in 0..200 {
@@ -367,7 +404,11 @@ mod tests {
             let lines = gate.1.lock().expect("lock");
             assert_eq!(lines[0], "INFO line 0");
             let told = format!("WARN {lost} log lines were lost");
-            assert!(lines.iter().any(|line| line.starts_with(&told)), "{:?}", lines.last());
+            assert!(
+                lines.iter().any(|line| line.starts_with(&told)),
+                "{:?}",
+                lines.last()
+            );
         });
     }
 
@@ -404,10 +445,16 @@ mod tests {
     fn syslog_gets_lines_also_after_it_was_started_again() {
         let path = std::env::temp_dir().join(format!("xvn-syslog-{}", std::process::id()));
         let mut syslog = Syslog::new(path.clone(), 16);
-        assert!(syslog.write(tracing::Level::WARN, UNIX_EPOCH, "nobody listens").is_err());
+        assert!(
+            syslog
+                .write(tracing::Level::WARN, UNIX_EPOCH, "nobody listens")
+                .is_err()
+        );
         for _ in 0..2 {
             let listener = UnixDatagram::bind(&path).expect("bind");
-            syslog.write(tracing::Level::WARN, UNIX_EPOCH, "text").expect("write");
+            syslog
+                .write(tracing::Level::WARN, UNIX_EPOCH, "text")
+                .expect("write");
             let mut line = [0; 100];
             let length = listener.recv(&mut line).expect("a line");
             let expected = format!("<132>xvrrpd[{}]: text", std::process::id());
@@ -420,8 +467,13 @@ mod tests {
     fn streams_carry_the_time_or_the_priority() {
         let at = UNIX_EPOCH + Duration::from_millis(1_709_210_096_007);
         for (journal, expected) in [(false, "2024-02-29T12:34:56.007Z x\n"), (true, "<3>x\n")] {
-            let mut stream = Stream { to: Vec::new(), journal };
-            stream.write(tracing::Level::ERROR, at, "x").expect("memory");
+            let mut stream = Stream {
+                to: Vec::new(),
+                journal,
+            };
+            stream
+                .write(tracing::Level::ERROR, at, "x")
+                .expect("memory");
             assert_eq!(String::from_utf8_lossy(&stream.to), expected);
         }
     }

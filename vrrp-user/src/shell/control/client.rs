@@ -44,7 +44,9 @@ pub fn ask(path: &Path, command: Command, limit: Duration) -> Result<Value, Clie
     let stream = UnixStream::connect(path).map_err(ClientError::NotRunning)?;
     exchange(stream, command, limit).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Silent,
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe => {
             ClientError::Refused("xvrrpd hung up: it is ending, or has too many clients".into())
         }
         _ => ClientError::Garbled(error.to_string()),

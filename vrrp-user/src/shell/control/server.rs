@@ -79,26 +79,38 @@ pub fn serve(path: &Path) -> io::Result<(Server, Requests)> {
     let (requests, requests_out) = mpsc::channel(WAITING);
     let (alive, ended) = oneshot::channel();
     let (started, has_started) = sync_channel(1);
-    thread::Builder::new().name("control".into()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(started.send(Err(error))),
-        };
-        tokio::task::LocalSet::new().block_on(&runtime, async move {
-            let listener = match UnixListener::from_std(listener) {
-                Ok(listener) => listener,
+    thread::Builder::new()
+        .name("control".into())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
                 Err(error) => return drop(started.send(Err(error))),
             };
-            let _ = started.send(Ok(()));
-            tokio::select! {
-                () = accept(listener, requests) => {}
-                _ = ended => {}
-            }
-        });
-    })?;
-    has_started.recv().map_err(|_| io::Error::other("the control thread died at its start"))??;
-    Ok((Server { path: path.to_owned(), _alive: alive }, requests_out))
+            tokio::task::LocalSet::new().block_on(&runtime, async move {
+                let listener = match UnixListener::from_std(listener) {
+                    Ok(listener) => listener,
+                    Err(error) => return drop(started.send(Err(error))),
+                };
+                let _ = started.send(Ok(()));
+                tokio::select! {
+                    () = accept(listener, requests) => {}
+                    _ = ended => {}
+                }
+            });
+        })?;
+    has_started
+        .recv()
+        .map_err(|_| io::Error::other("the control thread died at its start"))??;
+    Ok((
+        Server {
+            path: path.to_owned(),
+            _alive: alive,
+        },
+        requests_out,
+    ))
 }
 
 fn listen(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
@@ -125,7 +137,10 @@ fn listen(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
 
 async fn accept(listener: UnixListener, requests: mpsc::Sender<Request>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let gate = Rc::new(Gate { requests, next: std::cell::Cell::new(Instant::now()) });
+    let gate = Rc::new(Gate {
+        requests,
+        next: std::cell::Cell::new(Instant::now()),
+    });
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -163,7 +178,10 @@ impl Gate {
             // Whoever can describe itself is alive.
             Command::Ping => self.pass(Request::Status, |_| Ok(json!("pong"))).await,
             Command::Status => self.pass(Request::Status, Ok).await,
-            Command::Reload => self.pass(Request::Reload, |done| done.map(|()| Value::Null)).await,
+            Command::Reload => {
+                self.pass(Request::Reload, |done| done.map(|()| Value::Null))
+                    .await
+            }
             Command::Stop => self.pass(Request::Stop, |()| Ok(Value::Null)).await,
         }
     }

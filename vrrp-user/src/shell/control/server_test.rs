@@ -6,7 +6,10 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::PathBuf,
-    sync::{Arc, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -33,7 +36,11 @@ fn daemon(name: &str) -> World {
             }
         }
     });
-    World { path, _server: server, answered }
+    World {
+        path,
+        _server: server,
+        answered,
+    }
 }
 
 const LIMIT: Duration = Duration::from_secs(3);
@@ -41,15 +48,24 @@ const LIMIT: Duration = Duration::from_secs(3);
 #[test]
 fn requests_are_answered() {
     let world = daemon("answers");
-    assert_eq!(ask(&world.path, Command::Ping, LIMIT).expect("an answer"), json!("pong"));
+    assert_eq!(
+        ask(&world.path, Command::Ping, LIMIT).expect("an answer"),
+        json!("pong")
+    );
     let status = ask(&world.path, Command::Status, LIMIT).expect("an answer");
     assert_eq!(status, json!({ "pid": 7 }));
-    assert_eq!(ask(&world.path, Command::Stop, LIMIT).expect("an answer"), Value::Null);
+    assert_eq!(
+        ask(&world.path, Command::Stop, LIMIT).expect("an answer"),
+        Value::Null
+    );
     match ask(&world.path, Command::Reload, LIMIT) {
         Err(ClientError::Refused(why)) => assert_eq!(why, "line 3: no"),
         other => panic!("{other:?}"),
     }
-    let mode = std::fs::metadata(&world.path).expect("a socket").permissions().mode();
+    let mode = std::fs::metadata(&world.path)
+        .expect("a socket")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -59,10 +75,16 @@ fn several_requests_share_a_connection_and_nonsense_is_explained() {
     let mut stream = UnixStream::connect(&world.path).expect("connect");
     let cases = [
         (r#"{"v":1,"cmd":"ping"}"#, None),
-        (r#"{"v":2,"cmd":"ping"}"#, Some("version 2 is not spoken here")),
+        (
+            r#"{"v":2,"cmd":"ping"}"#,
+            Some("version 2 is not spoken here"),
+        ),
         (r#"{"cmd":"ping"}"#, Some("lacks its version")),
         (r#"{"v":1}"#, Some("lacks its command")),
-        (r#"{"v":1,"cmd":"halt"}"#, Some("there is no command \"halt\"")),
+        (
+            r#"{"v":1,"cmd":"halt"}"#,
+            Some("there is no command \"halt\""),
+        ),
         ("GET / HTTP/1.1", Some("this is not JSON")),
         ("", Some("this is not JSON")),
         ("[1]", Some("lacks its version")),
@@ -80,11 +102,18 @@ fn several_requests_share_a_connection_and_nonsense_is_explained() {
                 let why = answer["error"].as_str().expect("an error");
                 assert!(why.contains(expected), "{request}: {why}");
                 assert_eq!(answer["supported"]["v"], json!([1]));
-                assert_eq!(answer["supported"]["cmd"], json!(["ping", "status", "reload", "stop"]));
+                assert_eq!(
+                    answer["supported"]["cmd"],
+                    json!(["ping", "status", "reload", "stop"])
+                );
             }
         }
     }
-    assert_eq!(world.answered.load(Ordering::Relaxed), 2, "nonsense never reaches the event loop");
+    assert_eq!(
+        world.answered.load(Ordering::Relaxed),
+        2,
+        "nonsense never reaches the event loop"
+    );
 }
 
 #[test]
@@ -98,14 +127,18 @@ fn endless_lines_are_cut_off() {
     while stream.write_all(&chunk).is_ok() {}
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
-    assert_eq!(ask(&world.path, Command::Ping, LIMIT).expect("an answer"), json!("pong"));
+    assert_eq!(
+        ask(&world.path, Command::Ping, LIMIT).expect("an answer"),
+        json!("pong")
+    );
 }
 
 #[test]
 fn a_client_that_never_reads_or_writes_is_let_go() {
     let world = daemon("stalled");
-    let stalled: Vec<UnixStream> =
-        (0..16).map(|_| UnixStream::connect(&world.path).expect("connect")).collect();
+    let stalled: Vec<UnixStream> = (0..16)
+        .map(|_| UnixStream::connect(&world.path).expect("connect"))
+        .collect();
     thread::sleep(Duration::from_millis(200));
     // All places are taken: turned away at once, and told so.
     let start = Instant::now();
@@ -116,7 +149,10 @@ fn a_client_that_never_reads_or_writes_is_let_go() {
     assert!(start.elapsed() < Duration::from_secs(1));
     // After five seconds of silence the places are free again.
     thread::sleep(Duration::from_secs(6));
-    assert_eq!(ask(&world.path, Command::Ping, LIMIT).expect("an answer"), json!("pong"));
+    assert_eq!(
+        ask(&world.path, Command::Ping, LIMIT).expect("an answer"),
+        json!("pong")
+    );
     drop(stalled);
 }
 
@@ -143,22 +179,44 @@ fn a_flood_reaches_the_event_loop_as_a_trickle() {
     thread::sleep(Duration::from_millis(500));
     let start = Instant::now();
     let answer = ask(&world.path, Command::Ping, LIMIT);
-    assert_eq!(answer.expect("an answer in the middle of it"), json!("pong"));
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-    flooders.into_iter().for_each(|flooder| flooder.join().expect("it ends"));
+    assert_eq!(
+        answer.expect("an answer in the middle of it"),
+        json!("pong")
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+    flooders
+        .into_iter()
+        .for_each(|flooder| flooder.join().expect("it ends"));
     let answered = world.answered.load(Ordering::Relaxed);
-    assert!((50..=300).contains(&answered), "{answered} requests in about 2 s");
+    assert!(
+        (50..=300).contains(&answered),
+        "{answered} requests in about 2 s"
+    );
 }
 
 #[test]
 fn a_silent_event_loop_is_told_from_a_missing_one() {
     let path = std::env::temp_dir().join(format!("xvn-silent-{}.sock", std::process::id()));
-    assert!(matches!(ask(&path, Command::Ping, LIMIT), Err(ClientError::NotRunning(_))));
+    assert!(matches!(
+        ask(&path, Command::Ping, LIMIT),
+        Err(ClientError::NotRunning(_))
+    ));
     let (server, requests): (Server, Requests) = serve(&path).expect("a socket");
     let start = Instant::now();
     let limit = Duration::from_millis(300);
-    assert!(matches!(ask(&path, Command::Ping, limit), Err(ClientError::Silent)));
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(matches!(
+        ask(&path, Command::Ping, limit),
+        Err(ClientError::Silent)
+    ));
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
     drop(requests);
     match ask(&path, Command::Ping, LIMIT) {
         Err(ClientError::Refused(why)) => assert!(why.contains("ending"), "{why}"),

@@ -20,7 +20,10 @@ pub struct Settings {
 
 impl From<&Global> for Settings {
     fn from(global: &Global) -> Self {
-        Self { script_user: global.script_user.clone(), script_security: global.script_security }
+        Self {
+            script_user: global.script_user.clone(),
+            script_security: global.script_security,
+        }
     }
 }
 

@@ -1,1 +1,52 @@
-//! The command line.
+//! The command line: keepalived's own, and `run`, `check`, `status`, `reload`, `stop`.
+
+mod arguments;
+mod check;
+mod control;
+mod daemonize;
+mod files;
+mod load;
+mod pid_file;
+mod start;
+mod status;
+mod status_page;
+
+#[cfg(test)]
+mod arguments_test;
+
+pub use arguments::{Asked, Command, RunOptions, Target, parse};
+pub use daemonize::Ready;
+pub use files::FileSystem;
+pub use pid_file::PidFile;
+pub use start::Started;
+
+use crate::shell::process;
+use std::process::ExitCode;
+
+/// The whole program. `serve` runs the daemon; everything before it (namespace,
+/// daemon, script process, log, configuration) is done, everything after it is
+/// `serve`'s to clean up. It calls [`Ready::tell`] once the daemon runs.
+pub fn main(serve: impl FnOnce(Started) -> anyhow::Result<()>) -> ExitCode {
+    match parse(std::env::args_os()) {
+        Command::Run(options) => start::run(&options, serve),
+        Command::Check {
+            file,
+            config_id,
+            log,
+        } => check::run(&file, config_id, log.as_deref()),
+        Command::Ask(asked, target) => control::run(asked, &target),
+        Command::SignalNumber(number) => {
+            println!("{number}");
+            ExitCode::SUCCESS
+        }
+        Command::ScriptRunner => process::runner_main(),
+        Command::Told(text, code) => {
+            if code == 0 {
+                print!("{text}");
+            } else {
+                eprint!("{text}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,6 +1,60 @@
-//! temp
-use tokio::sync::mpsc;
-pub struct Reply<T>(std::marker::PhantomData<T>);
-impl<T> Reply<T>{ pub fn send(self,_t:T){} }
-pub enum Request{ Status(Reply<serde_json::Value>), Reload(Reply<Result<(),String>>), Stop(Reply<()>) }
-pub type Requests = mpsc::Receiver<Request>;
+//! The control socket: one JSON object a line, both ways.
+//!
+//! A request is `{"v":1,"cmd":"status"}`; the answer `{"v":1,"ok":...}` or
+//! `{"v":1,"error":"...","supported":{...}}`. `server` answers on a thread of its
+//! own, `client` asks.
+
+mod client;
+mod server;
+
+#[cfg(test)]
+mod server_test;
+
+pub use client::{ClientError, ask};
+pub use server::{Reply, Request, Requests, Server, serve};
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, path::PathBuf};
+
+/// Version of this protocol. Raise it when an old client would misread an answer.
+pub const VERSION: u32 = 1;
+
+/// Longest request line, in bytes.
+pub const REQUEST_MAX_BYTES: usize = 4096;
+
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Is the event loop alive? Answers `"pong"`.
+    Ping,
+    /// The whole state, as an object.
+    Status,
+    /// Read the configuration again; answers once it is in force or was refused.
+    Reload,
+    /// Resign and end; answers once that has begun.
+    Stop,
+}
+
+impl Command {
+    /// Every command.
+    pub const ALL: [Self; 4] = [Self::Ping, Self::Status, Self::Reload, Self::Stop];
+
+    /// As it is written in a request.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::Status => "status",
+            Self::Reload => "reload",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// Where the socket of a daemon is. `identity` is `COOKIE[-NAME]`: the cookie of its
+/// network namespace, and its instance name if it has one.
+#[must_use]
+pub fn socket_path(identity: &impl fmt::Display) -> PathBuf {
+    PathBuf::from(format!("/run/xvrrp/{identity}.sock"))
+}

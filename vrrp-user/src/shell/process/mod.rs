@@ -19,9 +19,21 @@ mod group_test;
 #[cfg(test)]
 mod supervisor_test;
 
+use crate::config::model::{CommandLine, User};
 pub use protocol::Settings;
 pub use runner::main as runner_main;
 pub use supervisor::{Finished, Runner, RunnerHandle};
+
+/// Whether a command could run here and now; if not, what stands in the way.
+pub fn examine(
+    command: &CommandLine,
+    user: Option<&User>,
+    settings: &Settings,
+) -> Result<(), String> {
+    let user = user.or(settings.script_user.as_ref());
+    let identity = identity::Identities::default().get(user)?;
+    group::Launch::prepare(command, &[], identity, settings.script_security).map(drop)
+}
 
 /// The hidden subcommand that turns `xvrrpd` into the runner.
 pub const SUBCOMMAND: &str = "script-runner";

@@ -1,7 +1,7 @@
 //! What the daemon and the script runner say to each other: one JSON object a line.
 
 use crate::{
-    config::model::{CommandLine, User},
+    config::model::{CommandLine, Global, User},
     engine::input::ScriptResult,
 };
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,15 @@ pub struct Settings {
     pub script_user: Option<User>,
     /// `enable_script_security`: what runs as root must be writable by root alone.
     pub script_security: bool,
+}
+
+impl From<&Global> for Settings {
+    fn from(global: &Global) -> Self {
+        Self {
+            script_user: global.script_user.clone(),
+            script_security: global.script_security,
+        }
+    }
 }
 
 /// From the daemon.

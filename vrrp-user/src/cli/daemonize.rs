@@ -1,0 +1,89 @@
+//! Becoming a daemon, with an honest exit status for whoever started it.
+
+use nix::{
+    fcntl::{OFlag, open},
+    sys::stat::Mode,
+    unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid},
+};
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::fd::OwnedFd,
+};
+
+/// Exit status if the daemon dies without a word.
+const DIED: u8 = 1;
+
+/// The promise to say how the start went. Dropping it unsaid says that it failed.
+#[derive(Debug)]
+pub struct Ready {
+    starter: Option<File>,
+}
+
+impl Ready {
+    /// For a process that stays in the foreground: nobody waits.
+    #[must_use]
+    pub fn nobody_waits() -> Self {
+        Self { starter: None }
+    }
+
+    /// The daemon runs. Whoever started it goes on; the terminal is let go of.
+    pub fn tell(self) -> io::Result<()> {
+        let Some(mut starter) = self.starter else {
+            return Ok(());
+        };
+        let null = open("/dev/null", OFlag::O_RDWR, Mode::empty())?;
+        dup2_stdin(&null)?;
+        dup2_stdout(&null)?;
+        dup2_stderr(&null)?;
+        // A starter that was killed meanwhile is no reason to stop.
+        let _ = starter.write_all(&[0]);
+        Ok(())
+    }
+
+    /// The daemon cannot run; whoever started it exits with `code`.
+    pub fn fail(mut self, code: u8) {
+        if let Some(starter) = &mut self.starter {
+            let _ = starter.write_all(&[code.max(1)]);
+        }
+    }
+}
+
+/// Goes on as a daemon: in a session of its own that can have no terminal, below
+/// init, in the root directory. The original process waits for [`Ready`] and exits.
+/// Standard streams stay until then, for messages. To be called before anything
+/// else, in particular before any thread exists.
+pub(super) fn detach() -> io::Result<Ready> {
+    let (heard, said) = pipe2(OFlag::O_CLOEXEC)?;
+    if fork_now()? {
+        drop(said);
+        std::process::exit(i32::from(wait_for_word(heard)));
+    }
+    drop(heard);
+    setsid()?;
+    // Only a session's leader could get a terminal again.
+    if fork_now()? {
+        std::process::exit(0);
+    }
+    std::env::set_current_dir("/")?;
+    Ok(Ready {
+        starter: Some(File::from(said)),
+    })
+}
+
+/// True in the parent.
+fn fork_now() -> io::Result<bool> {
+    // SAFETY: the program has started no thread yet, so the child has all of it.
+    match unsafe { fork() }? {
+        ForkResult::Parent { .. } => Ok(true),
+        ForkResult::Child => Ok(false),
+    }
+}
+
+fn wait_for_word(heard: OwnedFd) -> u8 {
+    let mut word = [DIED];
+    match File::from(heard).read_exact(&mut word) {
+        Ok(()) => word[0],
+        Err(_) => DIED,
+    }
+}

@@ -1,0 +1,182 @@
+//! From options to a process that is ready to be the daemon.
+
+use super::{
+    PidFile, Ready, RunOptions, daemonize,
+    load::{self, Read},
+};
+use crate::{
+    config::model::Config,
+    shell::{driver::Reload, log, process},
+};
+use anyhow::{Context as _, Result, anyhow, bail};
+use nix::{
+    sched::{CloneFlags, setns},
+    sys::{
+        resource::{RLIM_INFINITY, Resource, setrlimit},
+        stat::{Mode, umask},
+    },
+};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Exit status for what is not the configuration's fault.
+const EXIT_FAILURE: u8 = 1;
+
+/// Everything the daemon starts with.
+pub struct Started {
+    /// The configuration; its findings are in the log.
+    pub config: Config,
+    /// The file it came from, absolute.
+    pub config_file: PathBuf,
+    /// For HUP and `reload`.
+    pub reload: Reload,
+    /// The script process, with the configuration's settings to be sent by
+    /// [`process::RunnerHandle::configure`].
+    pub runner: process::Runner,
+    /// To be told once the daemon runs.
+    pub ready: Ready,
+    /// Ends the log when dropped; keep it until the end.
+    pub log: log::Guard,
+    /// Removed when dropped.
+    pub pid_files: Vec<PidFile>,
+    /// `instance NAME` of the configuration, or the config-id where `-i` gave one.
+    pub instance_name: Option<String>,
+}
+
+/// Starts, and reports failure where it is looked for: in the log, on the terminal
+/// that started a daemon, and as an exit status.
+pub(super) fn run(options: &RunOptions, serve: impl FnOnce(Started) -> Result<()>) -> ExitCode {
+    // Before the working directory changes.
+    let config_file = match std::path::absolute(&options.config_file) {
+        Ok(path) => path,
+        Err(error) => return complain(&anyhow!(error), EXIT_FAILURE),
+    };
+    let ready = if options.foreground {
+        Ok(Ready::nobody_waits())
+    } else {
+        daemonize::detach()
+    };
+    let ready = match ready {
+        Ok(ready) => ready,
+        Err(error) => return complain(&anyhow!(error).context("become a daemon"), EXIT_FAILURE),
+    };
+    let (log, runner) = match before_the_configuration(options) {
+        Ok(done) => done,
+        Err(error) => {
+            ready.fail(EXIT_FAILURE);
+            return complain(&error, EXIT_FAILURE);
+        }
+    };
+    let read = load::read(&config_file, options.config_id.as_deref());
+    read.log();
+    // A terminal that waits for the daemon should see them as well.
+    let terminal = !options.foreground && !options.log.console;
+    if terminal {
+        read.findings
+            .iter()
+            .for_each(|(_, text)| drop(io::stderr().write_all(text.as_bytes())));
+    }
+    let Read {
+        config: Some(config),
+        ..
+    } = read
+    else {
+        tracing::error!("{}: {}", config_file.display(), read.verdict());
+        ready.fail(read.exit_code);
+        return ExitCode::from(read.exit_code.max(1));
+    };
+    let started = after_the_configuration(options, config, config_file, ready, log, runner);
+    match started.and_then(serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            if terminal {
+                complain(&error, EXIT_FAILURE)
+            } else {
+                ExitCode::from(EXIT_FAILURE)
+            }
+        }
+    }
+}
+
+fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("xvrrpd: {error:#}");
+    ExitCode::from(code)
+}
+
+fn before_the_configuration(options: &RunOptions) -> Result<(log::Guard, process::Runner)> {
+    if let Some(mask) = options.umask {
+        umask(Mode::from_bits_truncate(mask));
+    }
+    if options.core_dump {
+        setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY).context("allow cores")?;
+    }
+    if let Some(name) = &options.namespace {
+        enter_namespace(name)?;
+    }
+    let runner = process::Runner::start().context("start the script process")?;
+    let log = log::start(&options.log).context("open the log")?;
+    tracing::info!("Starting xvrrpd {}", env!("CARGO_PKG_VERSION"));
+    for note in &options.notes {
+        tracing::warn!("{note}");
+    }
+    Ok((log, runner))
+}
+
+fn after_the_configuration(
+    options: &RunOptions,
+    config: Config,
+    config_file: PathBuf,
+    ready: Ready,
+    log: log::Guard,
+    runner: process::Runner,
+) -> Result<Started> {
+    if options.dump_config {
+        for line in format!("{config:#?}").lines() {
+            tracing::info!("{line}");
+        }
+    }
+    let pid_files = options.pid_files.iter().map(|path| PidFile::write(path));
+    let pid_files = pid_files.collect::<io::Result<Vec<_>>>()?;
+    let instance_name = config
+        .global
+        .instance_name
+        .clone()
+        .or_else(|| options.config_id.clone());
+    let (file, config_id) = (config_file.clone(), options.config_id.clone());
+    let reload: Reload = Box::new(move || {
+        let read = load::read(&file, config_id.as_deref());
+        read.log();
+        let verdict = read.verdict();
+        read.config.ok_or_else(|| anyhow!("{verdict}"))
+    });
+    Ok(Started {
+        config,
+        config_file,
+        reload,
+        runner,
+        ready,
+        log,
+        pid_files,
+        instance_name,
+    })
+}
+
+/// Joins a network namespace of `ip netns`. Only the network: bpffs stays the host's.
+pub(super) fn enter_namespace(name: &str) -> Result<()> {
+    if name.is_empty() || name.contains('/') {
+        bail!("{name:?} is no name of a network namespace");
+    }
+    let path = Path::new("/run/netns").join(name);
+    let file = File::open(&path).with_context(|| {
+        format!(
+            "network namespace {name} ({}; `ip netns add` makes one)",
+            path.display()
+        )
+    })?;
+    setns(file, CloneFlags::CLONE_NEWNET).with_context(|| format!("enter network namespace {name}"))
+}

@@ -58,12 +58,34 @@ mod tests {
 
     #[test]
     fn opens_only_while_leased_and_claimed() {
-        let open = Gate { epoch: 3, lease_end_ns: 100, revoked_epoch: 2, closed_epoch: 2, ..Gate::default() };
+        let open = Gate {
+            epoch: 3,
+            lease_end_ns: 100,
+            revoked_epoch: 2,
+            closed_epoch: 2,
+            ..Gate::default()
+        };
         let cases = [
             ("leased and claimed", open, 99, true),
             ("the lease ends", open, 100, false),
-            ("beaten in this epoch", Gate { revoked_epoch: 3, ..open }, 50, false),
-            ("given up in this epoch", Gate { closed_epoch: 3, ..open }, 50, false),
+            (
+                "beaten in this epoch",
+                Gate {
+                    revoked_epoch: 3,
+                    ..open
+                },
+                50,
+                false,
+            ),
+            (
+                "given up in this epoch",
+                Gate {
+                    closed_epoch: 3,
+                    ..open
+                },
+                50,
+                false,
+            ),
             ("never claimed", Gate::default(), 0, false),
         ];
         for (name, gate, now, want) in cases {
@@ -73,9 +95,19 @@ mod tests {
 
     #[test]
     fn advertises_by_permission_not_by_lease() {
-        let claiming = Gate { epoch: 1, permit_end_ns: 10, ..Gate::default() };
+        let claiming = Gate {
+            epoch: 1,
+            permit_end_ns: 10,
+            ..Gate::default()
+        };
         assert!(claiming.may_advertise(9) && !claiming.is_open(9));
         assert!(!claiming.may_advertise(10));
-        assert!(!Gate { revoked_epoch: 1, ..claiming }.may_advertise(9));
+        assert!(
+            !Gate {
+                revoked_epoch: 1,
+                ..claiming
+            }
+            .may_advertise(9)
+        );
     }
 }

@@ -218,7 +218,17 @@ mod pod {
             unsafe impl aya::Pod for $ty {}
         )+};
     }
-    plain!(VrKey = 12, PeerKey = 28, VipKey = 24, VirtualRouter = 48, Peer = 40, UnicastPeer = 8, Vip = 16, Gate = 64, Event = 88);
+    plain!(
+        VrKey = 12,
+        PeerKey = 28,
+        VipKey = 24,
+        VirtualRouter = 48,
+        Peer = 40,
+        UnicastPeer = 8,
+        Vip = 16,
+        Gate = 64,
+        Event = 88
+    );
 
     // SAFETY: see the module; the struct is nothing but `u64`s.
     unsafe impl bytemuck::Zeroable for Counters {}

@@ -32,5 +32,16 @@ pub const MAX_INTERVAL_CS: u16 = 4095;
 /// `00-00-5E-00-01-VRID` or `00-00-5E-00-02-VRID` (§7.3).
 #[must_use]
 pub const fn virtual_mac(family: u8, vrid: u8) -> [u8; 6] {
-    [0, 0, 0x5e, 0, if family == crate::maps::FAMILY_V6 { 2 } else { 1 }, vrid]
+    [
+        0,
+        0,
+        0x5e,
+        0,
+        if family == crate::maps::FAMILY_V6 {
+            2
+        } else {
+            1
+        },
+        vrid,
+    ]
 }

@@ -19,8 +19,6 @@ pub(crate) enum Mutation {
     LateStamp,
     /// V8: the priority 0 leaves before the gate is shut.
     ResignFirst,
-    /// An epoch begins on top of the last claim's lease.
-    LeaseKept,
     /// A raised priority is recorded before any peer has heard of it.
     RecordFirst,
 }

@@ -93,6 +93,7 @@ pub(crate) struct Daemon {
     keys: BTreeMap<VrId, VrKey>,
     placed: BTreeSet<PlacedKey>,
     last_sent: BTreeMap<GateId, Instant>,
+    just_ceased: bool,
     pub(crate) finished: bool,
 }
 
@@ -107,6 +108,21 @@ pub(crate) enum Next {
     At(Instant),
     /// When something comes in.
     Asleep,
+}
+
+/// A point between two steps where a stall hurts most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The clock was read, the advert has not left.
+    BeforeWire,
+    /// The advert left, its result is not known yet.
+    AfterWire,
+    /// A claim was asked for, its epoch has not begun.
+    BeforeEpoch,
+    /// The stamps were read, nothing is decided.
+    AfterStamps,
+    /// A `Cease` was carried out, and nothing after it.
+    AfterCease,
 }
 
 /// What a step did to the rest of the world.
@@ -182,6 +198,7 @@ impl Node {
             keys: BTreeMap::new(),
             placed: BTreeSet::new(),
             last_sent: BTreeMap::new(),
+            just_ceased: false,
             finished: false,
         });
     }
@@ -194,6 +211,27 @@ impl Node {
 
     pub(crate) fn script_result(&self) -> ScriptResult {
         ScriptResult::Exited(i32::from(!self.script_ok))
+    }
+
+    /// The stages this node's threads (event loop, transmit thread) stand at.
+    pub(crate) fn stages(&self) -> [Option<Stage>; 2] {
+        let Some(daemon) = &self.daemon else {
+            return [None; 2];
+        };
+        let of_loop = match &daemon.loop_step {
+            LoopStep::Decide { .. } => Some(Stage::AfterStamps),
+            LoopStep::Act { .. } if daemon.just_ceased => Some(Stage::AfterCease),
+            _ => None,
+        };
+        let of_sender = match &daemon.send_step {
+            SendStep::Wire { .. } => Some(Stage::BeforeWire),
+            SendStep::Sent { .. } => Some(Stage::AfterWire),
+            SendStep::Next if matches!(daemon.commands.front(), Some(Command::Claim { .. })) => {
+                Some(Stage::BeforeEpoch)
+            }
+            _ => None,
+        };
+        [of_loop, of_sender]
     }
 
     /// One step of the event loop.
@@ -263,6 +301,7 @@ impl Node {
         let Some(daemon) = &mut self.daemon else {
             return;
         };
+        daemon.just_ceased = matches!(action, Action::Cease { .. });
         match action {
             Action::SetRouter { vr, record } => {
                 let key = record.as_ref().map(|record| record.key);
@@ -389,9 +428,7 @@ impl Node {
                 None => daemon.send_step = SendStep::Next,
                 Some(Effect::BeginEpoch { gate, epoch }) => {
                     let record = self.kernel.gates.entry(gate).or_default();
-                    if self.mutation != Mutation::LeaseKept {
-                        record.lease_end_ns = 0;
-                    }
+                    record.lease_end_ns = 0;
                     record.epoch = epoch.0;
                 }
                 Some(Effect::WriteLease {
@@ -462,10 +499,6 @@ impl Node {
             .into_iter()
             .find(|it| it.name == name)
             .map(|it| it.state)
-    }
-
-    pub(crate) fn gate(&self, gate: GateId) -> vrrp_common::gate::Gate {
-        GateView::gate(&self.kernel, gate)
     }
 
     /// How long a step takes, in nanoseconds.

@@ -2,6 +2,7 @@
 
 use crate::{
     fixture,
+    node::Stage,
     peer::StockPeer,
     rng::Rng,
     world::{TrueNs, ns},
@@ -21,6 +22,12 @@ pub(crate) enum Fault {
     },
     StallSender {
         node: usize,
+        ns: u64,
+    },
+    /// The next time it gets there.
+    Trap {
+        node: usize,
+        stage: Stage,
         ns: u64,
     },
     /// SIGKILL; started again later.
@@ -171,8 +178,12 @@ impl Schedule {
                 latest = latest.max(soon + lasts);
                 schedule.faults.push((soon, fault));
             }
+            if rng.chance(40) {
+                latest = latest.max(schedule.handover(&mut rng, at));
+            }
             at += rng.within(0, down);
         }
+        schedule.faults.sort_by_key(|(at, _)| *at);
         schedule.calm_from_ns = latest.max(at);
         schedule.end_ns = schedule.calm_from_ns + 4 * down + ns(preempt_delay) + 6 * ns(interval);
         schedule
@@ -201,7 +212,9 @@ impl Schedule {
     fn fault(&self, rng: &mut Rng) -> (Fault, u64) {
         let interval = ns(self.interval);
         let nodes = self.configs.len();
-        let node = usize::try_from(rng.within(0, nodes as u64 - 1)).unwrap_or(0);
+        // The one with the highest priority is the likely Active.
+        let any = usize::try_from(rng.within(0, nodes as u64 - 1)).unwrap_or(0);
+        let node = if rng.chance(35) { nodes - 1 } else { any };
         // Most stalls are about as long as what they could break.
         let stall = match rng.within(0, 3) {
             0 => rng.within(10_000, 3_000_000),
@@ -209,9 +222,21 @@ impl Schedule {
             2 => rng.within(interval, 4 * interval),
             _ => rng.within(2 * interval, 8 * interval),
         };
+        let stage = rng.pick(&[
+            Stage::BeforeWire,
+            Stage::AfterWire,
+            Stage::BeforeEpoch,
+            Stage::AfterStamps,
+            Stage::AfterCease,
+        ]);
         let fault = match rng.within(0, 19) {
-            0..=3 => Fault::StallLoop { node, ns: stall },
-            4..=7 => Fault::StallSender { node, ns: stall },
+            0..=1 => Fault::StallLoop { node, ns: stall },
+            2..=3 => Fault::StallSender { node, ns: stall },
+            4..=7 => Fault::Trap {
+                node,
+                stage,
+                ns: stall,
+            },
             8..=10 => Fault::Kill { node, ns: stall },
             11..=13 => Fault::Terminate {
                 node,
@@ -238,6 +263,60 @@ impl Schedule {
             }
         };
         (fault, stall.max(interval))
+    }
+
+    /// The likely Active goes, and somebody stalls at a bad moment of it. Returns
+    /// when that has ended.
+    fn handover(&mut self, rng: &mut Rng, at: TrueNs) -> TrueNs {
+        let interval = ns(self.interval);
+        let active = self.configs.len() - 1;
+        let short = rng.pick(&[interval / 20, interval / 2, interval]);
+        let mut trap = |schedule: &mut Self, node, stage| {
+            let stall = rng.within(10_000, short);
+            schedule.faults.push((
+                at,
+                Fault::Trap {
+                    node,
+                    stage,
+                    ns: stall,
+                },
+            ));
+        };
+        for node in 0..active {
+            trap(
+                self,
+                node,
+                if at % 2 == 0 {
+                    Stage::BeforeEpoch
+                } else {
+                    Stage::AfterStamps
+                },
+            );
+        }
+        trap(
+            self,
+            active,
+            if at % 3 == 0 {
+                Stage::AfterCease
+            } else {
+                Stage::AfterWire
+            },
+        );
+        let gone = rng.within(interval, 6 * interval);
+        let leaves = at + rng.within(0, 2 * interval);
+        let fault = if rng.chance(50) {
+            Fault::Terminate {
+                node: active,
+                ns: gone,
+            }
+        } else {
+            Fault::Kill {
+                node: active,
+                ns: gone,
+            }
+        };
+        self.faults.push((leaves, fault));
+        leaves + gone + 2 * interval
     }
 
     fn stations(&self) -> usize {

@@ -5,7 +5,7 @@
 use crate::{
     kernel::Wire,
     mutation::Mutation,
-    node::{Clock, Next, Node, Out},
+    node::{Clock, Next, Node, Out, Stage},
     peer::StockPeer,
     rng::Rng,
     schedule::{Fault, Schedule},
@@ -115,6 +115,8 @@ pub(crate) struct World {
     wires: Vec<Wire>,
     mutation: Mutation,
     open: BTreeMap<(usize, IpAddr), bool>,
+    /// The next time a node's thread stands there, it stalls for so long.
+    traps: Vec<(usize, Stage, u64)>,
 }
 
 impl World {
@@ -156,6 +158,7 @@ impl World {
             wires: Vec::new(),
             mutation,
             open: BTreeMap::new(),
+            traps: Vec::new(),
             nodes,
             schedule,
         };
@@ -308,6 +311,7 @@ impl World {
             }
             Next::Asleep => self.thread_mut(node, is_loop).busy = false,
         }
+        self.spring(node, is_loop);
         for wire in out.wire {
             self.broadcast(node, wire);
         }
@@ -336,6 +340,24 @@ impl World {
             self.kill(node);
         }
         true
+    }
+
+    fn spring(&mut self, node: usize, is_loop: bool) {
+        let stage = self.nodes[node].stages()[usize::from(!is_loop)];
+        let sprung = self
+            .traps
+            .iter()
+            .position(|(of, at, _)| *of == node && Some(*at) == stage);
+        if let Some(index) = sprung {
+            let (_, _, ns) = self.traps.swap_remove(index);
+            if self.now + ns > self.schedule.calm_from_ns {
+                return;
+            }
+            self.note(|| format!("{} stalls at {stage:?} for {ns}", node + 1));
+            let until = self.now + ns;
+            let thread = self.thread_mut(node, is_loop);
+            thread.stalled_until = thread.stalled_until.max(until);
+        }
     }
 
     fn thread_mut(&mut self, node: usize, is_loop: bool) -> &mut Thread {
@@ -446,6 +468,7 @@ impl World {
                 let thread = &mut self.senders[node];
                 thread.stalled_until = thread.stalled_until.max(now + ns);
             }
+            Fault::Trap { node, stage, ns } => self.traps.push((node, stage, ns)),
             Fault::Kill { node, ns } => {
                 self.kill(node);
                 self.push(now + ns, Event::Restart { node });

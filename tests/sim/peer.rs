@@ -18,7 +18,13 @@ pub(crate) struct StockPeer {
 }
 
 impl StockPeer {
-    pub(crate) fn new(source: IpAddr, vrid: u8, priority: u8, version: u8, interval_ns: u64) -> Self {
+    pub(crate) fn new(
+        source: IpAddr,
+        vrid: u8,
+        priority: u8,
+        version: u8,
+        interval_ns: u64,
+    ) -> Self {
         let mut peer = Self {
             source,
             vrid,

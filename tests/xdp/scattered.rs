@@ -22,6 +22,10 @@ const FRAME_AT: usize = 32;
 /// How long the kernel may take to send what it took.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+fn len_of<T>() -> libc::socklen_t {
+    libc::socklen_t::try_from(size_of::<T>()).expect("small")
+}
+
 fn checked(result: libc::c_int) -> libc::c_int {
     assert!(result >= 0, "{}", io::Error::last_os_error());
     result
@@ -43,12 +47,12 @@ fn send_from_ring(ifindex: u32, frame: &[u8]) {
             libc::SOL_PACKET,
             libc::PACKET_TX_RING,
             (&raw const RING).cast(),
-            size_of::<libc::tpacket_req>() as libc::socklen_t,
+            len_of::<libc::tpacket_req>(),
         ));
         let mut to: libc::sockaddr_ll = mem::zeroed();
-        to.sll_family = libc::AF_PACKET as u16;
+        to.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).expect("small");
         to.sll_ifindex = i32::try_from(ifindex).expect("an index");
-        let to_len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        let to_len = len_of::<libc::sockaddr_ll>();
         checked(libc::bind(socket, (&raw const to).cast(), to_len));
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let len = RING.tp_block_size as usize;
@@ -68,7 +72,7 @@ fn send_from_ring(ifindex: u32, frame: &[u8]) {
             .copy_from(frame.as_ptr(), frame.len());
         (*header).tp_len = u32::try_from(frame.len()).expect("short");
         (&raw mut (*header).tp_status)
-            .write_volatile(libc::TP_STATUS_SEND_REQUEST as libc::c_ulong);
+            .write_volatile(libc::c_ulong::from(libc::TP_STATUS_SEND_REQUEST));
         // A frame that tc drops counts as "no buffer space" to its sender.
         libc::send(socket, ptr::null(), 0, 0);
         libc::munmap(ring, len);

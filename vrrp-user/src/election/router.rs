@@ -182,7 +182,12 @@ impl Router {
     }
 
     fn claims_at(&self, wait: Wait, interval: Duration, hold: Duration) -> Instant {
-        let Params { version, priority, adverts, .. } = self.params;
+        let Params {
+            version,
+            priority,
+            adverts,
+            ..
+        } = self.params;
         let skew = timers::skew(version, priority, interval);
         match wait {
             Wait::Down(from) => {

@@ -93,19 +93,39 @@ struct Driver {
 
 /// Runs until TERM, INT or `xvrrpd stop`. `ready` is called once everything is
 /// in place and the configuration is running.
-pub async fn run(options: Options, mut control: Requests, mut signals: Signals, ready: impl FnOnce()) -> Result<()> {
-    let Options { instance, variant, settings, config, reload, runner } = options;
-    let Loaded { dataplane, tables, events, sender_gates, loop_gates, notes } =
-        Dataplane::load(&instance, variant)?;
+pub async fn run(
+    options: Options,
+    mut control: Requests,
+    mut signals: Signals,
+    ready: impl FnOnce(),
+) -> Result<()> {
+    let Options {
+        instance,
+        variant,
+        settings,
+        config,
+        reload,
+        runner,
+    } = options;
+    let Loaded {
+        dataplane,
+        tables,
+        events,
+        sender_gates,
+        loop_gates,
+        notes,
+    } = Dataplane::load(&instance, variant)?;
     for note in notes {
         tracing::warn!("{note}");
     }
     // Whatever a predecessor owned it owns no more: its groups may have had other numbers.
     loop_gates.close_all();
     let epochs = epochs(&loop_gates);
-    let (transmit, mut reports) =
-        transmit::start(MappedGates(sender_gates), transmit::thread::Settings::default())
-            .context("start the transmit thread")?;
+    let (transmit, mut reports) = transmit::start(
+        MappedGates(sender_gates),
+        transmit::thread::Settings::default(),
+    )
+    .context("start the transmit thread")?;
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
     let (runner, mut finished) = runner.serve();
     let mut driver = Driver {
@@ -183,7 +203,10 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
 fn epochs(gates: &LoopGates) -> Vec<Epoch> {
     let last_used = |gate| {
         let record = gates.read(gate);
-        record.epoch.max(record.revoked_epoch).max(record.closed_epoch)
+        record
+            .epoch
+            .max(record.revoked_epoch)
+            .max(record.closed_epoch)
     };
     let gates = 0..u32::try_from(LoopGates::CAPACITY).unwrap_or(u32::MAX);
     gates.map(|index| Epoch(last_used(GateId(index)))).collect()
@@ -207,7 +230,9 @@ impl Driver {
     /// Takes in what the ring buffer holds, before anything is decided.
     fn hear(&mut self) {
         for _ in 0..EVENTS_AT_ONCE {
-            let Some(event) = self.events.try_next() else { return };
+            let Some(event) = self.events.try_next() else {
+                return;
+            };
             self.hear_event(&event);
         }
     }
@@ -279,7 +304,9 @@ impl Driver {
     fn answer(&mut self, request: Option<Request>) {
         match request {
             Some(Request::Status(reply)) => reply.send(self.describe()),
-            Some(Request::Reload(reply)) => reply.send(self.reload().map_err(|error| format!("{error:#}"))),
+            Some(Request::Reload(reply)) => {
+                reply.send(self.reload().map_err(|error| format!("{error:#}")))
+            }
             Some(Request::Stop(reply)) => {
                 reply.send(());
                 self.signal(Signal::Terminate);
@@ -323,4 +350,3 @@ impl Driver {
         Ok(())
     }
 }
-

@@ -3,7 +3,7 @@
 use aya::{
     Ebpf, EbpfLoader, TestRun, TestRunOptions,
     maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues, RingBuf},
-    programs::{SchedClassifier, Xdp},
+    programs::{SchedClassifier, TcAttachType, Xdp},
     util::nr_cpus,
 };
 use std::{env, fs, time::Duration};
@@ -120,6 +120,18 @@ impl Kernel {
         self.limits
             .set(0, everywhere(Limits::default()), 0)
             .expect("an element");
+    }
+
+    /// Attaches the egress program to an interface of the calling thread's namespace.
+    pub(crate) fn attach(&mut self, entry: Entry, interface: &str) {
+        let program = self
+            .bpf
+            .program_mut(entry.name())
+            .expect("a program of that name");
+        let program: &mut SchedClassifier = program.try_into().expect("a classifier");
+        program
+            .attach(interface, TcAttachType::Egress)
+            .expect("TCX (6.6)");
     }
 
     /// Shows a frame to a program.

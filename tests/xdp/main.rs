@@ -9,4 +9,5 @@ mod captures;
 mod cost;
 mod kernel;
 mod limits;
+mod scattered;
 mod table;

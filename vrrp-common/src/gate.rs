@@ -6,6 +6,8 @@
 //! code. Every field is a naturally aligned `u64` with exactly one writer;
 //! readers on other CPUs see each field whole.
 
+#![allow(clippy::inline_always, reason = "the BPF side has to see through it")]
+
 /// One sync group's gate. Times are `CLOCK_MONOTONIC` nanoseconds; 0 means never.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Is this address ours right now, and who takes it from us?
 
 use crate::{address::Address, tables::Tables};
-use vrrp_common::{gate::Gate, maps::VirtualRouter, wire::PRIORITY_RESIGN};
+use vrrp_common::{maps::VirtualRouter, wire::PRIORITY_RESIGN};
 
 /// The gate is open. A gate that does not exist is shut.
 #[inline(always)]
@@ -58,7 +58,7 @@ pub fn meet<T: Tables>(
     source: Address,
     now_ns: u64,
 ) -> Encounter {
-    let gate = tables.gate(ours.gate).unwrap_or(Gate::default());
+    let gate = tables.gate(ours.gate).unwrap_or_default();
     if !gate.is_claimed() {
         return Encounter::default();
     }

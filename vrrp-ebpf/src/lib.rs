@@ -9,6 +9,16 @@
 //! gate, never open one.
 #![cfg_attr(target_arch = "bpf", no_std)]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+#![allow(
+    clippy::inline_always,
+    reason = "a BPF call costs stack and what the verifier knows; where one is wanted it says so"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_lossless,
+    reason = "lengths come from 8- and 16-bit fields, and a conversion that may panic does not load"
+)]
 
 pub mod address;
 pub mod advert;

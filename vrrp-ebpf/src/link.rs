@@ -2,15 +2,15 @@
 
 use crate::view::{View, be16, mac};
 
-/// EtherType of IPv4.
+/// Ethertype of IPv4.
 pub const IPV4: u16 = 0x0800;
-/// EtherType of ARP.
+/// Ethertype of ARP.
 pub const ARP: u16 = 0x0806;
-/// EtherType of IPv6.
+/// Ethertype of IPv6.
 pub const IPV6: u16 = 0x86dd;
-/// EtherType of an 802.1Q tag.
+/// Ethertype of an 802.1Q tag.
 const VLAN: u16 = 0x8100;
-/// EtherType of an 802.1ad tag.
+/// Ethertype of an 802.1ad tag.
 const SERVICE_VLAN: u16 = 0x88a8;
 /// VLAN ID within the tag control information (802.1Q §9.6).
 const VLAN_ID: u16 = 0x0fff;

@@ -90,7 +90,7 @@ pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
     let Some(vrrp) = frame.window::<ADVERT_HEADER_LEN>(envelope.message) else {
         return broken(envelope, Cause::DropTruncated);
     };
-    Found::Advert(envelope.naming(vrrp))
+    Found::Advert(envelope.naming(*vrrp))
 }
 
 /// Finds the message of an IPv6 packet whose first next header is 112.
@@ -132,12 +132,12 @@ pub fn locate_v6<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
     let Some(vrrp) = frame.window::<ADVERT_HEADER_LEN>(envelope.message) else {
         return broken(Cause::DropTruncated);
     };
-    Found::Advert(envelope.naming(vrrp))
+    Found::Advert(envelope.naming(*vrrp))
 }
 
 impl Envelope {
     #[inline(always)]
-    const fn naming(mut self, vrrp: &[u8; ADVERT_HEADER_LEN]) -> Self {
+    const fn naming(mut self, vrrp: [u8; ADVERT_HEADER_LEN]) -> Self {
         self.version = vrrp[0] >> 4;
         self.vr.vrid = vrrp[1];
         self.priority = vrrp[2];

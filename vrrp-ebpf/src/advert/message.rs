@@ -55,7 +55,7 @@ pub(super) fn check<V: View>(
     if version == 2 && count == UCARP_COUNT && len == UCARP_LEN {
         return Err(Cause::DropUcarp);
     }
-    if version != router.version || version < 2 || version > 3 {
+    if version != router.version || !matches!(version, 2 | 3) {
         return Err(Cause::DropVersion); // §7.1
     }
     if header[0] & 0x0f != TYPE_ADVERTISEMENT {

@@ -25,7 +25,7 @@ const MAX_LEN: usize = 128;
 /// Octets of an advertisement with a target link-layer address, as we answer.
 const ANSWER_LEN: usize = 32;
 const SOLICITATION: u8 = 135;
-/// ICMPv6 type of an advertisement (§4.4).
+/// ICMP for IPv6 type of an advertisement (§4.4).
 pub const ADVERTISEMENT: u8 = 136;
 const TARGET: usize = 8;
 /// Router, solicited, override (§4.4).
@@ -50,7 +50,7 @@ pub struct Discovery {
     pub destination: Address,
     /// The address it is about.
     pub target: Address,
-    /// Octets of ICMPv6.
+    /// Octets of ICMP for IPv6.
     pub len: usize,
 }
 
@@ -81,7 +81,7 @@ impl Discovery {
     }
 }
 
-/// Judges an ICMPv6 packet; `None` if it is no solicitation or advertisement
+/// Judges an ICMP for IPv6 packet; `None` if it is no solicitation or advertisement
 /// that names a virtual address.
 #[inline(never)]
 pub fn judge<V: ViewMut, T: Tables>(

@@ -48,7 +48,7 @@ fn pseudo_header(from: IpAddr, to: IpAddr, protocol: u8, len: usize) -> Vec<u8> 
     [octets(from), octets(to), tail].concat()
 }
 
-/// An Ethernet frame. `tags`: each 802.1Q tag's EtherType and control information.
+/// An Ethernet frame. `tags`: each 802.1Q tag's ethertype and control information.
 #[must_use]
 pub fn ethernet(
     to: [u8; 6],
@@ -85,7 +85,7 @@ pub struct Ip<'a> {
 }
 
 impl Ip<'_> {
-    /// EtherType and octets.
+    /// Ethertype and octets.
     #[must_use]
     pub fn build(&self) -> (u16, Vec<u8>) {
         if self.from.is_ipv6() {

@@ -1,5 +1,7 @@
 //! What becomes of a frame, case by case: in, verdict, counters, event, answer.
 
+#![allow(clippy::too_many_lines, reason = "tables are as long as they are")]
+
 mod advert;
 mod egress;
 mod neighbor;

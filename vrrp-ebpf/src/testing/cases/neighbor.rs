@@ -260,7 +260,7 @@ fn solicitations() -> Vec<Case> {
         open(
             "NS with an option too many",
             Discovery {
-                options: vec![14, 1, 0, 0, 0, 0, 0, 0].repeat(14),
+                options: [14, 1, 0, 0, 0, 0, 0, 0].repeat(14),
                 ..solicits(VIP)
             }
             .build(),

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use xvrrp_tests::daemon::Daemon;
 
 use crate::{
-    interrupt,
-    maps::source,
+    interrupt, maps,
     pulse::PERIOD,
     stage::{PRIORITIES, Process, Stage, VIP, name},
     terminal::Terminal,
@@ -173,7 +172,6 @@ fn lines(stage: &Stage, target: Target, strip: &VecDeque<bool>) -> Vec<String> {
 /// One line of the router, one more for each peer after the first.
 fn router(stage: &Stage, index: usize) -> Vec<String> {
     let it = &stage.routers[index];
-    let now = now_ns();
     let process = match it.process {
         _ if stage.is_starved(index) => "starved",
         Process::Running => "running",
@@ -181,11 +179,8 @@ fn router(stage: &Stage, index: usize) -> Vec<String> {
         Process::Leaving => "leaving",
         Process::Dead => "DEAD",
     };
-    let gate = match it.maps.as_ref().and_then(|maps| maps.gate) {
-        Some(gate) if it.open => {
-            let left = between(now, gate.lease_end_ns).as_secs_f64();
-            format!("open {left:.2} s more")
-        }
+    let gate = match &it.maps {
+        Some(maps) if maps.open => format!("open {:.2} s more", maps.lease_left.as_secs_f64()),
         Some(_) => "shut".to_owned(),
         None if it.make == Daemon::Xvrrpd => "no maps yet".to_owned(),
         None => "has none".to_owned(),
@@ -205,9 +200,8 @@ fn router(stage: &Stage, index: usize) -> Vec<String> {
         if it.linked { "up" } else { "CUT" },
     )];
     let peers = it.maps.iter().flat_map(|maps| &maps.peers).take(2);
-    for (place, (key, peer)) in peers.enumerate() {
-        let age = between(peer.last_seen_ns, now).as_secs_f64();
-        let text = format!("{:<12}{:>5}{age:>7.2} s", source(key), peer.priority);
+    for (place, peer) in peers.enumerate() {
+        let text = maps::describe(peer);
         match place {
             0 => lines[0].push_str(&text),
             _ => lines.push(format!("{:53}{text}", "")),

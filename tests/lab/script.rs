@@ -144,7 +144,7 @@ fn observe_stopped(stage: &mut Stage) -> Result<(), String> {
         let maps = stage.routers[R2].maps.as_ref()?;
         maps.peers
             .first()
-            .map(|(_, peer)| (peer.adverts, peer.last_seen_ns))
+            .map(|it| (it.peer.adverts, it.peer.last_seen_ns))
     };
     let (before, _) = adverts(stage).ok_or("no peer in its map")?;
     stage.stop(R2);

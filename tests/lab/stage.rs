@@ -5,16 +5,17 @@ use std::{
     time::Duration,
 };
 
+use vrrp_user::shell::bpf::reader::RouterView;
 use xvrrp_tests::{
     daemon::{Daemon, Running},
     net::Lab,
 };
 
 use crate::{
-    maps::Snapshot,
+    maps,
     pulse::{Answers, Gap, Pulse},
     starve::{self, Starvation},
-    timeline::{Origin, Timeline, now_ns},
+    timeline::{Origin, Timeline},
 };
 
 /// The address that moves.
@@ -41,7 +42,7 @@ pub(crate) struct Router {
     /// Its link is plugged in.
     pub(crate) linked: bool,
     /// Its maps; nothing for a daemon that has none.
-    pub(crate) maps: Option<Snapshot>,
+    pub(crate) maps: Option<RouterView>,
     /// Its gate was open.
     pub(crate) open: bool,
     configuration: String,
@@ -186,14 +187,13 @@ impl Stage {
         if router.make != Daemon::Xvrrpd {
             return;
         }
-        router.maps = Snapshot::read(cookie);
-        let now = now_ns();
-        let open = router.maps.as_ref().is_some_and(|maps| maps.is_open(now));
+        router.maps = maps::read(cookie);
+        let open = router.maps.as_ref().is_some_and(|maps| maps.open);
         if open == router.open {
             return;
         }
         router.open = open;
-        let text = match router.maps.as_ref().and_then(|maps| maps.gate) {
+        let text = match router.maps.as_ref().map(|maps| maps.gate) {
             _ if open => "Active: its gate is open".to_owned(),
             Some(gate) if gate.epoch <= gate.revoked_epoch => {
                 format!(
@@ -217,8 +217,7 @@ impl Stage {
             return;
         }
         let is_open = |index: usize| {
-            let now = now_ns();
-            Snapshot::read(self.lab.router(index).ns.cookie()).is_some_and(|maps| maps.is_open(now))
+            maps::read(self.lab.router(index).ns.cookie()).is_some_and(|maps| maps.open)
         };
         if is_open(0) && is_open(1) && is_open(0) {
             self.overlaps += 1;

@@ -147,10 +147,9 @@ fn preempt(profile: Profile, pair: Pair) {
 /// is gone.
 fn nopreempt(profile: Profile, pair: Pair) {
     let conf = |priority| {
-        Conf::of(
-            profile.conf(priority).version,
-            profile.instance(priority).line("nopreempt"),
-        )
+        let mut conf = profile.conf(priority);
+        conf.instances[0].extra.push("nopreempt".into());
+        conf
     };
     let mut trial = Trial::settled(pair, [conf(HIGH), conf(LOW)]);
     trial.kill(0);

@@ -79,6 +79,50 @@ fn two_namespaces_share_nothing() {
     );
 }
 
+/// Two in one namespace, told apart by `instance`, each on an interface of its
+/// own; one of them a kind that knows no native XDP.
+#[test]
+fn two_instances_in_one_namespace() {
+    let lab = Lab::new(1);
+    let tap = Tap::new(&lab);
+    let node = lab.router(0);
+    node.ns
+        .ip("link add eth1 link eth0 type macvlan mode bridge");
+    node.ns.ip("addr add 10.78.0.1/24 dev eth1");
+    node.ns.ip("link set eth1 up");
+    let east = format!("instance east\n{}", PROFILE.conf(HIGH).keepalived());
+    let west = east
+        .replace("instance east", "instance west")
+        .replace("interface eth0", "interface eth1")
+        .replace("virtual_router_id 51", "virtual_router_id 52")
+        .replace("10.77.0.50/24", "10.78.0.50/24 dev eth1");
+    let east = Xvrrpd.start_text(node, &east);
+    let west = Xvrrpd.start_text(node, &west);
+    await_owner(node, &tap);
+    let other = "10.78.0.50".parse().expect("an address");
+    eventually(PATIENCE, "the other one is an owner too", || {
+        if observe::has(node, other) {
+            Ok(())
+        } else {
+            Err("not yet".into())
+        }
+    });
+    let objects = [&east, &west].map(|daemon| observe::bpf_objects(daemon.pid()));
+    assert!(
+        objects.iter().all(|objects| !objects.is_empty()),
+        "each has BPF objects"
+    );
+    let shared: Vec<_> = objects[0].intersection(&objects[1]).collect();
+    assert!(shared.is_empty(), "shared: {shared:?}");
+    assert_eq!(
+        pins_of(node.ns.cookie()).len(),
+        2,
+        "a directory of pins for each"
+    );
+    assert_eq!(observe::xdp_mode(node, "eth0"), Some("native"));
+    assert_eq!(observe::xdp_mode(node, "eth1"), Some("generic"));
+}
+
 /// `ip netns exec` hides the host's `/sys/fs/bpf`: it works all the same, and
 /// says what that means for the fence.
 #[test]

@@ -9,8 +9,10 @@
 mod failover;
 mod fence;
 mod harness;
+mod interface;
 mod isolation;
 mod layouts;
+mod notify;
 mod quiet;
 mod reload;
 mod restore;

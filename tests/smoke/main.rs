@@ -11,6 +11,7 @@ mod guest;
 use std::time::Duration;
 
 use guest::Guest;
+use vrrp_user::shell::bpf::object::OBJECT;
 use xvrrp_tests::{
     conf::{Conf, Instance},
     place,
@@ -72,6 +73,14 @@ asks "after it was killed"
 cat /log
 "#;
 
+/// Loads the object without the daemon.
+const LOAD: &str = r#"
+if /usr/sbin/bpftool prog loadall /object /sys/fs/bpf/loaded >/log 2>&1
+then say "it loads"
+else tail -n 60 /log
+fi
+"#;
+
 #[test]
 fn xvrrpd_owns_and_leaves_on_6_1() {
     let said = router("/xvrrpd -n -l -D -P -f /conf")
@@ -92,6 +101,18 @@ fn xvrrpd_fence_holds_on_6_1() {
     said.has("it has pins");
     said.has("the address is there after it was killed");
     said.has("the client is not answered after it was killed");
+}
+
+/// The verifier of 6.1 takes every program; if not, its last words are on the
+/// console.
+#[test]
+fn every_program_loads_on_6_1() {
+    let said = Guest::new()
+        .program("/usr/sbin/bpftool")
+        .file("/object", OBJECT.to_vec())
+        .script(LOAD)
+        .run(PATIENCE);
+    said.has("it loads");
 }
 
 /// The same scripts with keepalived: it does all of this but the fence.

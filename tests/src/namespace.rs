@@ -24,8 +24,8 @@ const NAMED: &str = "/run/netns";
 /// Every name starts so; the owner's process id follows.
 const PREFIX: &str = "xvt-";
 
-/// A network namespace; gone when dropped, with every process still in it and
-/// every BPF pin made for it.
+/// A network namespace; gone when dropped, with every process still in it, every
+/// BPF pin and every file in `/run/xvrrp` made for it.
 pub struct Namespace {
     name: String,
     file: File,
@@ -150,6 +150,9 @@ impl Namespace {
         for pins in pins_of(self.cookie) {
             let _ = fs::remove_dir_all(pins);
         }
+        for file in run_files_of(self.cookie) {
+            let _ = fs::remove_file(file);
+        }
         let _ = Command::new("ip")
             .args(["netns", "del", &self.name])
             .status();
@@ -169,8 +172,8 @@ pub fn next_lab() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Directories under the BPF file system whose name has this namespace's cookie
-/// in it.
+/// Directories under the BPF file system that are named after this namespace's
+/// cookie, alone or with an instance name: `.../COOKIE[-INSTANCE]`.
 #[must_use]
 pub fn pins_of(cookie: u64) -> Vec<PathBuf> {
     let cookie = cookie.to_string();
@@ -182,10 +185,7 @@ pub fn pins_of(cookie: u64) -> Vec<PathBuf> {
                 continue;
             }
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name
-                .split(|c: char| !c.is_ascii_digit())
-                .any(|number| number == cookie)
-            {
+            if name.split('-').next() == Some(&cookie) {
                 found.push(entry.path());
             } else {
                 todo.push(entry.path());
@@ -193,6 +193,20 @@ pub fn pins_of(cookie: u64) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Files under `/run/xvrrp` that are named after this namespace's cookie.
+#[must_use]
+pub fn run_files_of(cookie: u64) -> Vec<PathBuf> {
+    let cookie = cookie.to_string();
+    let files = fs::read_dir("/run/xvrrp").into_iter().flatten().flatten();
+    files
+        .filter(|file| {
+            let name = file.file_name().to_string_lossy().into_owned();
+            name.split(['-', '.']).next() == Some(&cookie)
+        })
+        .map(|file| file.path())
+        .collect()
 }
 
 /// Removes what test processes that no longer exist have left.

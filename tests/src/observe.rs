@@ -63,6 +63,21 @@ pub fn has(node: &Node, ip: IpAddr) -> bool {
     addresses(node).iter().any(|address| address.ip == ip)
 }
 
+/// How an XDP program is attached to an interface, if one is.
+#[must_use]
+pub fn xdp_mode(node: &Node, interface: &str) -> Option<&'static str> {
+    let link = ["-j", "link", "show", "dev", interface];
+    let done = node.ns.command("ip").args(link).output().expect("ip");
+    let links: Value = serde_json::from_slice(&done.stdout).expect("JSON from ip");
+    // XDP_ATTACHED_* of linux/if_link.h.
+    match links[0]["xdp"]["mode"].as_u64()? {
+        1 => Some("native"),
+        2 => Some("generic"),
+        3 => Some("offloaded"),
+        _ => Some("several"),
+    }
+}
+
 /// Deletes an address as a careless colleague would.
 pub fn delete(node: &Node, ip: IpAddr) {
     let found = addresses(node).into_iter().find(|address| address.ip == ip);

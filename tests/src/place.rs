@@ -22,9 +22,22 @@ pub fn profile_dir() -> PathBuf {
 /// A directory for files of this test run, under `target`.
 #[must_use]
 pub fn scratch(name: &str) -> PathBuf {
-    let dir = profile_dir().join("xvrrp-tests").join(name);
+    let parent = profile_dir().join("xvrrp-tests");
+    let dir = parent.join(name);
     fs::create_dir_all(&dir).expect("a scratch directory under target");
+    for dir in [&parent, &dir] {
+        give_back(dir);
+    }
     dir
+}
+
+/// Under sudo: a directory in somebody's `target` that root owns could not be
+/// cleaned by them.
+fn give_back(dir: &Path) {
+    let id = |name: &str| env::var(name).ok()?.parse::<u32>().ok();
+    if let (Some(user), Some(group)) = (id("SUDO_UID"), id("SUDO_GID")) {
+        let _ = std::os::unix::fs::chown(dir, Some(user), Some(group));
+    }
 }
 
 /// The `xvrrpd` under test: `$XVRRPD`, or the one built beside this test.

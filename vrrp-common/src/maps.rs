@@ -221,7 +221,7 @@ pub struct Limits {
 mod pod {
     //! SAFETY (all of these): `repr(C)`, only integers and arrays of them, no
     //! implicit padding (checked below), so any bytes are a value.
-    use super::{Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey};
+    use super::{Limits, Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey};
     use crate::{counter::Counters, event::Event, gate::Gate};
 
     macro_rules! plain {
@@ -242,6 +242,7 @@ mod pod {
         VirtualRouter = 48,
         Peer = 40,
         UnicastPeer = 8,
+        Limits = 16,
         Vip = 16,
         Gate = 64,
         Event = 88

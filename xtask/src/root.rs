@@ -40,7 +40,7 @@ pub(crate) fn command(program: &str) -> Result<Command> {
 
 /// Variables a test binary or the daemon may read; sudo drops the rest.
 fn is_kept(name: &str) -> bool {
-    ["PATH", "CI", "TERM"].contains(&name)
+    ["PATH", "CI", "TERM", "TMPDIR"].contains(&name)
         || ["CARGO", "NEXTEST", "RUST_", "XVRRP", "PROPTEST_", "INSTA_"]
             .iter()
             .any(|prefix| name.starts_with(prefix))

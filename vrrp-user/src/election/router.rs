@@ -81,6 +81,14 @@ enum Wait {
     Owner(Instant),
 }
 
+impl Wait {
+    const fn from(self) -> Instant {
+        match self {
+            Self::Down(from) | Self::Skew(from) | Self::Owner(from) => from,
+        }
+    }
+}
+
 /// One virtual router.
 #[derive(Clone, Debug)]
 pub struct Router {
@@ -170,23 +178,23 @@ impl Router {
     /// When the claim may start, `hold` being the time from it to the gate's opening.
     #[must_use]
     pub fn claim_at(&self, hold: Duration) -> Instant {
+        self.claims_at(self.wait, self.interval, hold)
+    }
+
+    fn claims_at(&self, wait: Wait, interval: Duration, hold: Duration) -> Instant {
         let Params {
             version,
             priority,
             adverts,
             ..
         } = self.params;
-        match self.wait {
-            Wait::Down(from) => timers::claim_at(
-                from + timers::active_down(version, priority, self.interval, adverts),
-                from + self.interval * u32::from(adverts),
-                hold,
-            ),
-            Wait::Skew(from) => timers::claim_at(
-                from + timers::skew(version, priority, self.interval),
-                from,
-                hold,
-            ),
+        let skew = timers::skew(version, priority, interval);
+        match wait {
+            Wait::Down(from) => {
+                let earliest = from + interval * u32::from(adverts);
+                timers::claim_at(earliest + skew, earliest, hold)
+            }
+            Wait::Skew(from) => timers::claim_at(from + skew, from, hold),
             Wait::Owner(from) => from,
         }
     }
@@ -213,7 +221,16 @@ impl Router {
         let changed = self
             .active
             .is_none_or(|active| active.source != heard.source);
+        let (active, interval, wait) = (self.active, self.interval, self.wait);
         self.adopt(heard);
+        if heard.at < wait.from()
+            && self.claim_at(Duration::ZERO) <= self.claims_at(wait, interval, Duration::ZERO)
+        {
+            // A stamp older than what the timer counts from, of a peer that may be
+            // dead: it may only make us wait longer.
+            (self.active, self.interval, self.wait) = (active, interval, wait);
+            return Heeded::Nothing;
+        }
         Heeded::Adopted { changed }
     }
 

@@ -147,6 +147,8 @@ fn all() -> Vec<Need> {
         },
         package("tcpdump", "tests: what passes up to the stack", &[Test],
             &["tcpdump"], &["tcpdump"], &["tcpdump"]),
+        package("tshark", "tests: what another dissector makes of our packets", &[Test],
+            &["tshark"], &["wireshark-cli"], &["wireshark-cli"]),
         package("arping", "tests: who answers for an address", &[Test],
             &["iputils-arping"], &["iputils"], &["iputils"]),
         package("ping", "tests: a client", &[Test],

@@ -156,6 +156,10 @@ fn announcements() -> Vec<Case> {
             "announcement of another address",
             announce([10, 9, 0, 1]).build(BROADCAST, &[]),
         ),
+        Case::leaving(
+            "too short to judge",
+            announce(vip).build(BROADCAST, &[])[..41].to_vec(),
+        ),
         Case::leaving("NA, gate shut", na.build()).drops(DropEgressAnnouncement),
         Case::leaving("NA, gate open", na.build()).in_scene(|scene| scene.open(GATE_V6)),
         Case::leaving(
@@ -195,10 +199,6 @@ fn packets() -> Vec<Case> {
         Case::leaving(
             "neither IP nor ARP leaves",
             ethernet(BROADCAST, OUR_MAC, &[], 0x88cc, &[0; 50]),
-        ),
-        Case::leaving(
-            "too short to judge",
-            packet("10.9.0.51", CLIENT)[..33].to_vec(),
         ),
     ]
 }

@@ -6,36 +6,28 @@
 //! program is replaced, so that at no moment the interface is without one.
 
 use super::{
+    egress::{self, Egress},
     foreign::ForeignProgram,
     kernel::Variant,
-    object,
     pins::Pins,
     rtnl::{self, Link},
     syscall::{self, Hook},
     vlan_offload,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use aya::programs::{
-    ProgramError, ProgramFd, SchedClassifier, TcAttachType,
-    tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle},
-};
+use aya::programs::{ProgramFd, SchedClassifier};
 use core::fmt;
 use netlink_packet_route::link::XdpAttached;
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 /// Pinned XDP links are called this and the interface's index.
 pub(super) const XDP_PIN: &str = "xdp-";
 /// Pinned egress links are called this and the interface's index.
 pub(super) const EGRESS_PIN: &str = "tcx-egress-";
-
-/// Our clsact filter: "vrrp" as a handle, so that nobody else's is taken for it.
-const FILTER_HANDLE: TcHandle = TcHandle::new(0x7672, 0x7270);
-/// Ahead of filters that end the walk; the second if another kind holds the first.
-const FILTER_PRIORITIES: [u16; 2] = [1, 0x7672];
 
 /// How the XDP program runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,24 +47,6 @@ impl fmt::Display for Mode {
             Self::Native => f.write_str("native"),
             Self::Generic { why } => write!(f, "generic ({why})"),
         }
-    }
-}
-
-/// How the egress program is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Egress {
-    /// A TCX link, pinned like the XDP link.
-    Tcx,
-    /// A clsact filter, which stays by itself.
-    Clsact,
-}
-
-impl fmt::Display for Egress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tcx => "tcx",
-            Self::Clsact => "clsact",
-        })
     }
 }
 
@@ -115,10 +89,17 @@ pub(super) struct Programs<'a> {
 }
 
 /// A link of an earlier daemon.
-struct Found {
+pub(super) struct Found {
     link: OwnedFd,
     path: PathBuf,
     program_id: u32,
+}
+
+/// An XDP link, and how it came about.
+struct XdpLink {
+    link: OwnedFd,
+    mode: Mode,
+    adopted: bool,
 }
 
 impl Programs<'_> {
@@ -130,41 +111,64 @@ impl Programs<'_> {
             .find(|link| link.ifindex == ifindex)
             .ok_or_else(|| anyhow!("interface {ifindex} is gone"))?;
         let vlan_offload_off = vlan_offload::make_tags_visible(link, &links)?;
-        let attached = self.attach_xdp(link).and_then(|(xdp, mut shown)| {
-            match self.attach_egress(link, &mut shown.notes) {
-                Ok((egress, tcx)) => Ok(Attached {
-                    shown: Attachment {
-                        egress,
-                        vlan_offload_off,
-                        ..shown
-                    },
-                    xdp,
-                    tcx,
-                }),
-                Err(e) => {
-                    // Half a fence is none: the way out would be open.
-                    if let Some(path) = self.pins.path(&pin_name(XDP_PIN, ifindex)) {
-                        Pins::unpin(&path).ok();
-                    }
-                    Err(e)
-                }
-            }
-        });
+        let attached = self.attach_both(link);
         if attached.is_err() && vlan_offload_off {
             vlan_offload::restore(&link.name).ok();
         }
-        attached
+        attached.map(|attached| Attached {
+            shown: Attachment {
+                vlan_offload_off,
+                ..attached.shown
+            },
+            ..attached
+        })
     }
 
-    fn attach_xdp(&self, link: &Link) -> Result<(OwnedFd, Attachment)> {
+    fn attach_both(&mut self, link: &Link) -> Result<Attached> {
         let mut notes = Vec::new();
+        let xdp = self.attach_xdp(link, &mut notes)?;
+        let (egress, tcx) = match self.attach_egress(link, &mut notes) {
+            Ok(egress) => egress,
+            Err(e) => {
+                // Half a fence is none: the way out would be open. One that an
+                // earlier daemon left stays, as addresses may still lie behind it.
+                if !xdp.adopted {
+                    syscall::link_detach(xdp.link.as_fd()).ok();
+                    unpin(self.pins, XDP_PIN, link.ifindex).ok();
+                }
+                return Err(e);
+            }
+        };
+        Ok(Attached {
+            shown: Attachment {
+                ifindex: link.ifindex,
+                interface: link.name.clone(),
+                mode: xdp.mode,
+                egress,
+                xdp_link_id: syscall::link_info(xdp.link.as_fd())?.id,
+                adopted: xdp.adopted,
+                vlan_offload_off: false,
+                notes,
+            },
+            xdp: xdp.link,
+            tcx,
+        })
+    }
+
+    fn attach_xdp(&self, link: &Link, notes: &mut Vec<String>) -> Result<XdpLink> {
         let name = pin_name(XDP_PIN, link.ifindex);
         if let Some(found) = self.find(XDP_PIN, link.ifindex)? {
             if let Some(foreign) = ForeignProgram::find(link, Some(found.program_id)) {
                 return Err(foreign.into());
             }
             match self.adopt(found, self.xdp.as_fd(), &name) {
-                Ok(xdp) => return Ok((xdp, self.shown(link, adopted_mode(link), notes, true)?)),
+                Ok(xdp) => {
+                    return Ok(XdpLink {
+                        link: xdp,
+                        mode: adopted_mode(link),
+                        adopted: true,
+                    });
+                }
                 Err(e) => notes.push(format!(
                     "{}: the XDP link of an earlier run could not be kept: {e:#}",
                     link.name
@@ -193,9 +197,11 @@ impl Programs<'_> {
             },
         };
         self.pins.pin(xdp.as_fd(), &name)?;
-        let mut shown = self.shown(link, mode, notes, false)?;
-        shown.xdp_link_id = syscall::link_info(xdp.as_fd())?.id;
-        Ok((xdp, shown))
+        Ok(XdpLink {
+            link: xdp,
+            mode,
+            adopted: false,
+        })
     }
 
     /// The inner error is one that another mode may not meet.
@@ -226,108 +232,9 @@ impl Programs<'_> {
         }
     }
 
-    fn attach_egress(
-        &mut self,
-        link: &Link,
-        notes: &mut Vec<String>,
-    ) -> Result<(Egress, Option<OwnedFd>)> {
-        if self.variant == Variant::Newest {
-            if let Some(tcx) = self.attach_tcx(link, notes)? {
-                // Of an earlier run in the other variant.
-                remove_filter(&link.name).ok();
-                return Ok((Egress::Tcx, Some(tcx)));
-            }
-        }
-        self.attach_clsact(link)?;
-        for (ifindex, path) in self.pins.links(EGRESS_PIN) {
-            if ifindex == link.ifindex {
-                Pins::unpin(&path)?;
-            }
-        }
-        Ok((Egress::Clsact, None))
-    }
-
-    /// `None` where the kernel has no TCX.
-    fn attach_tcx(&self, link: &Link, notes: &mut Vec<String>) -> Result<Option<OwnedFd>> {
-        let program = self.egress.fd()?;
-        let name = pin_name(EGRESS_PIN, link.ifindex);
-        if let Some(found) = self.find(EGRESS_PIN, link.ifindex)? {
-            match self.adopt(found, program.as_fd(), &name) {
-                Ok(tcx) => return Ok(Some(tcx)),
-                Err(e) => notes.push(format!(
-                    "{}: the egress link of an earlier run could not be kept: {e:#}",
-                    link.name
-                )),
-            }
-        }
-        match syscall::link_create(program.as_fd(), link.ifindex, Hook::TcxEgress) {
-            Ok(tcx) => {
-                self.pins.pin(tcx.as_fd(), &name)?;
-                Ok(Some(tcx))
-            }
-            // The attach type is unknown below 6.6.
-            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => Ok(None),
-            Err(e) => Err(e)
-                .with_context(|| format!("{}: cannot attach the egress program (TCX)", link.name)),
-        }
-    }
-
-    fn attach_clsact(&mut self, link: &Link) -> Result<()> {
-        let queued = tc::qdisc_add_clsact(&link.name);
-        let mut last = None;
-        for priority in FILTER_PRIORITIES {
-            let options = NlOptions {
-                priority,
-                handle: FILTER_HANDLE,
-                classid: None,
-            };
-            let options = TcAttachOptions::Netlink(options);
-            let made =
-                match self
-                    .egress
-                    .attach_with_options(&link.name, TcAttachType::Egress, options)
-                {
-                    // An earlier run's; replaced in place.
-                    Err(e) if errno(&e) == Some(libc::EEXIST) => {
-                        let earlier = SchedClassifierLink::attached(
-                            &link.name,
-                            TcAttachType::Egress,
-                            priority,
-                            FILTER_HANDLE,
-                            None,
-                        )?;
-                        self.egress.attach_to_link(earlier)
-                    }
-                    made => made,
-                };
-            match made {
-                Ok(id) => {
-                    // Dropping it would remove the filter, also while a panic unwinds.
-                    std::mem::forget(self.egress.take_link(id)?);
-                    return Ok(());
-                }
-                Err(e) => last = Some(e),
-            }
-        }
-        let error = last.map_or_else(|| anyhow!("no priority to try"), anyhow::Error::from);
-        Err(match queued {
-            // EEXIST: somebody else's clsact serves as well.
-            Err(TcError::NetlinkError(e)) if e.raw_os_error() != Some(libc::EEXIST) => {
-                error.context(format!("the clsact qdisc could not be added: {e}"))
-            }
-            _ => error,
-        })
-        .with_context(|| {
-            format!(
-                "{}: cannot attach the egress program (clsact filter)",
-                link.name
-            )
-        })
-    }
-
     /// A live link pinned for this interface. Pins of links that died with an
     /// interface of the same index are removed.
-    fn find(&self, prefix: &str, ifindex: u32) -> Result<Option<Found>> {
+    pub(super) fn find(&self, prefix: &str, ifindex: u32) -> Result<Option<Found>> {
         for (_, path) in self
             .pins
             .links(prefix)
@@ -351,9 +258,14 @@ impl Programs<'_> {
 
     /// Puts `program` in place of the one on an earlier link, atomically. Failing
     /// that, the link goes.
-    fn adopt(&self, found: Found, program: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
+    pub(super) fn adopt(
+        &self,
+        found: Found,
+        program: BorrowedFd<'_>,
+        name: &str,
+    ) -> Result<OwnedFd> {
         if let Err(e) = syscall::link_update(found.link.as_fd(), program) {
-            Pins::unpin(&found.path)?;
+            Pins::drop_link(&found.path)?;
             return Err(e).context("its program cannot be replaced");
         }
         // Under another layout's directory: moved to ours.
@@ -362,29 +274,6 @@ impl Programs<'_> {
             Pins::unpin(&found.path)?;
         }
         Ok(found.link)
-    }
-
-    fn shown(
-        &self,
-        link: &Link,
-        mode: Mode,
-        notes: Vec<String>,
-        adopted: bool,
-    ) -> Result<Attachment> {
-        let xdp_link_id = match (adopted, self.pins.path(&pin_name(XDP_PIN, link.ifindex))) {
-            (true, Some(path)) => syscall::link_info(syscall::open_pin(&path)?.as_fd())?.id,
-            _ => 0,
-        };
-        Ok(Attachment {
-            ifindex: link.ifindex,
-            interface: link.name.clone(),
-            mode,
-            egress: Egress::Tcx,
-            xdp_link_id,
-            adopted,
-            vlan_offload_off: false,
-            notes,
-        })
     }
 }
 
@@ -398,16 +287,19 @@ impl Attached {
     /// Takes both programs off the interface.
     pub(super) fn detach(self, pins: &Pins) -> Result<()> {
         let Self { shown, xdp, tcx } = self;
+        // Fails where the interface has taken its links along.
+        for link in [Some(xdp), tcx].into_iter().flatten() {
+            syscall::link_detach(link.as_fd()).ok();
+        }
         // Whatever fails, all of it is tried.
         let mut results = vec![
             unpin(pins, XDP_PIN, shown.ifindex),
             unpin(pins, EGRESS_PIN, shown.ifindex),
         ];
-        drop((xdp, tcx));
         // The interface may have been renamed, or be gone along with its filters.
         if let Some(link) = rtnl::link(shown.ifindex)? {
             if shown.egress == Egress::Clsact {
-                results.push(remove_filter(&link.name));
+                results.push(egress::remove_filter(&link.name));
             }
             if shown.vlan_offload_off {
                 results.push(vlan_offload::restore(&link.name));
@@ -425,11 +317,11 @@ pub(super) fn remove_leftovers(pins: &Pins, ifindex: u32) -> Result<()> {
             .into_iter()
             .filter(|(index, _)| *index == ifindex)
         {
-            Pins::unpin(&path)?;
+            Pins::drop_link(&path)?;
         }
     }
     match rtnl::link(ifindex)? {
-        Some(link) => remove_filter(&link.name),
+        Some(link) => egress::remove_filter(&link.name),
         None => Ok(()),
     }
 }
@@ -437,31 +329,10 @@ pub(super) fn remove_leftovers(pins: &Pins, ifindex: u32) -> Result<()> {
 fn unpin(pins: &Pins, prefix: &str, ifindex: u32) -> Result<()> {
     pins.path(&pin_name(prefix, ifindex))
         .as_deref()
-        .map_or(Ok(()), |path: &Path| Pins::unpin(path))
+        .map_or(Ok(()), Pins::unpin)
 }
 
-/// Removes our clsact filter, if there is one. The qdisc stays: others may use it,
-/// and without filters it does nothing.
-fn remove_filter(interface: &str) -> Result<()> {
-    match tc::qdisc_detach_program(interface, TcAttachType::Egress, object::EGRESS) {
-        Ok(()) => Ok(()),
-        Err(TcError::IoError(e)) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        // No clsact qdisc.
-        Err(TcError::NetlinkError(e))
-            if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOENT)) =>
-        {
-            Ok(())
-        }
-        Err(e) => Err(e).with_context(|| {
-            format!(
-                "{interface}: cannot remove the clsact filter {}",
-                object::EGRESS
-            )
-        }),
-    }
-}
-
-fn pin_name(prefix: &str, ifindex: u32) -> String {
+pub(super) fn pin_name(prefix: &str, ifindex: u32) -> String {
     format!("{prefix}{ifindex}")
 }
 
@@ -471,16 +342,6 @@ fn adopted_mode(link: &Link) -> Mode {
             why: "as an earlier run left it".into(),
         },
         _ => Mode::Native,
-    }
-}
-
-fn errno(error: &ProgramError) -> Option<i32> {
-    match error {
-        ProgramError::TcError(TcError::NetlinkError(e)) | ProgramError::NetlinkError(e) => {
-            e.raw_os_error()
-        }
-        ProgramError::SyscallError(e) => e.io_error.raw_os_error(),
-        _ => None,
     }
 }
 

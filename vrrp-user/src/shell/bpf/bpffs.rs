@@ -3,8 +3,9 @@
 //! What is pinned lives as long as the file system it is pinned in. `ip netns
 //! exec` gives a command a mount namespace of its own, with a fresh `/sys` over
 //! the old one: a bpffs mounted there dies with the command, and takes the fence
-//! along. So in a mount namespace other than pid 1's, the one that counts is
-//! reached through pid 1's root.
+//! along. So in a mount namespace other than the host's, the host's is reached
+//! through the root of pid 1, or, where that is out of sight, of an ancestor
+//! that shares its mounts with the kernel's own threads.
 
 use nix::{
     errno::Errno,
@@ -14,7 +15,6 @@ use nix::{
 };
 use std::{
     fs::{self, File},
-    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
@@ -22,7 +22,6 @@ use std::{
 
 /// Where a bpffs belongs.
 pub const MOUNT_POINT: &str = "/sys/fs/bpf";
-const HOST: &str = "/proc/1/root/sys/fs/bpf";
 
 /// Finds a bpffs that outlives this process, mounting one where there is none.
 /// The error says, for `status`, why there is none.
@@ -38,47 +37,97 @@ pub fn find_mounted() -> Result<PathBuf, String> {
 fn find(may_mount: bool) -> Result<PathBuf, String> {
     let own = Path::new(MOUNT_POINT);
     let own_is_bpffs = is_bpffs(own).unwrap_or(false);
-    if shares_mounts_with_pid1().unwrap_or(false) {
-        if own_is_bpffs {
-            return Ok(own.into());
+    let host = match host_mounts() {
+        HostMounts::Ours => {
+            return match (own_is_bpffs, may_mount) {
+                (true, _) => Ok(own.into()),
+                (false, true) => mount_bpffs().map(|()| own.into()).map_err(|errno| {
+                    format!(
+                        "no bpffs on {MOUNT_POINT}, and mounting it failed: {}",
+                        errno.desc()
+                    )
+                }),
+                (false, false) => Err(format!("no bpffs on {MOUNT_POINT}")),
+            };
         }
-        if !may_mount {
-            return Err(format!("no bpffs on {MOUNT_POINT}"));
+        // A mount that other namespaces share was not made for this one alone.
+        HostMounts::Unknown if own_is_bpffs && is_propagated(own) => return Ok(own.into()),
+        HostMounts::Unknown => {
+            return Err("this mount namespace is not the host's (`ip netns exec`?), and the host's is out of reach".into());
         }
-        return mount_bpffs().map(|()| own.into()).map_err(|errno| {
-            format!(
-                "no bpffs on {MOUNT_POINT}, and mounting it failed: {}",
-                errno.desc()
-            )
-        });
-    }
-    let host = Path::new(HOST);
-    match is_bpffs(host) {
+        HostMounts::Of(pid) => pid,
+    };
+    let path = PathBuf::from(format!("/proc/{host}/root{MOUNT_POINT}"));
+    match is_bpffs(&path) {
         // The same file system under its usual name, as in a systemd unit whose
         // mounts follow the host's.
-        Ok(true) if own_is_bpffs && same_device(own, host) => Ok(own.into()),
-        Ok(true) => Ok(host.into()),
-        Ok(false) if may_mount => mount_at_host().map(|()| host.into()).map_err(|errno| {
+        Ok(true) if own_is_bpffs && same_device(own, &path) => Ok(own.into()),
+        Ok(true) => Ok(path),
+        Ok(false) if may_mount => mount_at(host).map(|()| path).map_err(|errno| {
             format!(
                 "the host has no bpffs, and mounting one there failed: {}",
                 errno.desc()
             )
         }),
         Ok(false) => Err(format!("the host has no bpffs on {MOUNT_POINT}")),
-        // pid 1 is out of sight. A mount that other namespaces share was not made here.
-        Err(_) if own_is_bpffs && is_propagated(own) => Ok(own.into()),
         Err(e) => Err(format!(
-            "this mount namespace is not the host's (`ip netns exec`?), and the host's bpffs is out of reach: {HOST}: {e}"
+            "this mount namespace is not the host's (`ip netns exec`?), and the host's bpffs is out of reach: {}: {}",
+            path.display(),
+            e.desc()
         )),
     }
 }
 
-fn is_bpffs(path: &Path) -> Result<bool, Errno> {
-    statfs(path).map(|found| found.filesystem_type() == BPF_FS_MAGIC)
+/// Who is in the host's mount namespace?
+enum HostMounts {
+    /// This thread.
+    Ours,
+    /// This process, whose mounts are not ours.
+    Of(u32),
+    /// Nobody we may look at.
+    Unknown,
 }
 
-fn shares_mounts_with_pid1() -> io::Result<bool> {
-    Ok(fs::read_link("/proc/1/ns/mnt")? == fs::read_link("/proc/thread-self/ns/mnt")?)
+fn host_mounts() -> HostMounts {
+    let Some(ours) = mount_namespace("thread-self") else {
+        return HostMounts::Unknown;
+    };
+    // Kernel threads never leave the namespace the host began in. In a container
+    // with pids of its own there are none, and its pid 1 is the host to us.
+    let initial = mount_namespace("2")
+        .filter(|_| fs::read_to_string("/proc/2/comm").is_ok_and(|name| name.trim() == "kthreadd"));
+    if initial.as_ref() == Some(&ours) {
+        return HostMounts::Ours;
+    }
+    if let Some(first) = mount_namespace("1") {
+        return if first == ours {
+            HostMounts::Ours
+        } else {
+            HostMounts::Of(1)
+        };
+    }
+    let ancestor =
+        ancestors().find(|pid| initial.is_some() && mount_namespace(&pid.to_string()) == initial);
+    ancestor.map_or(HostMounts::Unknown, HostMounts::Of)
+}
+
+/// Parent, grandparent, ... up to but without pid 1.
+fn ancestors() -> impl Iterator<Item = u32> {
+    let parent = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may hold anything; state and parent follow it.
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+    };
+    std::iter::successors(Some(std::os::unix::process::parent_id()), parent)
+        .take_while(|pid| *pid > 1)
+}
+
+fn mount_namespace(process: &str) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{process}/ns/mnt")).ok()
+}
+
+fn is_bpffs(path: &Path) -> Result<bool, Errno> {
+    statfs(path).map(|found| found.filesystem_type() == BPF_FS_MAGIC)
 }
 
 fn same_device(a: &Path, b: &Path) -> bool {
@@ -117,18 +166,20 @@ fn mount_bpffs() -> Result<(), Errno> {
     )
 }
 
-/// Mounts in pid 1's mount namespace. A thread of its own enters it, since a
+/// Mounts in the mount namespace of `pid`. A thread of its own enters it, since a
 /// mount made from outside is refused and the daemon must not move.
-fn mount_at_host() -> Result<(), Errno> {
-    let host = File::open("/proc/1/ns/mnt")
+fn mount_at(pid: u32) -> Result<(), Errno> {
+    let host = File::open(format!("/proc/{pid}/ns/mnt"))
         .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
     let worker = thread::spawn(move || {
         // Root and working directory are shared by all threads until asked not to be.
         unshare(CloneFlags::CLONE_FS)?;
         setns(host, CloneFlags::CLONE_NEWNS)?;
-        match is_bpffs(Path::new(MOUNT_POINT))? {
-            true => Ok(()),
-            false => mount_bpffs(),
+        // Another daemon may have been faster.
+        if is_bpffs(Path::new(MOUNT_POINT))? {
+            Ok(())
+        } else {
+            mount_bpffs()
         }
     });
     worker.join().unwrap_or(Err(Errno::EIO))

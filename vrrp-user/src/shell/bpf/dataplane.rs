@@ -70,13 +70,13 @@ impl Dataplane {
     /// The same with a given place for pins.
     pub fn load_with(pins: Pins, variant: Variant) -> Result<Loaded> {
         let mut notes = Vec::new();
-        if let Ok(version) = Version::running() {
-            if version < Version::OLDEST {
-                notes.push(format!(
-                    "kernel {version} is older than {}, the oldest xvrrpd is written for",
-                    Version::OLDEST
-                ));
-            }
+        if let Ok(version) = Version::running()
+            && version < Version::OLDEST
+        {
+            notes.push(format!(
+                "kernel {version} is older than {}, the oldest xvrrpd is written for",
+                Version::OLDEST
+            ));
         }
         if let Fence::DaemonLifetime { why } = pins.fence() {
             notes.push(format!(

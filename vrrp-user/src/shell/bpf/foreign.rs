@@ -90,9 +90,9 @@ impl fmt::Display for ForeignProgram {
 
 impl std::error::Error for ForeignProgram {}
 
-/// Is this error, or what caused it, a foreign program?
+/// Is a foreign program the reason? Whatever context was added to it.
 pub fn is_foreign(error: &Error) -> bool {
-    error.chain().any(|cause| cause.is::<ForeignProgram>())
+    error.is::<ForeignProgram>()
 }
 
 /// Processes with a descriptor of the program, or of a link to it. Those that may

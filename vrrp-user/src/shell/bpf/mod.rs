@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `dataplane` | everything together: load once, reconcile interfaces, tear down |
 //! | `attach` | the programs on one interface |
+//! | `egress` | the egress program on one interface, by TCX or clsact |
 //! | `foreign` | whose XDP program is that |
 //! | `vlan_offload` | tags that native XDP would never see |
 //! | `kernel` | what this kernel can do, and the two load variants |
@@ -21,6 +22,7 @@
 pub mod attach;
 pub mod bpffs;
 pub mod dataplane;
+pub mod egress;
 pub mod events;
 pub mod foreign;
 pub mod gates;
@@ -36,8 +38,9 @@ pub mod vlan_offload;
 mod rtnl;
 mod syscall;
 
-pub use attach::{Attachment, Egress, Mode};
-pub use dataplane::Dataplane;
+pub use attach::{Attachment, Mode};
+pub use dataplane::{AttachFailure, Dataplane, Loaded};
+pub use egress::Egress;
 pub use events::Events;
 pub use gates::{LoopGates, SenderGates};
 pub use instance::{Instance, Lock};

@@ -12,7 +12,7 @@ use nix::{
 use std::{
     fs,
     io::ErrorKind,
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 use vrrp_common::maps::LAYOUT_VERSION;
@@ -140,7 +140,7 @@ impl Pins {
             .with_context(|| format!("cannot pin {name} in {}", self.shown()))
     }
 
-    /// Takes a name away; a link without a name or a descriptor is detached.
+    /// Takes a name away.
     pub(super) fn unpin(path: &Path) -> Result<()> {
         match fs::remove_file(path) {
             Err(e) if e.kind() != ErrorKind::NotFound => {
@@ -150,16 +150,29 @@ impl Pins {
         }
     }
 
+    /// Detaches a pinned link and takes its name away.
+    pub(super) fn drop_link(path: &Path) -> Result<()> {
+        match syscall::open_pin(path) {
+            // A link whose interface is gone has nothing to detach from.
+            Ok(link) => drop(syscall::link_detach(link.as_fd())),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(e) => {
+                return Err(e).with_context(|| format!("cannot open the pin {}", path.display()));
+            }
+        }
+        Self::unpin(path)
+    }
+
     /// Removes every map and link of this instance, of any layout.
     pub(super) fn remove_all(&self) -> Result<()> {
         for dir in self.directory().into_iter().chain(self.other_layouts()) {
             for name in list(&dir) {
                 Self::unpin(&dir.join(name))?;
             }
-            if let Err(e) = fs::remove_dir(&dir) {
-                if e.kind() != ErrorKind::NotFound {
-                    return Err(e).with_context(|| format!("cannot remove {}", self.shown()));
-                }
+            if let Err(e) = fs::remove_dir(&dir)
+                && e.kind() != ErrorKind::NotFound
+            {
+                return Err(e).with_context(|| format!("cannot remove {}", self.shown()));
             }
         }
         Ok(())

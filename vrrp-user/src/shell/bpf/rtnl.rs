@@ -104,7 +104,7 @@ fn receive(netlink: &OwnedFd, dump: bool) -> io::Result<Vec<Link>> {
             rest = rest.get(consumed..).unwrap_or_default();
             match message.payload {
                 NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(found)) => {
-                    links.push(digest(found))
+                    links.push(digest(found));
                 }
                 NetlinkPayload::Error(error) => return Err(error.to_io()),
                 NetlinkPayload::Done(_) => return Ok(links),

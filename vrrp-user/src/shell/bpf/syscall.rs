@@ -19,6 +19,7 @@ const OBJ_GET: i32 = 7;
 const OBJ_GET_INFO_BY_FD: i32 = 15;
 const LINK_CREATE: i32 = 28;
 const LINK_UPDATE: i32 = 29;
+const LINK_DETACH: i32 = 34;
 
 const F_RDONLY: u32 = 1 << 3;
 const F_BEFORE: u32 = 1 << 3;
@@ -95,6 +96,13 @@ pub(super) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::
         old_program: 0,
     };
     bpf(LINK_UPDATE, &mut attr).map(drop)
+}
+
+/// Takes a link off its interface, at once. Dropping the last descriptor and pin
+/// does so too, but only some time later.
+pub(super) fn link_detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut link = link.as_raw_fd();
+    bpf(LINK_DETACH, &mut link).map(drop)
 }
 
 /// Identity and target of a link.

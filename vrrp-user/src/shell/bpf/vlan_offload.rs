@@ -13,7 +13,7 @@
 //! moved to another network namespace are not seen from this one.
 
 use super::rtnl::Link;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::{
     io,
@@ -27,39 +27,51 @@ const FLAG_RX_VLAN: u32 = 1 << 8;
 /// Makes tags visible on `link`; whether that took a change, to be undone by
 /// [`restore`].
 pub(super) fn make_tags_visible(link: &Link, all: &[Link]) -> Result<bool> {
-    let Some(vlan) = all
-        .iter()
-        .find(|other| other.is_vlan && other.lower == Some(link.ifindex))
-    else {
+    let Some(vlan) = vlan_on_top(link, all) else {
         return Ok(false);
     };
-    let flags = match flags(&link.name) {
-        Ok(flags) => flags,
-        // No offloads at all.
-        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(false),
+    match is_on(&link.name) {
+        Ok(false) => return Ok(false),
+        Ok(true) => {}
         Err(e) => {
             return Err(e).with_context(|| format!("cannot read the offloads of {}", link.name));
         }
-    };
-    if flags & FLAG_RX_VLAN == 0 {
-        return Ok(false);
     }
-    set_flags(&link.name, flags & !FLAG_RX_VLAN)
-        .and_then(|()| self::flags(&link.name))
-        .with_context(|| advice(link, vlan))
-        .and_then(|now| {
-            if now & FLAG_RX_VLAN == 0 {
-                Ok(true)
-            } else {
-                bail!(advice(link, vlan))
-            }
-        })
+    switch_off(&link.name).with_context(|| advice(link, vlan))?;
+    Ok(true)
 }
 
-/// Switches receive VLAN offload on again.
-pub(super) fn restore(interface: &str) -> Result<()> {
-    flags(interface)
-        .and_then(|flags| set_flags(interface, flags | FLAG_RX_VLAN))
+fn vlan_on_top<'a>(link: &Link, all: &'a [Link]) -> Option<&'a Link> {
+    all.iter()
+        .find(|other| other.is_vlan && other.lower == Some(link.ifindex))
+}
+
+/// Does the NIC take tags out of frames?
+pub fn is_on(interface: &str) -> io::Result<bool> {
+    match ethtool(interface, ETHTOOL_GFLAGS, 0) {
+        Ok(flags) => Ok(flags & FLAG_RX_VLAN != 0),
+        // No offloads at all.
+        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes the NIC leave tags in frames. A driver that ignores the request fails.
+pub fn switch_off(interface: &str) -> io::Result<()> {
+    let flags = ethtool(interface, ETHTOOL_GFLAGS, 0)?;
+    ethtool(interface, ETHTOOL_SFLAGS, flags & !FLAG_RX_VLAN)?;
+    if is_on(interface)? {
+        Err(io::ErrorKind::Unsupported.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// Switches it on again.
+pub fn restore(interface: &str) -> Result<()> {
+    ethtool(interface, ETHTOOL_GFLAGS, 0)
+        .and_then(|flags| ethtool(interface, ETHTOOL_SFLAGS, flags | FLAG_RX_VLAN))
+        .map(drop)
         .with_context(|| format!("cannot switch receive VLAN offload of {interface} on again (`ethtool -K {interface} rxvlan on`)"))
 }
 
@@ -68,14 +80,6 @@ fn advice(link: &Link, vlan: &Link) -> String {
     format!(
         "{name} takes VLAN tags out of frames before XDP sees them, and its driver cannot stop (`ethtool -K {name} rxvlan off`). With {vlan} on top, the virtual routers of two VLANs could not be told apart: run VRRP on {vlan} only, or on an interface without VLANs"
     )
-}
-
-fn flags(interface: &str) -> io::Result<u32> {
-    ethtool(interface, ETHTOOL_GFLAGS, 0)
-}
-
-fn set_flags(interface: &str, flags: u32) -> io::Result<()> {
-    ethtool(interface, ETHTOOL_SFLAGS, flags).map(drop)
 }
 
 /// `ETHTOOL_GFLAGS` and `ETHTOOL_SFLAGS`: a command and one number.
@@ -107,4 +111,38 @@ fn ethtool(interface: &str, command: u32, value: u32) -> io::Result<u32> {
         return Err(io::Error::last_os_error());
     }
     Ok(value.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Link, advice, vlan_on_top};
+
+    fn link(ifindex: u32, name: &str, lower: Option<u32>, is_vlan: bool) -> Link {
+        Link {
+            ifindex,
+            name: name.into(),
+            lower,
+            is_vlan,
+            xdp: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_vlan_devices_on_this_interface_count() {
+        let nic = link(2, "eth0", None, false);
+        let others = [
+            nic.clone(),
+            link(3, "eth1.7", Some(9), true),
+            link(4, "macvlan0", Some(2), false),
+        ];
+        assert_eq!(vlan_on_top(&nic, &others), None);
+        let vlan = link(5, "eth0.100", Some(2), true);
+        let all: Vec<Link> = others.into_iter().chain([vlan.clone()]).collect();
+        assert_eq!(vlan_on_top(&nic, &all), Some(&vlan));
+        let advice = advice(&nic, &vlan);
+        assert!(
+            advice.contains("ethtool -K eth0 rxvlan off") && advice.contains("eth0.100"),
+            "{advice}"
+        );
+    }
 }

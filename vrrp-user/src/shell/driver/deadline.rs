@@ -5,7 +5,11 @@ use nix::sys::{
     time::TimeSpec,
     timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
 };
-use std::{io, os::fd::{AsFd, AsRawFd, RawFd}, time::Duration};
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, RawFd},
+    time::Duration,
+};
 use tokio::io::{Interest, unix::AsyncFd};
 
 /// A timer descriptor: tokio's own wheel ticks in milliseconds, and a
@@ -45,7 +49,9 @@ impl Deadline {
         match at {
             // An all-zero time would disarm it.
             Some(at) => timer.set(
-                Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(at.as_ns().max(1)))),
+                Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(
+                    at.as_ns().max(1),
+                ))),
                 TimerSetTimeFlags::TFD_TIMER_ABSTIME,
             )?,
             None => timer.unset()?,
@@ -93,7 +99,9 @@ mod tests {
     async fn a_deadline_moved_out_does_not_wake() {
         let mut deadline = Deadline::new().unwrap();
         deadline.arm(Some(clock::now())).unwrap();
-        deadline.arm(Some(clock::now() + Duration::from_secs(60))).unwrap();
+        deadline
+            .arm(Some(clock::now() + Duration::from_secs(60)))
+            .unwrap();
         let woke = tokio::time::timeout(Duration::from_millis(30), deadline.passed()).await;
         assert!(woke.is_err());
         deadline.arm(None).unwrap();

@@ -101,7 +101,9 @@ impl Driver {
                     match frames::member(advert) {
                         Ok(member) => members.push(member),
                         // The claim goes without it, so its gate never opens.
-                        Err(error) => self.failed("build an advert", &error.to_string(), Some(advert.vr)),
+                        Err(error) => {
+                            self.failed("build an advert", &error.to_string(), Some(advert.vr))
+                        }
                     }
                 }
                 if members.len() < adverts.len() {
@@ -125,20 +127,44 @@ impl Driver {
                 Ok(member) => self.transmit.send(Command::Update { gate, member }),
                 Err(error) => self.failed("build an advert", &error.to_string(), Some(advert.vr)),
             },
-            Action::AdvertiseNow { gate, vr } => self.transmit.send(Command::AdvertiseNow { gate, vr }),
-            Action::Cease { gate, epoch, resign } => {
+            Action::AdvertiseNow { gate, vr } => {
+                self.transmit.send(Command::AdvertiseNow { gate, vr })
+            }
+            Action::Cease {
+                gate,
+                epoch,
+                resign,
+            } => {
                 self.permission.close(gate, epoch);
                 self.transmit.send(Command::Cease { gate, resign });
             }
-            Action::Announce { gate, epoch, announcements } => {
+            Action::Announce {
+                gate,
+                epoch,
+                announcements,
+            } => {
                 let frames = self.announcement_frames(&announcements);
-                self.transmit.send(Command::Announce { gate, epoch, frames });
+                self.transmit.send(Command::Announce {
+                    gate,
+                    epoch,
+                    frames,
+                });
             }
-            Action::RunScript { script, command, user, timeout } => {
+            Action::RunScript {
+                script,
+                command,
+                user,
+                timeout,
+            } => {
                 self.runner.run_script(script, command, user, timeout);
             }
             Action::StopScript { script } => self.runner.stop_script(&script),
-            Action::Notify { queue, command, arguments, user } => {
+            Action::Notify {
+                queue,
+                command,
+                arguments,
+                user,
+            } => {
                 self.runner.notify(&queue, command, arguments, user);
             }
             Action::Log(level, line) => match level {
@@ -157,12 +183,19 @@ impl Driver {
         let mut complaints = BTreeSet::new();
         for failure in failures {
             let name = self.names.get(&failure.ifindex).map_or("?", String::as_str);
-            complaints.insert(format!("attach to {name} (interface {}): {:#}", failure.ifindex, failure.error));
+            complaints.insert(format!(
+                "attach to {name} (interface {}): {:#}",
+                failure.ifindex, failure.error
+            ));
         }
         self.attach_again = !complaints.is_empty();
         for complaint in complaints.difference(&self.attach_complaints) {
             self.engine.handle(
-                Input::ActionFailed { what: "load XDP".into(), why: complaint.clone(), vr: None },
+                Input::ActionFailed {
+                    what: "load XDP".into(),
+                    why: complaint.clone(),
+                    vr: None,
+                },
                 clock::now(),
             );
         }
@@ -170,17 +203,28 @@ impl Driver {
             .dataplane
             .attachments()
             .map(|attachment| {
-                let notes: String = attachment.notes.iter().map(|note| format!("; {note}")).collect();
+                let notes: String = attachment
+                    .notes
+                    .iter()
+                    .map(|note| format!("; {note}"))
+                    .collect();
                 format!(
                     "XDP on {} in {} mode, egress by {}{}{notes}",
                     attachment.interface,
                     attachment.mode,
                     attachment.egress,
-                    if attachment.adopted { ", taken over from a predecessor" } else { "" },
+                    if attachment.adopted {
+                        ", taken over from a predecessor"
+                    } else {
+                        ""
+                    },
                 )
             })
             .collect();
-        for line in shown.iter().filter(|line| !self.attachments_told.contains(*line)) {
+        for line in shown
+            .iter()
+            .filter(|line| !self.attachments_told.contains(*line))
+        {
             tracing::info!("{line}");
         }
         self.attachments_told = shown;
@@ -206,10 +250,19 @@ impl Driver {
 
     /// Read when needed: forwarding is a sysctl that changes without an event.
     fn is_router(&self, ifindex: u32) -> bool {
-        self.names.get(&ifindex).is_some_and(|name| frames::is_ipv6_router(name).unwrap_or(false))
+        self.names
+            .get(&ifindex)
+            .is_some_and(|name| frames::is_ipv6_router(name).unwrap_or(false))
     }
 
     pub(super) fn failed(&mut self, what: &str, why: &str, vr: Option<VrId>) {
-        self.engine.handle(Input::ActionFailed { what: what.into(), why: why.into(), vr }, clock::now());
+        self.engine.handle(
+            Input::ActionFailed {
+                what: what.into(),
+                why: why.into(),
+                vr,
+            },
+            clock::now(),
+        );
     }
 }

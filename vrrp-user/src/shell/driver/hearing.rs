@@ -47,16 +47,23 @@ impl Hearing {
 
     /// `Action::SetVips` was carried out.
     pub(super) fn set_vips(&mut self, vips: &[VipRecord]) {
-        self.vips = vips.iter().map(|vip| ((vip.ifindex, vip.address), vip.gate)).collect();
+        self.vips = vips
+            .iter()
+            .map(|vip| ((vip.ifindex, vip.address), vip.gate))
+            .collect();
     }
-
 
     /// A ring-buffer record; `None` if it concerns nobody any more.
     pub(super) fn event(&mut self, event: &Event) -> Option<Input> {
         match event.kind {
             KIND_ADVERT => {
                 let &vr = self.routers.get(&event.vr)?;
-                let told = self.peers.entry(event.vr).or_default().entry(event.source).or_default();
+                let told = self
+                    .peers
+                    .entry(event.vr)
+                    .or_default()
+                    .entry(event.source)
+                    .or_default();
                 *told = (*told).max(event.at_ns);
                 Some(Input::Advert(Heard {
                     vr,
@@ -71,10 +78,18 @@ impl Hearing {
                 }))
             }
             KIND_CONFLICT => {
-                let family = if event.vr.family == FAMILY_V6 { FAMILY_V6 } else { FAMILY_V4 };
+                let family = if event.vr.family == FAMILY_V6 {
+                    FAMILY_V6
+                } else {
+                    FAMILY_V4
+                };
                 let address = tables::address(family, event.address);
                 let &gate = self.vips.get(&(event.vr.ifindex, address))?;
-                Some(Input::Conflict { gate, address, mac: event.mac })
+                Some(Input::Conflict {
+                    gate,
+                    address,
+                    mac: event.mac,
+                })
             }
             _ => None,
         }
@@ -83,9 +98,17 @@ impl Hearing {
     /// Stamps of one virtual router's known sources that the engine has not seen,
     /// oldest first. A source nobody told of yet had its news in the ring buffer.
     pub(super) fn stamps(&mut self, vr: VrId, tables: &Tables) -> Result<Vec<Input>> {
-        let Some(&key) = self.keys.get(&vr) else { return Ok(Vec::new()) };
+        let Some(&key) = self.keys.get(&vr) else {
+            return Ok(Vec::new());
+        };
         let mut found = Vec::new();
-        for &source in self.peers.get(&key).map(BTreeMap::keys).into_iter().flatten() {
+        for &source in self
+            .peers
+            .get(&key)
+            .map(BTreeMap::keys)
+            .into_iter()
+            .flatten()
+        {
             let key = PeerKey { vr: key, source };
             if let Some(peer) = tables.peer(&key)? {
                 found.push((key, peer));
@@ -100,7 +123,11 @@ impl Hearing {
         let found = tables.peers()?;
         for (key, _) in &found {
             if self.routers.contains_key(&key.vr) {
-                self.peers.entry(key.vr).or_default().entry(key.source).or_default();
+                self.peers
+                    .entry(key.vr)
+                    .or_default()
+                    .entry(key.source)
+                    .or_default();
             }
         }
         let alive: BTreeSet<PeerKey> = found.iter().map(|(key, _)| *key).collect();
@@ -114,8 +141,15 @@ impl Hearing {
         found.sort_by_key(|(_, peer)| peer.last_seen_ns);
         let mut inputs = Vec::new();
         for (key, peer) in found {
-            let Some(&vr) = self.routers.get(&key.vr) else { continue };
-            let told = self.peers.entry(key.vr).or_default().entry(key.source).or_default();
+            let Some(&vr) = self.routers.get(&key.vr) else {
+                continue;
+            };
+            let told = self
+                .peers
+                .entry(key.vr)
+                .or_default()
+                .entry(key.source)
+                .or_default();
             if peer.last_seen_ns <= *told {
                 continue;
             }
@@ -145,7 +179,13 @@ mod tests {
     const VR: VrId = VrId(3);
 
     fn key(vrid: u8) -> VrKey {
-        VrKey { ifindex: 2, vrid, family: FAMILY_V4, cast: CAST_MULTICAST, ..VrKey::default() }
+        VrKey {
+            ifindex: 2,
+            vrid,
+            family: FAMILY_V4,
+            cast: CAST_MULTICAST,
+            ..VrKey::default()
+        }
     }
 
     fn record(vrid: u8) -> RouterRecord {
@@ -184,11 +224,29 @@ mod tests {
     fn a_stamp_is_told_once_and_never_after_newer_news() {
         let mut hearing = Hearing::default();
         hearing.set_router(VR, Some(&record(51)));
-        let peer = |at| Peer { last_seen_ns: at, priority: 100, ..Peer::default() };
-        let found = |at| vec![(PeerKey { vr: key(51), source: source(2) }, peer(at))];
+        let peer = |at| Peer {
+            last_seen_ns: at,
+            priority: 100,
+            ..Peer::default()
+        };
+        let found = |at| {
+            vec![(
+                PeerKey {
+                    vr: key(51),
+                    source: source(2),
+                },
+                peer(at),
+            )]
+        };
         assert_eq!(times(&hearing.fresh(found(10))), [(VR, 10)]);
         assert_eq!(times(&hearing.fresh(found(10))), []);
-        let event = Event { kind: KIND_ADVERT, vr: key(51), source: source(2), at_ns: 30, ..Event::default() };
+        let event = Event {
+            kind: KIND_ADVERT,
+            vr: key(51),
+            source: source(2),
+            at_ns: 30,
+            ..Event::default()
+        };
         assert!(hearing.event(&event).is_some());
         assert_eq!(times(&hearing.fresh(found(20))), []);
         assert_eq!(times(&hearing.fresh(found(31))), [(VR, 31)]);
@@ -200,7 +258,16 @@ mod tests {
         hearing.set_router(VR, Some(&record(51)));
         let found = [(2, 40), (3, 20)]
             .map(|(last, at)| {
-                (PeerKey { vr: key(51), source: source(last) }, Peer { last_seen_ns: at, ..Peer::default() })
+                (
+                    PeerKey {
+                        vr: key(51),
+                        source: source(last),
+                    },
+                    Peer {
+                        last_seen_ns: at,
+                        ..Peer::default()
+                    },
+                )
             })
             .to_vec();
         assert_eq!(times(&hearing.fresh(found)), [(VR, 20), (VR, 40)]);
@@ -211,7 +278,12 @@ mod tests {
         let mut hearing = Hearing::default();
         hearing.set_router(VR, Some(&record(51)));
         hearing.set_router(VR, Some(&record(52)));
-        let event = |vrid| Event { kind: KIND_ADVERT, vr: key(vrid), source: source(2), ..Event::default() };
+        let event = |vrid| Event {
+            kind: KIND_ADVERT,
+            vr: key(vrid),
+            source: source(2),
+            ..Event::default()
+        };
         assert_eq!(hearing.event(&event(51)), None);
         assert!(hearing.event(&event(52)).is_some());
         hearing.set_router(VR, None);

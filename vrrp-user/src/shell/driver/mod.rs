@@ -66,6 +66,8 @@ pub struct Options {
     pub reload: Reload,
     /// The script process, started before anything else was opened.
     pub runner: process::Runner,
+    /// What `global_defs` says about scripts.
+    pub scripts: process::Settings,
 }
 
 struct Driver {
@@ -93,21 +95,43 @@ struct Driver {
 
 /// Runs until TERM, INT or `xvrrpd stop`. `ready` is called once everything is
 /// in place and the configuration is running.
-pub async fn run(options: Options, mut control: Requests, mut signals: Signals, ready: impl FnOnce()) -> Result<()> {
-    let Options { instance, variant, settings, config, reload, runner } = options;
-    let Loaded { dataplane, tables, events, sender_gates, loop_gates, notes } =
-        Dataplane::load(&instance, variant)?;
+pub async fn run(
+    options: Options,
+    mut control: Requests,
+    mut signals: Signals,
+    ready: impl FnOnce() -> std::io::Result<()>,
+) -> Result<()> {
+    let Options {
+        instance,
+        variant,
+        settings,
+        config,
+        reload,
+        runner,
+        scripts,
+    } = options;
+    let Loaded {
+        dataplane,
+        tables,
+        events,
+        sender_gates,
+        loop_gates,
+        notes,
+    } = Dataplane::load(&instance, variant)?;
     for note in notes {
         tracing::warn!("{note}");
     }
     // Whatever a predecessor owned it owns no more: its groups may have had other numbers.
     loop_gates.close_all();
     let epochs = epochs(&loop_gates);
-    let (transmit, mut reports) =
-        transmit::start(MappedGates(sender_gates), transmit::thread::Settings::default())
-            .context("start the transmit thread")?;
+    let (transmit, mut reports) = transmit::start(
+        MappedGates(sender_gates),
+        transmit::thread::Settings::default(),
+    )
+    .context("start the transmit thread")?;
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
     let (runner, mut finished) = runner.serve();
+    runner.configure(scripts);
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -137,7 +161,7 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
     driver.execute();
     driver.tables.remove_unknown_routers()?;
     driver.events_lost = driver.tables.counters()?.event_lost;
-    ready();
+    ready().context("tell whoever waits for the daemon")?;
 
     let mut deadline = Deadline::new().context("a timer")?;
     let mut renewal = tokio::time::interval(RENEWAL);
@@ -167,7 +191,7 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
                 Some(done) => driver.take(done.into_input()),
                 None => anyhow::bail!("the script process cannot be kept running"),
             },
-            request = control.recv() => driver.answer(request),
+            Some(request) = control.recv() => driver.answer(request),
             signal = signals.recv() => driver.signal(signal),
             _ = renewal.tick(), if !driver.permission.is_idle() => {}
             _ = upkeep.tick() => driver.upkeep(),
@@ -183,7 +207,10 @@ pub async fn run(options: Options, mut control: Requests, mut signals: Signals, 
 fn epochs(gates: &LoopGates) -> Vec<Epoch> {
     let last_used = |gate| {
         let record = gates.read(gate);
-        record.epoch.max(record.revoked_epoch).max(record.closed_epoch)
+        record
+            .epoch
+            .max(record.revoked_epoch)
+            .max(record.closed_epoch)
     };
     let gates = 0..u32::try_from(LoopGates::CAPACITY).unwrap_or(u32::MAX);
     gates.map(|index| Epoch(last_used(GateId(index)))).collect()
@@ -207,7 +234,9 @@ impl Driver {
     /// Takes in what the ring buffer holds, before anything is decided.
     fn hear(&mut self) {
         for _ in 0..EVENTS_AT_ONCE {
-            let Some(event) = self.events.try_next() else { return };
+            let Some(event) = self.events.try_next() else {
+                return;
+            };
             self.hear_event(&event);
         }
     }
@@ -266,6 +295,10 @@ impl Driver {
         tracing::info!("Reloading");
         match (self.reload)() {
             Ok(config) => {
+                self.runner.configure(process::Settings {
+                    script_user: config.global.script_user.clone(),
+                    script_security: config.global.script_security,
+                });
                 self.take(Input::Config(Box::new(config)));
                 Ok(())
             }
@@ -276,16 +309,16 @@ impl Driver {
         }
     }
 
-    fn answer(&mut self, request: Option<Request>) {
+    fn answer(&mut self, request: Request) {
         match request {
-            Some(Request::Status(reply)) => reply.send(self.describe()),
-            Some(Request::Reload(reply)) => reply.send(self.reload().map_err(|error| format!("{error:#}"))),
-            Some(Request::Stop(reply)) => {
+            Request::Status(reply) => reply.send(self.describe()),
+            Request::Reload(reply) => {
+                reply.send(self.reload().map_err(|error| format!("{error:#}")))
+            }
+            Request::Stop(reply) => {
                 reply.send(());
                 self.signal(Signal::Terminate);
             }
-            // The socket failed; said where it did. The election goes on without.
-            None => {}
         }
     }
 
@@ -323,4 +356,3 @@ impl Driver {
         Ok(())
     }
 }
-

@@ -1,10 +1,6 @@
 //! The event loop's word that it is alive: without it, adverts stop leaving.
 
-use crate::{
-    ownership::command::GateId,
-    shell::bpf::LoopGates,
-    time::Instant,
-};
+use crate::{ownership::command::GateId, shell::bpf::LoopGates, time::Instant};
 use std::{collections::BTreeSet, time::Duration};
 
 /// P of the ownership rules: how long a hung event loop goes on advertising.
@@ -21,7 +17,10 @@ pub(super) struct Permission {
 
 impl Permission {
     pub(super) fn new(gates: LoopGates) -> Self {
-        Self { gates, held: BTreeSet::new() }
+        Self {
+            gates,
+            held: BTreeSet::new(),
+        }
     }
 
     /// Before a claim: its burst is an advert too.

@@ -17,7 +17,10 @@ impl Driver {
     /// `CLOCK_MONOTONIC` nanoseconds, as in the maps.
     pub(super) fn describe(&self) -> Value {
         let counters = self.tables.counters().map(|counters| {
-            Cause::ALL.iter().map(|&cause| (cause.name(), counters.get(cause))).collect::<BTreeMap<_, _>>()
+            Cause::ALL
+                .iter()
+                .map(|&cause| (cause.name(), counters.get(cause)))
+                .collect::<BTreeMap<_, _>>()
         });
         let transmit = self.transmit.summary();
         json!({
@@ -54,7 +57,9 @@ pub(super) fn rejected(event: &Event, names: &BTreeMap<u32, String>) {
     if event.kind != KIND_REJECTED {
         return;
     }
-    let cause = usize::try_from(event.cause).ok().and_then(|index| Cause::ALL.get(index));
+    let cause = usize::try_from(event.cause)
+        .ok()
+        .and_then(|index| Cause::ALL.get(index));
     tracing::warn!(
         "{}: VRRP packet from {} for VRID {} refused: {} ({})",
         names.get(&event.vr.ifindex).map_or("?", String::as_str),

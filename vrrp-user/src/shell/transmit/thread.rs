@@ -251,7 +251,8 @@ impl<G: GateWriter> Transmitter<G> {
                 .iter()
                 .map(|outcome| outcome.result)
                 .find(Result::is_err);
-            self.sender.sent(ticket, at, result.unwrap_or(Ok(())), now, &self.gates);
+            self.sender
+                .sent(ticket, at, result.unwrap_or(Ok(())), now, &self.gates);
         }
         frames.clear();
         outcomes.clear();

@@ -1,0 +1,135 @@
+//! Configurations and links to test with.
+
+use core::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
+use vrrp_user::{
+    config::model::{
+        ChecksumPolicy, CommandLine, Config, Family, Garp, InitialState, Instance, Notify, Script,
+        SyncGroup, Tracked, Version, VirtualAddress,
+    },
+    engine::input::Link,
+};
+
+/// Index of the interface every instance runs on.
+pub(crate) const IFINDEX: u32 = 2;
+
+/// `192.0.2.n`.
+pub(crate) const fn host(n: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))
+}
+
+/// `198.51.100.n/32` on the instance's own interface.
+pub(crate) fn vip(n: u8) -> VirtualAddress {
+    VirtualAddress {
+        address: IpAddr::V4(Ipv4Addr::new(198, 51, 100, n)),
+        prefix_len: 32,
+        broadcast: None,
+        dev: None,
+        scope: None,
+        label: None,
+        peer: None,
+        home: false,
+        detect_duplicates: false,
+        manage_temporary: false,
+        no_prefix_route: false,
+        preferred_lifetime_s: None,
+        no_track: false,
+    }
+}
+
+/// `VI_n` on eth0, VRID n, version 3, one address, no second GARP burst.
+pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
+    Instance {
+        name: format!("VI_{n}"),
+        line: 1,
+        state: InitialState::Backup,
+        interface: "eth0".into(),
+        vrid: n,
+        priority,
+        version: Version::V3,
+        family: Family::V4,
+        advert_interval: interval,
+        authentication: None,
+        addresses: vec![vip(n)],
+        excluded_addresses: Vec::new(),
+        nopreempt: false,
+        preempt_delay: Duration::ZERO,
+        garp: Garp {
+            delay: Duration::ZERO,
+            repeat: 1,
+            ..Garp::default()
+        },
+        source: None,
+        unicast: None,
+        track_interfaces: Vec::new(),
+        track_scripts: Vec::new(),
+        notify: Notify::default(),
+        dont_track_primary: false,
+        strict: false,
+        accept: true,
+        skip_check_advert_addresses: false,
+        checksum: ChecksumPolicy::Learn,
+        down_timer_adverts: 3,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+    }
+}
+
+/// `chk`, which changes the priority by `weight`.
+pub(crate) fn script(interval: Duration) -> Script {
+    Script {
+        name: "chk".into(),
+        command: CommandLine::Argv(vec!["/usr/bin/chk".into()]),
+        interval,
+        timeout: interval,
+        weight: 0,
+        rise: 1,
+        fall: 1,
+        init_fail: false,
+        user: None,
+    }
+}
+
+/// A line of `track_script`.
+pub(crate) fn tracked(weight: i16) -> Tracked {
+    Tracked {
+        name: "chk".into(),
+        weight,
+        reverse: false,
+    }
+}
+
+/// All instances, in one sync group `G` if asked for.
+pub(crate) fn config(instances: Vec<Instance>, scripts: Vec<Script>, grouped: bool) -> Config {
+    let members = instances
+        .iter()
+        .map(|instance| instance.name.clone())
+        .collect();
+    let group = SyncGroup {
+        name: "G".into(),
+        members,
+        notify: Notify::default(),
+    };
+    let groups = if grouped { vec![group] } else { Vec::new() };
+    Config {
+        scripts,
+        groups,
+        instances,
+        ..Config::default()
+    }
+}
+
+/// eth0 of node n.
+pub(crate) fn link(n: u8, up: bool) -> Link {
+    Link {
+        ifindex: IFINDEX,
+        name: "eth0".into(),
+        up,
+        mac: [2, 0, 0, 0, 0, n],
+        mtu: 1500,
+        ipv4: Some(Ipv4Addr::new(192, 0, 2, n)),
+        link_local: None,
+    }
+}

@@ -1,0 +1,37 @@
+//! What a frame costs. Run by hand, alone: `cargo test --test xdp cost -- --ignored --nocapture`.
+
+use crate::kernel::{Entry, Kernel};
+use vrrp_ebpf::testing::cases;
+
+#[test]
+#[ignore = "prints figures; a busy machine makes them meaningless"]
+fn cost() {
+    let mut kernel = Kernel::load();
+    for (entry, name) in [
+        (Entry::Ingress, "neither IP nor ARP"),
+        (Entry::Ingress, "to another address"),
+        (Entry::Ingress, "IPv6 to another address"),
+        (Entry::Ingress, "to a virtual address, gate open"),
+        (Entry::Ingress, "unknown VRID"),
+        (Entry::Ingress, "nothing new"),
+        (
+            Entry::Ingress,
+            "steady loser while we own is told every time",
+        ),
+        (Entry::Ingress, "one bit of an address"),
+        (Entry::Ingress, "255 other addresses"),
+        (Entry::Ingress, "ARP, gate shut"),
+        (Entry::Egress, "neither IP nor ARP leaves"),
+        (Entry::Egress, "from another address"),
+        (Entry::Egress, "from a virtual address, gate open"),
+        (Entry::Egress, "our advert while we own"),
+    ] {
+        let case = cases::all()
+            .into_iter()
+            .find(|case| case.name == name)
+            .expect("such a case");
+        kernel.enter(&case.scene);
+        let took = kernel.run_often(entry, &case.frame, 1_000_000).took;
+        println!("{:4} ns  {entry:?}: {name}", took.as_nanos());
+    }
+}

@@ -1,0 +1,224 @@
+//! The object, loaded, with its maps at hand.
+
+use aya::{
+    Ebpf, EbpfLoader, TestRun, TestRunOptions,
+    maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues, RingBuf},
+    programs::{SchedClassifier, Xdp},
+    util::nr_cpus,
+};
+use std::{env, fs, time::Duration};
+use vrrp_common::{
+    counter::{Cause, Counters},
+    event::Event,
+    gate::Gate,
+    maps::{Limits, Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey, name},
+};
+use vrrp_ebpf::testing::cases::{IFINDEX, Scene, Verdict};
+use vrrp_user::shell::bpf::object::{EGRESS, OBJECT, XDP, XDP_NO_FRAGS};
+
+/// Room for an answer that is longer than its question.
+const GROWTH: usize = 64;
+/// `struct xdp_md`: octets, and where it says which interface.
+const XDP_MD_LEN: usize = 24;
+const XDP_MD_DATA_END: usize = 4;
+const XDP_MD_IFINDEX: usize = 12;
+
+/// Which of the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Ingress,
+    IngressNoFrags,
+    Egress,
+}
+
+impl Entry {
+    const ALL: [Self; 3] = [Self::Ingress, Self::IngressNoFrags, Self::Egress];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => XDP,
+            Self::IngressNoFrags => XDP_NO_FRAGS,
+            Self::Egress => EGRESS,
+        }
+    }
+}
+
+/// What a program made of a frame.
+pub(crate) struct Outcome {
+    pub(crate) verdict: Verdict,
+    pub(crate) frame: Vec<u8>,
+    /// Mean time of one run.
+    pub(crate) took: Duration,
+}
+
+/// The programs and maps of one load; nobody else's.
+pub(crate) struct Kernel {
+    bpf: Ebpf,
+    pub(crate) routers: HashMap<MapData, VrKey, VirtualRouter>,
+    pub(crate) peers: HashMap<MapData, PeerKey, Peer>,
+    unicast: HashMap<MapData, PeerKey, UnicastPeer>,
+    vips: HashMap<MapData, VipKey, Vip>,
+    gates: Array<MapData, Gate>,
+    counters: PerCpuArray<MapData, Counters>,
+    limits: PerCpuArray<MapData, Limits>,
+    events: RingBuf<MapData>,
+}
+
+impl Kernel {
+    /// Loads every program.
+    pub(crate) fn load() -> Self {
+        // SAFETY: no arguments, no failure.
+        let root = unsafe { libc::geteuid() } == 0;
+        assert!(root, "needs root: loading BPF programs");
+        let object = match env::var_os("XVRRP_BPF_OBJECT") {
+            Some(path) => fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display())),
+            None => OBJECT.to_vec(),
+        };
+        let mut bpf = EbpfLoader::new().load(&object).expect("the object loads");
+        for entry in Entry::ALL {
+            let program = bpf
+                .program_mut(entry.name())
+                .expect("a program of that name");
+            if entry == Entry::Egress {
+                let program: &mut SchedClassifier = program.try_into().expect("a classifier");
+                program.load().expect("the verifier takes it");
+            } else {
+                let program: &mut Xdp = program.try_into().expect("an XDP program");
+                program.load().expect("the verifier takes it");
+            }
+        }
+        let mut map = |name| bpf.take_map(name).expect("a map of that name");
+        Self {
+            routers: map(name::ROUTERS).try_into().expect("a hash"),
+            peers: map(name::PEERS).try_into().expect("a hash"),
+            unicast: map(name::UNICAST).try_into().expect("a hash"),
+            vips: map(name::VIPS).try_into().expect("a hash"),
+            gates: map(name::GATES).try_into().expect("an array"),
+            counters: map(name::COUNT).try_into().expect("a per-CPU array"),
+            limits: map(name::LIMITS).try_into().expect("a per-CPU array"),
+            events: map(name::EVENTS).try_into().expect("a ring buffer"),
+            bpf,
+        }
+    }
+
+    /// Forgets everything and sets up a scene.
+    pub(crate) fn enter(&mut self, scene: &Scene) {
+        refill(&mut self.routers, &scene.routers);
+        refill(&mut self.peers, &scene.peers);
+        refill(&mut self.unicast, &scene.unicast);
+        refill(&mut self.vips, &scene.vips);
+        for (index, gate) in (0..).zip(&scene.gates) {
+            self.gates.set(index, gate, 0).expect("an element");
+        }
+        self.take_counts();
+        self.take_events();
+        self.allow_events();
+    }
+
+    /// As if nothing rate-limited had been told before.
+    pub(crate) fn allow_events(&mut self) {
+        self.limits
+            .set(0, everywhere(Limits::default()), 0)
+            .expect("an element");
+    }
+
+    /// Shows a frame to a program.
+    pub(crate) fn run(&self, entry: Entry, frame: &[u8]) -> Outcome {
+        self.run_often(entry, frame, 1)
+    }
+
+    /// Shows a frame to a program again and again.
+    pub(crate) fn run_often(&self, entry: Entry, frame: &[u8], times: u32) -> Outcome {
+        let mut out = vec![0; frame.len() + GROWTH];
+        let mut context = [0u8; XDP_MD_LEN];
+        let len = u32::try_from(frame.len()).expect("a short frame");
+        context[XDP_MD_DATA_END..][..4].copy_from_slice(&len.to_ne_bytes());
+        context[XDP_MD_IFINDEX..][..4].copy_from_slice(&IFINDEX.to_ne_bytes());
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut out),
+            // A classifier runs on the loopback by itself.
+            ctx_in: (entry != Entry::Egress).then_some(&context[..]),
+            repeat: times,
+            ..TestRunOptions::default()
+        };
+        let program = self
+            .bpf
+            .program(entry.name())
+            .expect("a program of that name");
+        let result = if entry == Entry::Egress {
+            <&SchedClassifier>::try_from(program)
+                .expect("a classifier")
+                .test_run(options)
+        } else {
+            <&Xdp>::try_from(program)
+                .expect("an XDP program")
+                .test_run(options)
+        };
+        let result = result.unwrap_or_else(|why| panic!("test run: {why:?}"));
+        out.truncate(result.data_size_out as usize);
+        let verdict = match (entry, result.return_value) {
+            (Entry::Egress, 2) | (Entry::Ingress | Entry::IngressNoFrags, 1) => Verdict::Drop,
+            (Entry::Egress, u32::MAX) | (Entry::Ingress | Entry::IngressNoFrags, 2) => {
+                Verdict::Pass
+            }
+            (Entry::Ingress | Entry::IngressNoFrags, 3) => Verdict::Reply,
+            (entry, code) => panic!("{entry:?} returned {code}"),
+        };
+        Outcome {
+            verdict,
+            frame: out,
+            took: result.duration,
+        }
+    }
+
+    /// How often each cause was counted since the last call, in their order.
+    pub(crate) fn take_counts(&mut self) -> Vec<(Cause, u64)> {
+        let mut total = Counters::default();
+        for one in self.counters.get(&0, 0).expect("an element").iter() {
+            total.add(one);
+        }
+        self.counters
+            .set(0, everywhere(Counters::default()), 0)
+            .expect("an element");
+        let counts = Cause::ALL.iter().map(|cause| (*cause, total.get(*cause)));
+        counts.filter(|(_, count)| *count != 0).collect()
+    }
+
+    /// What was told since the last call.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(bytes) = self.events.next() {
+            events.push(bytemuck::pod_read_unaligned(&bytes));
+        }
+        events
+    }
+
+    /// A gate as it is.
+    pub(crate) fn gate(&self, index: u32) -> Gate {
+        self.gates.get(&index, 0).expect("an element")
+    }
+
+    /// The peers heard.
+    pub(crate) fn heard(&self) -> Vec<(PeerKey, Peer)> {
+        self.peers
+            .iter()
+            .map(|entry| entry.expect("an entry"))
+            .collect()
+    }
+}
+
+fn everywhere<T: aya::Pod>(value: T) -> PerCpuValues<T> {
+    let cpus = nr_cpus().expect("a number of CPUs");
+    PerCpuValues::try_from(vec![value; cpus]).expect("one for each CPU")
+}
+
+fn refill<K: aya::Pod, V: aya::Pod>(map: &mut HashMap<MapData, K, V>, entries: &[(K, V)]) {
+    let old: Vec<K> = map.keys().map(|key| key.expect("a key")).collect();
+    for key in old {
+        map.remove(&key).expect("still there");
+    }
+    for (key, value) in entries {
+        map.insert(key, value, 0).expect("room");
+    }
+}

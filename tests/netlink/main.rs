@@ -1,5 +1,6 @@
 //! The netlink room against a real kernel, each test in a network namespace of
 //! its own that nothing else can see and that goes with the test's thread.
+#![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
 
 mod world;
 
@@ -154,11 +155,12 @@ fn an_address_deleted_by_hand_is_back_at_once() {
         world.set(&all, &all);
         world.expect_placed(&all, true);
         for (placed, text) in all.iter().zip(["10.77.0.5/32", "2001:db8::5/64"]) {
+            let start = Instant::now();
             ip(&format!("address del {text} dev xvn0"));
-            let gone = world.expect_at(SOON, |input| says(input, placed, false));
+            world.expect(SOON, |input| says(input, placed, false));
             let back = world.expect_at(SOON, |input| says(input, placed, true));
-            let took = back - gone;
-            println!("{text} deleted by hand, back after {took:?}");
+            let took = back - start;
+            println!("{text} is back {took:?} after `ip address del` was started");
             assert!(took < Duration::from_millis(100), "{took:?}");
             // The second time it waits 100 ms.
             ip(&format!("address del {text} dev xvn0"));
@@ -302,7 +304,7 @@ fn the_first_address_is_in_the_kernel_within_half_a_millisecond() {
 }
 
 #[test]
-fn a_thousand_addresses_take_well_below_a_second() {
+fn a_thousand_addresses_take_about_as_long_as_the_kernel_needs() {
     within(|| {
         let mut world = World::with_interface();
         for (family, base) in [("IPv4", "10.77"), ("IPv6", "2001:db8:")] {
@@ -315,12 +317,15 @@ fn a_thousand_addresses_take_well_below_a_second() {
                     vip(world.ifindex, &text)
                 })
                 .collect();
-            // What iproute2 needs for the same.
+            // What iproute2 needs for the same. Most of it is the kernel's: without
+            // duplicate address detection it joins a multicast group for each address
+            // before it answers.
+            let nodad = if family == "IPv6" { "nodad" } else { "" };
             let batch = |verb: &str| -> String {
                 let line = |placed: &PlacedAddress| {
                     let address = &placed.address;
                     format!(
-                        "address {verb} {}/{} dev xvn0\n",
+                        "address {verb} {}/{} dev xvn0 {nodad}\n",
                         address.address, address.prefix_len
                     )
                 };
@@ -335,13 +340,10 @@ fn a_thousand_addresses_take_well_below_a_second() {
             world.set(&all, &all);
             world.expect_placed(&all, true);
             let added = start.elapsed();
-            // Something deletes them all.
+            // Something deletes them all, each once.
             let start = Instant::now();
-            ip(&format!(
-                "-{} address flush dev xvn0 scope global",
-                &family[3..]
-            ));
-            let flushed = start.elapsed();
+            world::ip_batch(&batch("del"));
+            let deleted = start.elapsed();
             world.drain_until_all(&all);
             let restored = start.elapsed();
             assert!(world.settled(SOON));
@@ -350,11 +352,12 @@ fn a_thousand_addresses_take_well_below_a_second() {
             world.expect_placed(&all, false);
             let removed = start.elapsed();
             println!(
-                "1000 {family} addresses: added {added:?} (iproute2: {by_iproute2:?}), flushed by hand in {flushed:?} and \
+                "1000 {family} addresses: added {added:?} (iproute2: {by_iproute2:?}), deleted by hand in {deleted:?} and \
                  back {:?} later, removed {removed:?}",
-                restored.saturating_sub(flushed)
+                restored.saturating_sub(deleted)
             );
-            let enough = Duration::from_secs(1).max(3 * by_iproute2);
+            // IPv6 takes the kernel between 0.25 and 2 s, whoever asks for it.
+            let enough = Duration::from_secs(if family == "IPv6" { 5 } else { 1 });
             assert!(added < enough, "{added:?}");
             assert!(removed < enough, "{removed:?}");
         }
@@ -369,13 +372,15 @@ fn a_flood_of_events_ends_in_the_right_picture() {
         world.set(&all, &all);
         world.expect_placed(&all, true);
         // 20,000 events; those nobody reads in time are lost, and made up for.
-        let batch: String = (0..10_000)
-            .map(|n| {
-                let octets = format!("10.78.{}.{}", n / 250 % 250, 1 + n % 250);
-                format!("address add {octets}/32 dev xvn0\naddress del {octets}/32 dev xvn0\n")
-            })
-            .collect();
-        world::ip_batch(&format!("{batch}address del 10.77.0.5/32 dev xvn0\n"));
+        let mut batch = String::new();
+        for n in 0..10_000 {
+            let octets = format!("10.78.{}.{}", n / 250 % 250, 1 + n % 250);
+            for verb in ["add", "del"] {
+                batch.push_str(&["address ", verb, " ", &octets, "/32 dev xvn0\n"].concat());
+            }
+        }
+        batch.push_str("address del 10.77.0.5/32 dev xvn0\n");
+        world::ip_batch(&batch);
         ip("link set xvn0 mtu 1300");
         world.expect_link(Duration::from_secs(10), |link| link.mtu == 1300);
         assert!(world.settled(Duration::from_secs(10)));

@@ -83,6 +83,7 @@ pub struct RunOptions {
 }
 
 #[derive(Parser)]
+#[allow(clippy::option_option, reason = "absent, without a value, with one")]
 #[command(
     name = "xvrrpd",
     about = "VRRP around an XDP program, on keepalived's configuration",
@@ -205,6 +206,7 @@ struct Daemon {
 
 /// Accepted and without effect.
 #[derive(Args)]
+#[allow(clippy::option_option, reason = "absent, without a value, with one")]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a letter on the command line"
@@ -298,7 +300,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
     let words = match words.and_then(|matches| Words::from_arg_matches(&matches)) {
         Ok(words) => words,
         Err(error) => {
-            let code = if error.use_stderr() { 1 } else { 0 };
+            let code = u8::from(error.use_stderr());
             return Command::Told(error.render().to_string(), code);
         }
     };

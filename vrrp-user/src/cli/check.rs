@@ -9,6 +9,7 @@ use crate::{
     shell::process::{self, Settings},
 };
 use std::{
+    fmt::Write as _,
     fs,
     io::{self, Write},
     path::Path,
@@ -22,7 +23,7 @@ const EXIT_SECURITY: u8 = 6;
 /// The findings could not be written.
 const EXIT_OUTPUT: u8 = 1;
 
-pub(super) fn run(file: &Path, config_id: Option<String>, log: Option<&Path>) -> ExitCode {
+pub(super) fn run(file: &Path, config_id: Option<&str>, log: Option<&Path>) -> ExitCode {
     let mut output: Box<dyn Write> = match log {
         None => Box::new(io::stderr()),
         Some(path) => match fs::OpenOptions::new().append(true).create(true).open(path) {
@@ -33,7 +34,7 @@ pub(super) fn run(file: &Path, config_id: Option<String>, log: Option<&Path>) ->
             }
         },
     };
-    let (text, code) = check(file, config_id.as_deref());
+    let (text, code) = check(file, config_id);
     if output
         .write_all(text.as_bytes())
         .and_then(|()| output.flush())
@@ -58,7 +59,7 @@ fn check(file: &Path, config_id: Option<&str>) -> (String, u8) {
         .map(scripts_that_cannot_run)
         .unwrap_or_default();
     for problem in &problems {
-        text.push_str(&format!("error: {problem}\n"));
+        let _ = writeln!(text, "error: {problem}");
     }
     let count = |severity| {
         read.findings
@@ -69,10 +70,11 @@ fn check(file: &Path, config_id: Option<&str>) -> (String, u8) {
     let errors = count(Severity::Error) + problems.len();
     let warnings = count(Severity::Warning);
     if errors + warnings > 0 {
-        text.push_str(&format!(
-            "{}: {errors} errors, {warnings} warnings\n",
+        let _ = writeln!(
+            text,
+            "{}: {errors} errors, {warnings} warnings",
             file.display()
-        ));
+        );
     }
     let code = match read.exit_code {
         0 if problems

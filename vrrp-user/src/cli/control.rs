@@ -27,7 +27,7 @@ fn try_run(asked: Asked, target: &Target) -> Result<ExitCode> {
     }
     let instance = find(target.instance.as_deref())?;
     let command = match asked {
-        Asked::Status { json } => return status::run(&instance, json),
+        Asked::Status { json } => return Ok(status::run(&instance, json)),
         Asked::Reload => Command::Reload,
         Asked::Stop => Command::Stop,
     };

@@ -87,3 +87,91 @@ fn wait_for_word(heard: OwnedFd) -> u8 {
         Err(_) => DIED,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        path::{Path, PathBuf},
+        process::Command,
+        time::Duration,
+    };
+
+    const PLAY: &str = "XVRRP_TEST_PLAY_DAEMON";
+
+    /// No test of its own: what the other starts, to become a daemon and report.
+    #[test]
+    fn plays_a_daemon() {
+        let Some(play) = std::env::var_os(PLAY) else {
+            return;
+        };
+        let (part, report) = play
+            .to_str()
+            .and_then(|play| play.split_once(':'))
+            .expect("a part");
+        let ready = detach().expect("a daemon");
+        std::thread::sleep(Duration::from_millis(300));
+        match part {
+            "runs" => {
+                ready.tell().expect("told");
+                let session = nix::unistd::getsid(None).expect("a session");
+                let cwd = std::env::current_dir().expect("a directory");
+                let stdin = std::fs::read_link("/proc/self/fd/0").expect("standard input");
+                let leader = session == nix::unistd::getpid();
+                let text = format!("{} {} {leader}", cwd.display(), stdin.display());
+                let draft = Path::new(report).with_extension("draft");
+                std::fs::write(&draft, text).expect("write");
+                std::fs::rename(draft, report).expect("rename");
+            }
+            "fails" => ready.fail(7),
+            _ => std::process::abort(),
+        }
+        std::process::exit(0);
+    }
+
+    fn play(part: &str, report: &Path) -> (Option<i32>, Duration) {
+        #[allow(clippy::disallowed_methods, reason = "a test measures")]
+        let start = std::time::Instant::now();
+        let status = Command::new("/proc/self/exe")
+            .args([
+                "--exact",
+                "cli::daemonize::tests::plays_a_daemon",
+                "--nocapture",
+            ])
+            .env(PLAY, format!("{part}:{}", report.display()))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .expect("ourselves");
+        (status.code(), start.elapsed())
+    }
+
+    #[test]
+    fn whoever_starts_a_daemon_learns_how_it_went() {
+        let report = std::env::temp_dir().join(format!("xvn-daemon-{}", std::process::id()));
+        for (part, code) in [("runs", 0), ("fails", 7), ("dies", 1)] {
+            let (status, took) = play(part, &report);
+            assert_eq!(status, Some(code), "{part}");
+            assert!(
+                took >= Duration::from_millis(300),
+                "{part}: {took:?} was too soon to know"
+            );
+        }
+        let said = read_within(&report, Duration::from_secs(5));
+        assert_eq!(
+            said, "/ /dev/null false",
+            "directory, standard input, leads a session"
+        );
+        std::fs::remove_file(&report).expect("clean up");
+    }
+
+    fn read_within(path: &PathBuf, limit: Duration) -> String {
+        for _ in 0..limit.as_millis() / 10 {
+            if let Ok(text) = std::fs::read_to_string(path) {
+                return text;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{} did not appear", path.display());
+    }
+}

@@ -33,7 +33,7 @@ pub fn main(serve: impl FnOnce(Started) -> anyhow::Result<()>) -> ExitCode {
             file,
             config_id,
             log,
-        } => check::run(&file, config_id, log.as_deref()),
+        } => check::run(&file, config_id.as_deref(), log.as_deref()),
         Command::Ask(asked, target) => control::run(asked, &target),
         Command::SignalNumber(number) => {
             println!("{number}");

@@ -6,7 +6,6 @@ use crate::shell::{
     bpf::{Instance, Reader, reader},
     control::{self, Command},
 };
-use anyhow::Result;
 use nix::net::if_::if_indextoname;
 use serde_json::{Value, json};
 use std::{process::ExitCode, time::Duration};
@@ -17,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// The daemon did not answer, or there is none.
 const EXIT_SILENT: u8 = 1;
 
-pub(super) fn run(instance: &Instance, as_json: bool) -> Result<ExitCode> {
+pub(super) fn run(instance: &Instance, as_json: bool) -> ExitCode {
     let answer = control::ask(&control::socket_path(instance), Command::Status, PATIENCE);
     let maps = Reader::open(instance).and_then(|reader| reader.snapshot());
     let (daemon, silence) = match answer {
@@ -53,7 +52,7 @@ pub(super) fn run(instance: &Instance, as_json: bool) -> Result<ExitCode> {
         };
         print!("{}", page.render());
     }
-    Ok(code)
+    code
 }
 
 fn view(snapshot: &reader::Snapshot) -> MapView {

@@ -123,15 +123,14 @@ impl Page<'_> {
         let daemon = self
             .daemon
             .map(|value| Daemon::deserialize(value).unwrap_or_default());
-        match &daemon {
-            Some(daemon) => self.daemon(&mut out, daemon),
-            None => {
-                out.text(
-                    "",
-                    &format!("xvrrpd {}: {}", self.identity, self.silence.unwrap_or("?")),
-                );
-                self.maps_alone(&mut out);
-            }
+        if let Some(daemon) = &daemon {
+            self.daemon(&mut out, daemon);
+        } else {
+            out.text(
+                "",
+                &format!("xvrrpd {}: {}", self.identity, self.silence.unwrap_or("?")),
+            );
+            self.maps_alone(&mut out);
         }
         if let Some(why) = self.no_maps {
             out.text("", &format!("The maps cannot be read: {why}"));
@@ -195,11 +194,9 @@ impl Page<'_> {
                 egress,
                 notes,
             } = interface;
-            let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
-            out.text(
-                "",
-                &format!("Interface {name}: XDP {xdp}, egress by {egress}{notes}"),
-            );
+            let mut said = vec![format!("Interface {name}: XDP {xdp}, egress by {egress}")];
+            said.extend(notes.iter().cloned());
+            out.text("", &said.join("; "));
         }
     }
 
@@ -322,7 +319,7 @@ fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.subsec_millis()),
-        0..=9 => format!("{:.1} s", time.as_secs_f64()),
+        1..=9 => format!("{:.1} s", time.as_secs_f64()),
         10..=99 => format!("{seconds} s"),
         100..=5_999 => format!("{} min {} s", seconds / 60, seconds % 60),
         6_000..=172_799 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),

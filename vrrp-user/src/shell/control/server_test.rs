@@ -1,4 +1,5 @@
 //! Clients of all kinds against the control socket.
+#![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
 
 use super::{ClientError, Command, Request, Requests, Server, ask, serve};
 use serde_json::{Value, json};
@@ -188,9 +189,9 @@ fn a_flood_reaches_the_event_loop_as_a_trickle() {
         "{:?}",
         start.elapsed()
     );
-    flooders
-        .into_iter()
-        .for_each(|flooder| flooder.join().expect("it ends"));
+    for flooder in flooders {
+        flooder.join().expect("it ends");
+    }
     let answered = world.answered.load(Ordering::Relaxed);
     assert!(
         (50..=300).contains(&answered),

@@ -107,7 +107,7 @@ impl KernelAddress {
                 AddressAttribute::Broadcast(address) => found.broadcast = Some(*address),
                 AddressAttribute::Flags(flags) => found.flags = *flags,
                 AddressAttribute::CacheInfo(info) => {
-                    found.preferred_lifetime_s = info.ifa_preferred
+                    found.preferred_lifetime_s = info.ifa_preferred;
                 }
                 AddressAttribute::Protocol(protocol) => found.protocol = Some((*protocol).into()),
                 _ => {}
@@ -215,9 +215,8 @@ struct Addresses {
 
 impl Table {
     /// Takes in a link; tells whether anything changed.
-    pub fn set_link(&mut self, link: KernelLink) -> bool {
-        let ifindex = link.ifindex;
-        self.links.insert(ifindex, link.clone()).as_ref() != Some(&link)
+    pub fn set_link(&mut self, link: &KernelLink) -> bool {
+        self.links.insert(link.ifindex, link.clone()).as_ref() != Some(link)
     }
 
     /// Forgets a link and what was on it.

@@ -40,11 +40,11 @@ fn table(addresses: Vec<KernelAddress>) -> Table {
         mac: [2; 6],
         mtu: 1500,
     };
-    assert!(table.set_link(link.clone()));
-    assert!(!table.set_link(link), "the same again is no change");
-    addresses
-        .into_iter()
-        .for_each(|address| table.set_address(address));
+    assert!(table.set_link(&link));
+    assert!(!table.set_link(&link), "the same again is no change");
+    for address in addresses {
+        table.set_address(address);
+    }
     table
 }
 
@@ -99,9 +99,12 @@ fn the_primary_address_is_the_first_own_one_of_the_widest_scope() {
     ];
     for (name, addresses, expected) in cases {
         let table = table(addresses);
-        let standing = |address: &KernelAddress| match address.is_marked() {
-            true => Standing::Virtual,
-            false => Standing::Own,
+        let standing = |address: &KernelAddress| {
+            if address.is_marked() {
+                Standing::Virtual
+            } else {
+                Standing::Own
+            }
         };
         let link = table.engine_link(3, standing).expect(name);
         assert_eq!(link.ipv4.map(IpAddr::V4), expected.map(ip), "{name}");
@@ -113,9 +116,12 @@ fn an_owners_address_is_primary_only_where_there_is_no_other() {
     let owned = address("10.0.0.1", 24, 0, AddressFlags::Permanent);
     let other = address("10.0.9.1", 24, 0, AddressFlags::Permanent);
     let key = owned.key;
-    let standing = move |address: &KernelAddress| match address.key == key {
-        true => Standing::OwnersOwn,
-        false => Standing::Own,
+    let standing = move |address: &KernelAddress| {
+        if address.key == key {
+            Standing::OwnersOwn
+        } else {
+            Standing::Own
+        }
     };
     let alone = table(vec![owned.clone()])
         .engine_link(3, standing)

@@ -7,7 +7,7 @@ use crate::{
     engine::action::PlacedAddress,
 };
 use netlink_packet_route::address::AddressFlags;
-use std::{collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, slice::from_ref};
 
 pub(super) fn vip(text: &str) -> PlacedAddress {
     let (address, prefix_len) = text.split_once('/').expect("a prefix");
@@ -68,7 +68,17 @@ fn run(
     diff(|key| kernel.get(key), wanted, managed)
 }
 
+/// Name, kernel, wanted, managed, requests.
+type Case = (
+    &'static str,
+    Vec<KernelAddress>,
+    Vec<PlacedAddress>,
+    Vec<PlacedAddress>,
+    Vec<Change>,
+);
+
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn differences_become_requests() {
     let (one, two, six) = (
         vip("10.0.0.1/24"),
@@ -81,14 +91,7 @@ fn differences_become_requests() {
     };
     let hosts_six = foreign(&vip("2001:db8::1/128"));
     let ours_six = shown(&vip("2001:db8::1/128"));
-    type Case<'a> = (
-        &'a str,
-        Vec<KernelAddress>,
-        Vec<PlacedAddress>,
-        Vec<PlacedAddress>,
-        Vec<Change>,
-    );
-    let cases: Vec<Case<'_>> = vec![
+    let cases: Vec<Case> = vec![
         ("nothing", vec![], vec![], vec![], vec![]),
         (
             "missing",
@@ -173,6 +176,8 @@ fn differences_become_requests() {
     }
 }
 
+type Set = fn(&mut VirtualAddress);
+
 #[test]
 fn every_option_is_compared() {
     let plain = shown(&vip("10.0.0.1/24"));
@@ -192,7 +197,7 @@ fn every_option_is_compared() {
             new: wanted.clone(),
         };
         assert_eq!(
-            run(&[plain.clone()], &[wanted.clone()], &[]),
+            run(from_ref(&plain), from_ref(&wanted), &[]),
             [replace],
             "{name}"
         );
@@ -206,7 +211,7 @@ fn every_option_is_compared() {
             "{name}, once it is there"
         );
     }
-    let cases: [(&str, fn(&mut VirtualAddress)); 2] = [
+    let cases: [(&str, Set); 2] = [
         ("home", |a| a.home = true),
         ("mngtmpaddr", |a| a.manage_temporary = true),
     ];

@@ -101,14 +101,14 @@ type Place = (u32, IpAddr);
 
 impl Reconciler {
     /// Replaces what is wanted and what is managed.
-    pub fn set(&mut self, wanted: Vec<PlacedAddress>, managed: Vec<PlacedAddress>) {
+    pub fn set(&mut self, wanted: Vec<PlacedAddress>, managed: &[PlacedAddress]) {
         let by_key = |list: &[PlacedAddress]| -> HashMap<AddressKey, VirtualAddress> {
             list.iter()
                 .map(|placed| (key_of(placed), placed.address.clone()))
                 .collect()
         };
         self.wanted_by_key = by_key(&wanted);
-        self.managed = by_key(&managed);
+        self.managed = by_key(managed);
         self.wanted = wanted;
         // What is no longer wanted and comes back later starts with a clean slate.
         let wanted = &self.wanted_by_key;

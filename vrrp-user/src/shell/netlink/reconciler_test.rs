@@ -18,7 +18,7 @@ impl World {
     fn new() -> Self {
         let mut table = Table::default();
         let name = "eth0".into();
-        table.set_link(KernelLink {
+        table.set_link(&KernelLink {
             ifindex: 3,
             name,
             up: true,
@@ -36,7 +36,7 @@ impl World {
         let managed = ["10.0.0.1/24", "10.0.0.2/24", "2001:db8::1/64"]
             .map(vip)
             .to_vec();
-        self.reconciler.set(wanted.to_vec(), managed);
+        self.reconciler.set(wanted.to_vec(), &managed);
     }
 
     fn pass(&mut self, span: Duration) {
@@ -105,7 +105,7 @@ fn ms(count: u64) -> Duration {
 fn addresses_are_placed_once_and_told_once() {
     let mut world = World::new();
     let one = vip("10.0.0.1/24");
-    world.want(&[one.clone()]);
+    world.want(std::slice::from_ref(&one));
     assert!(!world.reconciler.is_settled(&world.table));
     assert_eq!(world.due(), [Change::Add(one.clone())]);
     assert_eq!(world.due(), [], "a request is under way");
@@ -134,7 +134,7 @@ fn leftovers_go_at_the_start() {
 fn a_deleted_address_comes_back_at_once_and_then_with_restraint() {
     let mut world = World::new();
     let one = vip("10.0.0.1/24");
-    world.want(&[one.clone()]);
+    world.want(std::slice::from_ref(&one));
     world.settle();
     for expected_ms in [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000] {
         let notice = world.delete(&one, false);
@@ -178,7 +178,7 @@ fn secondaries_that_leave_with_a_primary_address_come_back_without_blame() {
     let (one, two) = (vip("10.0.0.1/24"), vip("10.0.0.2/24"));
     world.want(&[one.clone(), two.clone()]);
     world.settle();
-    world.want(&[two.clone()]);
+    world.want(std::slice::from_ref(&two));
     let changes = world.due();
     assert_eq!(changes, [Change::Remove(shown(&one))]);
     world.reconciler.accepted(&changes[0]);
@@ -193,7 +193,7 @@ fn no_track_stays_away_until_declared_anew() {
     let mut world = World::new();
     let mut one = vip("10.0.0.1/24");
     one.address.no_track = true;
-    world.want(&[one.clone()]);
+    world.want(std::slice::from_ref(&one));
     world.settle();
     assert_eq!(
         world.delete(&one, false),
@@ -202,7 +202,7 @@ fn no_track_stays_away_until_declared_anew() {
     assert_eq!(world.settle(), []);
     assert!(world.reconciler.is_settled(&world.table));
     world.want(&[]);
-    world.want(&[one.clone()]);
+    world.want(std::slice::from_ref(&one));
     assert_eq!(world.settle(), [Change::Add(one)]);
 }
 
@@ -210,7 +210,7 @@ fn no_track_stays_away_until_declared_anew() {
 fn refusals_are_reported_once_and_retried_with_patience() {
     let mut world = World::new();
     let one = vip("10.0.0.1/24");
-    world.want(&[one.clone()]);
+    world.want(std::slice::from_ref(&one));
     let refuse = |world: &mut World, why: &str| {
         let changes = world.due();
         assert_eq!(changes, [Change::Add(one.clone())]);
@@ -251,9 +251,9 @@ fn an_interface_that_is_not_there_is_waited_for() {
         ifindex: 9,
         ..vip("10.0.0.1/24")
     };
-    world.want(&[elsewhere.clone()]);
+    world.want(std::slice::from_ref(&elsewhere));
     assert_eq!(world.due(), []);
-    world.table.set_link(KernelLink {
+    world.table.set_link(&KernelLink {
         ifindex: 9,
         name: "eth9".into(),
         up: true,
@@ -269,7 +269,7 @@ fn a_kernel_that_shows_something_else_than_asked_for_is_not_pestered() {
     let mut world = World::new();
     let mut labelled = vip("10.0.0.1/24");
     labelled.address.label = Some("eth0:vip".into());
-    world.want(&[labelled.clone()]);
+    world.want(std::slice::from_ref(&labelled));
     let mut requests = 0;
     for _ in 0..10_000 {
         for change in world.due() {

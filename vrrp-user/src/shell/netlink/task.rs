@@ -24,7 +24,7 @@ const BATCH: usize = 64;
 /// Events taken at once before the addresses are compared again.
 const EVENTS_AT_ONCE: usize = 256;
 /// Everything is read again at least this often, should an event have escaped us.
-const RESYNC_INTERVAL: Duration = Duration::from_secs(60);
+const RESYNC_INTERVAL: Duration = Duration::from_mins(1);
 /// After losing events, wait for the storm to pass before reading everything again.
 const RESYNC_DELAY: Duration = Duration::from_millis(20);
 /// Addresses named in one log line.
@@ -171,7 +171,7 @@ impl Task {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Set { wanted, managed } => {
-                self.reconciler.set(wanted, managed);
+                self.reconciler.set(wanted, &managed);
                 // Which address is primary depends on which are virtual.
                 self.dirty.extend(self.table.ifindexes());
             }
@@ -186,7 +186,7 @@ impl Task {
             match fact {
                 Fact::Link(link) => {
                     let ifindex = link.ifindex;
-                    if self.table.set_link(link) {
+                    if self.table.set_link(&link) {
                         self.reconciler.link_changed(ifindex);
                         self.dirty.insert(ifindex);
                     }

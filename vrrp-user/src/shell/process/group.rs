@@ -300,7 +300,9 @@ mod tests {
         ];
         for (chunks, expected) in cases {
             let mut tail = Tail::default();
-            chunks.iter().for_each(|chunk| tail.feed(chunk.as_bytes()));
+            for chunk in chunks {
+                tail.feed(chunk.as_bytes());
+            }
             assert_eq!(tail.last_line().as_deref(), expected, "{chunks:?}");
             assert!(tail.current.len() + tail.complete.len() <= 2 * LINE_MAX);
         }

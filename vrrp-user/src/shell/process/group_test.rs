@@ -1,4 +1,5 @@
 //! Real scripts, run as process groups.
+#![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
 
 use super::{
     group::{End, Launch, Running},
@@ -101,6 +102,15 @@ async fn run_as(
 
 const LONG: Duration = Duration::from_secs(10);
 
+/// Name, command, further arguments, outcome, last line.
+type Case<'a> = (
+    &'a str,
+    CommandLine,
+    &'a [&'a str],
+    Outcome,
+    Option<&'a str>,
+);
+
 #[test]
 fn results_are_what_happened() {
     let place = Place::new("results");
@@ -109,7 +119,7 @@ fn results_are_what_happened() {
     let args = place.script("args.sh", 0o755, "#!/bin/sh\necho \"$#:$1:$2:$3\"\n");
     let lost = place.script("lost.sh", 0o755, "#!/bin/sh\nno-such-command-at-all\n");
     let exited = |code| Outcome::Exited(code);
-    let cases: Vec<(&str, CommandLine, &[&str], Outcome, Option<&str>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("success", argv(&[&ok]), &[], exited(0), Some("fine")),
         (
             "arguments",

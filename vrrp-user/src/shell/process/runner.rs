@@ -41,6 +41,8 @@ pub fn main() -> ExitCode {
 fn run() -> io::Result<()> {
     let parent = nix::unistd::getppid();
     prctl::set_pdeathsig(Signal::SIGUSR1)?;
+    // What `ps` and `top` show; otherwise it would be "exe".
+    prctl::set_name(c"xvrrpd-scripts")?;
     let socket = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -79,11 +81,13 @@ async fn say_farewell(groups: &Groups) {
     if left.is_empty() {
         return;
     }
-    left.iter()
-        .for_each(|group| signal_group(*group, Signal::SIGTERM));
+    for group in &left {
+        signal_group(*group, Signal::SIGTERM);
+    }
     tokio::time::sleep(FAREWELL).await;
-    left.iter()
-        .for_each(|group| signal_group(*group, Signal::SIGKILL));
+    for group in &left {
+        signal_group(*group, Signal::SIGKILL);
+    }
 }
 
 /// Serves a daemon until it hangs up.

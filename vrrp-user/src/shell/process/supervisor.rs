@@ -106,7 +106,7 @@ impl Runner {
             runs: HashMap::new(),
             queues: BTreeMap::new(),
             groups: HashMap::new(),
-            complaints: HashMap::new(),
+            told: HashMap::new(),
             waiting: Vec::new(),
         };
         tokio::spawn(supervisor.run(self.process));
@@ -266,8 +266,8 @@ struct Supervisor {
     queues: BTreeMap<String, Queue>,
     /// Process groups of runs, to be killed should the runner die.
     groups: HashMap<u64, i32>,
-    /// What each script last complained of, to say it once.
-    complaints: HashMap<String, String>,
+    /// What was last said of each script.
+    told: HashMap<String, String>,
     waiting: Vec<oneshot::Sender<()>>,
 }
 
@@ -387,7 +387,7 @@ impl Supervisor {
             Request::Settings(settings) => {
                 line.say(&ToRunner::Settings(settings.clone()));
                 self.settings = settings;
-                self.complaints.clear();
+                self.told.clear();
             }
             Request::Check {
                 script,
@@ -403,7 +403,7 @@ impl Supervisor {
             }
             Request::StopCheck(script) => {
                 self.stop_check(&script, line);
-                self.complaints.remove(&script);
+                self.told.remove(&script);
             }
             Request::Notify { queue, notify } => {
                 self.queues
@@ -559,25 +559,26 @@ impl Supervisor {
         }
     }
 
-    /// Says why a check fails where that is not for the check to say, once.
+    /// Says how a check ended and, where that is not for the check to say, why; once.
     fn note(&mut self, script: &str, argv: &CommandLine, outcome: &Outcome, output: Option<&str>) {
         let said = output.map(|line| format!(": {line}")).unwrap_or_default();
-        tracing::debug!("script {script}: {outcome:?}{said}");
-        let complaint = match outcome {
-            Outcome::CannotRun(why) => why.clone(),
-            Outcome::Exited(status @ (126 | 127)) => {
-                let what = explain_status(*status);
-                format!("{}: {what}{said}", shown(argv))
-            }
-            _ => {
-                self.complaints.remove(script);
-                return;
-            }
+        let (cannot, news) = match outcome {
+            Outcome::CannotRun(why) => (true, why.clone()),
+            Outcome::Exited(status @ (126 | 127)) => (
+                true,
+                format!("{}: {}{said}", shown(argv), explain_status(*status)),
+            ),
+            _ => (false, format!("{outcome:?}{said}")),
         };
-        if self.complaints.get(script) != Some(&complaint) {
-            tracing::warn!("script {script} cannot run and counts as failed: {complaint}");
-            self.complaints.insert(script.to_owned(), complaint);
+        if self.told.get(script) == Some(&news) {
+            return;
         }
+        if cannot {
+            tracing::warn!("script {script} cannot run and counts as failed: {news}");
+        } else {
+            tracing::debug!("script {script}: {news}");
+        }
+        self.told.insert(script.to_owned(), news);
     }
 
     fn complain_of_slowness(&mut self) {

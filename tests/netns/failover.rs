@@ -52,9 +52,14 @@ fn election(profile: Profile, pair: Pair) {
     });
     let sent = trial.tap.adverts(since);
     assert!(sent.len() >= 4, "{} adverts in six intervals", sent.len());
-    let Conf { version, instances, .. } = &trial.confs[0];
+    let Conf {
+        version, instances, ..
+    } = &trial.confs[0];
     for (_, _, advert) in sent {
-        assert_eq!((advert.version, advert.vrid, advert.priority), (*version, VRID, HIGH));
+        assert_eq!(
+            (advert.version, advert.vrid, advert.priority),
+            (*version, VRID, HIGH)
+        );
         assert_eq!(advert.interval, profile.interval());
         assert_eq!(advert.ttl, 255);
         assert_ne!(advert.checksum, xvrrp_tests::frame::Checksum::Wrong);
@@ -81,11 +86,18 @@ fn terminate(profile: Profile, pair: Pair) {
     let asked = trial.terminate(0);
     let takeover = trial.takeover(VRID, 1, asked);
     let resigned = takeover.resigned.expect("priority 0 was sent");
-    assert_took("takeover", takeover.first.since(resigned), profile.skew(LOW));
+    assert_took(
+        "takeover",
+        takeover.first.since(resigned),
+        profile.skew(LOW),
+    );
     trial.await_owner(1);
     // Gone politely: it took its addresses with it.
     for ip in trial.confs[0].instances[0].addresses() {
-        assert!(!observe::has(trial.lab.router(0), ip), "{ip} is still on the router that left");
+        assert!(
+            !observe::has(trial.lab.router(0), ip),
+            "{ip} is still on the router that left"
+        );
     }
 }
 
@@ -96,7 +108,11 @@ fn kill(profile: Profile, pair: Pair) {
     let killed = trial.kill(0);
     let takeover = trial.takeover(VRID, 1, killed);
     assert_eq!(takeover.resigned, None, "a killed daemon says nothing");
-    assert_took("takeover", takeover.first.since(takeover.last), profile.down(LOW));
+    assert_took(
+        "takeover",
+        takeover.first.since(takeover.last),
+        profile.down(LOW),
+    );
     trial.await_owner(1);
     trial.start(0);
     trial.await_owner(0);
@@ -108,7 +124,11 @@ fn link_down(profile: Profile, pair: Pair) {
     let cut = xvrrp_tests::capture::Stamp::now();
     trial.lab.unplug(0);
     let takeover = trial.takeover(VRID, 1, cut);
-    assert_took("takeover", takeover.first.since(takeover.last), profile.down(LOW));
+    assert_took(
+        "takeover",
+        takeover.first.since(takeover.last),
+        profile.down(LOW),
+    );
     trial.await_owner(1);
     trial.lab.plug(0);
     trial.await_owner(0);
@@ -126,10 +146,12 @@ fn preempt(profile: Profile, pair: Pair) {
 /// The better router comes back, and leaves things as they are until the owner
 /// is gone.
 fn nopreempt(profile: Profile, pair: Pair) {
-    let conf = |priority| Conf::of(
-        profile.conf(priority).version,
-        profile.instance(priority).line("nopreempt"),
-    );
+    let conf = |priority| {
+        Conf::of(
+            profile.conf(priority).version,
+            profile.instance(priority).line("nopreempt"),
+        )
+    };
     let mut trial = Trial::settled(pair, [conf(HIGH), conf(LOW)]);
     trial.kill(0);
     trial.await_owner(1);
@@ -138,20 +160,32 @@ fn nopreempt(profile: Profile, pair: Pair) {
     // Longer than it would wait for a dead owner, twice; and it must have begun.
     let span = profile.down(HIGH) * 2 + Duration::from_millis(500);
     throughout(span, "the owner stays", || {
-        match trial.tap.adverts(back).iter().find(|(_, node, _)| *node == 0) {
+        match trial
+            .tap
+            .adverts(back)
+            .iter()
+            .find(|(_, node, _)| *node == 0)
+        {
             Some((_, _, advert)) => Err(format!("the better one advertises {advert:?}")),
             None => Ok(()),
         }
     });
     let vip = profile.vip();
     eventually(PATIENCE, "the address is on the owner alone", || {
-        match (observe::has(trial.lab.router(0), vip), observe::has(trial.lab.router(1), vip)) {
+        match (
+            observe::has(trial.lab.router(0), vip),
+            observe::has(trial.lab.router(1), vip),
+        ) {
             (false, true) => Ok(()),
             other => Err(format!("{other:?}")),
         }
     });
     let killed = trial.kill(1);
     let takeover = trial.takeover(VRID, 0, killed);
-    assert_took("takeover", takeover.first.since(takeover.last), profile.down(HIGH));
+    assert_took(
+        "takeover",
+        takeover.first.since(takeover.last),
+        profile.down(HIGH),
+    );
     trial.await_owner(0);
 }

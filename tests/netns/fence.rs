@@ -65,7 +65,10 @@ impl Probes {
         };
         eventually(PATIENCE, "the owner answers both probes", || {
             let answered = |questions: &[Question]| questions.iter().any(|q| q.answerers() == [0]);
-            match (answered(&probes.who(trial, since)), answered(&probes.each(trial, since))) {
+            match (
+                answered(&probes.who(trial, since)),
+                answered(&probes.each(trial, since)),
+            ) {
                 (true, true) => Ok(()),
                 other => Err(format!("{other:?}")),
             }
@@ -83,22 +86,35 @@ impl Probes {
 
     /// The new owner answers, and has done so for a while.
     fn await_new_owner(&self, trial: &Trial, since: Stamp) {
-        eventually(PATIENCE, "the new owner answers 50 questions of each kind", || {
-            let count = |questions: Vec<Question>| {
-                questions.iter().filter(|q| q.answerers() == [1]).count()
-            };
-            match (count(self.who(trial, since)), count(self.each(trial, since))) {
-                (who, each) if who >= 50 && each >= 50 => Ok(()),
-                other => Err(format!("{other:?}")),
-            }
-        });
+        eventually(
+            PATIENCE,
+            "the new owner answers 50 questions of each kind",
+            || {
+                let count = |questions: Vec<Question>| {
+                    questions.iter().filter(|q| q.answerers() == [1]).count()
+                };
+                match (
+                    count(self.who(trial, since)),
+                    count(self.each(trial, since)),
+                ) {
+                    (who, each) if who >= 50 && each >= 50 => Ok(()),
+                    other => Err(format!("{other:?}")),
+                }
+            },
+        );
     }
 
     /// Since `since` the old owner has answered nothing; it was asked.
     fn assert_old_silent(&self, trial: &Trial, since: Stamp) {
         let (who, each) = (self.who(trial, since), self.each(trial, since));
-        assert!(each.iter().filter(|q| q.to == self.old).count() >= 50, "nobody asked it");
-        assert!(each.iter().any(|q| q.to == self.new), "nobody asked the new one");
+        assert!(
+            each.iter().filter(|q| q.to == self.old).count() >= 50,
+            "nobody asked it"
+        );
+        assert!(
+            each.iter().any(|q| q.to == self.new),
+            "nobody asked the new one"
+        );
         assert_silent(&who, 0);
         assert_silent(&each, 0);
     }
@@ -132,12 +148,19 @@ fn stopped(pair: Pair, profile: Profile) {
     let resumed = Stamp::now();
     trial.daemon(0).resume();
     // It must hear the new owner out before it preempts (RFC 9568 §6.4.2).
-    throughout(profile.down(xvrrp_tests::trial::HIGH) / 2, "it listens first", || {
-        match trial.tap.adverts(resumed).iter().find(|(_, node, _)| *node == 0) {
+    throughout(
+        profile.down(xvrrp_tests::trial::HIGH) / 2,
+        "it listens first",
+        || match trial
+            .tap
+            .adverts(resumed)
+            .iter()
+            .find(|(_, node, _)| *node == 0)
+        {
             Some((_, _, advert)) => Err(format!("{advert:?}")),
             None => Ok(()),
-        }
-    });
+        },
+    );
     trial.await_owner(0);
     // keepalived lets go of its addresses a little after it was beaten.
     if pair[1] == Daemon::Xvrrpd {

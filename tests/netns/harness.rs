@@ -28,16 +28,28 @@ fn sees_a_dead_keepalived_answer() {
     let probes = Probes::start(&trial, profile.vip());
     let killed = trial.kill(0);
     let takeover = trial.takeover(VRID, 1, killed);
-    assert_took("takeover", takeover.first.since(takeover.last), profile.down(LOW));
+    assert_took(
+        "takeover",
+        takeover.first.since(takeover.last),
+        profile.down(LOW),
+    );
     eventually(Duration::from_secs(5), "both answer one question", || {
         let who = probes.who(&trial, takeover.first);
         let both = who.iter().filter(|q| q.answerers() == [0, 1]).count();
-        if both > 0 { Ok(()) } else { Err(format!("{} questions", who.len())) }
+        if both > 0 {
+            Ok(())
+        } else {
+            Err(format!("{} questions", who.len()))
+        }
     });
     eventually(Duration::from_secs(5), "the dead one takes traffic", || {
         let each = probes.each(&trial, takeover.first);
         let dead = each.iter().filter(|q| q.answerers() == [0]).count();
-        if dead > 0 { Ok(()) } else { Err(format!("{} questions", each.len())) }
+        if dead > 0 {
+            Ok(())
+        } else {
+            Err(format!("{} questions", each.len()))
+        }
     });
 }
 
@@ -52,7 +64,11 @@ fn sees_a_stopped_keepalived_answer_over_ipv6() {
     eventually(Duration::from_secs(5), "both answer one question", || {
         let who = probes.who(&trial, takeover.first);
         let both = who.iter().filter(|q| q.answerers() == [0, 1]).count();
-        if both > 0 { Ok(()) } else { Err(format!("{} questions", who.len())) }
+        if both > 0 {
+            Ok(())
+        } else {
+            Err(format!("{} questions", who.len()))
+        }
     });
 }
 
@@ -61,10 +77,20 @@ fn sees_a_stopped_keepalived_answer_over_ipv6() {
 fn measures_the_gap_a_client_sees() {
     let profile = Profile::V3At100ms;
     let trial = Trial::of(KEEPALIVED, profile);
-    let client = Probe::start(&trial.lab, Kind::Echo, profile.vip(), Duration::from_millis(1));
+    let client = Probe::start(
+        &trial.lab,
+        Kind::Echo,
+        profile.vip(),
+        Duration::from_millis(1),
+    );
     let start = Stamp::now();
     eventually(Duration::from_secs(5), "100 answers", || {
-        match client.questions(&trial.tap, start).iter().filter(|q| q.answerers() == [0]).count() {
+        match client
+            .questions(&trial.tap, start)
+            .iter()
+            .filter(|q| q.answerers() == [0])
+            .count()
+        {
             0..100 => Err("fewer".into()),
             _ => Ok(()),
         }
@@ -75,13 +101,20 @@ fn measures_the_gap_a_client_sees() {
     eventually(Duration::from_secs(5), "the new owner answers", || {
         let questions = client.questions(&trial.tap, takeover.first);
         let count = questions.iter().filter(|q| q.answerers() == [1]).count();
-        if count >= 20 { Ok(()) } else { Err(format!("{count}")) }
+        if count >= 20 {
+            Ok(())
+        } else {
+            Err(format!("{count}"))
+        }
     });
     let (gap, from) = longest_gap(&client.questions(&trial.tap, start)).expect("answers");
     assert!(from <= takeover.first, "the gap began before the takeover");
     // Cut anywhere between two adverts.
     assert!(gap + profile.interval() >= profile.down(LOW), "{gap:?}");
-    assert!(gap <= profile.down(LOW) + Duration::from_millis(400), "{gap:?}");
+    assert!(
+        gap <= profile.down(LOW) + Duration::from_millis(400),
+        "{gap:?}"
+    );
 }
 
 /// A failing test leaves nothing: no namespace, no process.
@@ -90,17 +123,27 @@ fn cleans_up_after_a_panic() {
     let mut left = None;
     let failure = panic::catch_unwind(panic::AssertUnwindSafe(|| {
         let mut trial = Trial::of(KEEPALIVED, Profile::V3At100ms);
-        let names: Vec<_> =
-            trial.lab.nodes.iter().map(|node| node.ns.name().to_owned()).collect();
+        let names: Vec<_> = trial
+            .lab
+            .nodes
+            .iter()
+            .map(|node| node.ns.name().to_owned())
+            .collect();
         left = Some((names, trial.daemon(0).pid()));
         panic!("on purpose");
     }));
     assert!(failure.is_err());
     let (names, pid) = left.expect("it got as far as that");
     for name in names {
-        assert!(!Path::new("/run/netns").join(&name).exists(), "{name} is still there");
+        assert!(
+            !Path::new("/run/netns").join(&name).exists(),
+            "{name} is still there"
+        );
     }
-    assert!(!Path::new("/proc").join(pid.to_string()).exists(), "keepalived is still there");
+    assert!(
+        !Path::new("/proc").join(pid.to_string()).exists(),
+        "keepalived is still there"
+    );
 }
 
 /// What a killed test process left is swept by the next one: a namespace that
@@ -110,27 +153,43 @@ fn sweeps_what_a_dead_process_left() {
     let mut dead = std::process::Command::new("true").spawn().expect("true");
     dead.wait().expect("reaped");
     let name = format!("xvt-{}-0-br", dead.id());
-    let made = std::process::Command::new("ip").args(["netns", "add", &name]).status();
+    let made = std::process::Command::new("ip")
+        .args(["netns", "add", &name])
+        .status();
     assert!(made.expect("ip").success());
     xvrrp_tests::namespace::sweep();
-    assert!(!Path::new("/run/netns").join(&name).exists(), "{name} is still there");
+    assert!(
+        !Path::new("/run/netns").join(&name).exists(),
+        "{name} is still there"
+    );
 }
 
 /// Labs are apart: the same addresses, and neither hears the other.
 #[test]
 fn labs_do_not_hear_each_other() {
     let [one, two] = [Lab::new(1), Lab::new(1)];
-    let cookies: Vec<u64> =
-        [&one, &two].iter().flat_map(|lab| &lab.nodes).map(|node| node.ns.cookie()).collect();
+    let cookies: Vec<u64> = [&one, &two]
+        .iter()
+        .flat_map(|lab| &lab.nodes)
+        .map(|node| node.ns.cookie())
+        .collect();
     let mut unique = cookies.clone();
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), 4, "{cookies:?}");
     let profile = Profile::V3At100ms;
     let lone = Keepalived.start(one.router(0), &profile.conf(LOW));
-    lone.log().wait(Duration::from_secs(10), Stamp::default(), "Entering MASTER STATE");
+    lone.log().wait(
+        Duration::from_secs(10),
+        Stamp::default(),
+        "Entering MASTER STATE",
+    );
     eventually(Duration::from_secs(5), "it has its address", || {
-        if observe::has(one.router(0), profile.vip()) { Ok(()) } else { Err("not yet".into()) }
+        if observe::has(one.router(0), profile.vip()) {
+            Ok(())
+        } else {
+            Err("not yet".into())
+        }
     });
     assert!(!observe::has(two.router(0), profile.vip()));
 }

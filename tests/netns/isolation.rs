@@ -35,7 +35,10 @@ fn two_namespaces_share_nothing() {
     }
     let [one, two] = [running[0].pid(), running[1].pid()];
     for (what, look) in [
-        ("BPF objects", observe::bpf_objects as fn(i32) -> BTreeSet<String>),
+        (
+            "BPF objects",
+            observe::bpf_objects as fn(i32) -> BTreeSet<String>,
+        ),
         ("Unix sockets", observe::unix_sockets),
     ] {
         let (of_one, of_two) = (look(one), look(two));
@@ -43,10 +46,20 @@ fn two_namespaces_share_nothing() {
         assert!(!of_one.is_empty() && !of_two.is_empty(), "each has {what}");
         assert!(shared.is_empty(), "{what} shared: {shared:?}");
     }
-    let pins: Vec<_> = labs.iter().map(|lab| pins_of(lab.router(0).ns.cookie())).collect();
-    assert!(pins.iter().all(|pins| !pins.is_empty()), "each has pins of its own: {pins:?}");
+    let pins: Vec<_> = labs
+        .iter()
+        .map(|lab| pins_of(lab.router(0).ns.cookie()))
+        .collect();
+    assert!(
+        pins.iter().all(|pins| !pins.is_empty()),
+        "each has pins of its own: {pins:?}"
+    );
     for (daemon, files) in running.iter().zip(&files) {
-        assert_eq!(*files, pid_files(daemon.pid()), "each pid file still names its own daemon");
+        assert_eq!(
+            *files,
+            pid_files(daemon.pid()),
+            "each pid file still names its own daemon"
+        );
     }
 
     running[0].terminate();
@@ -60,7 +73,10 @@ fn two_namespaces_share_nothing() {
         }
     });
     assert!(taps[1].adverts(since).len() >= 8, "its adverts stopped");
-    assert!(!pins_of(labs[1].router(0).ns.cookie()).is_empty(), "its pins are gone");
+    assert!(
+        !pins_of(labs[1].router(0).ns.cookie()).is_empty(),
+        "its pins are gone"
+    );
 }
 
 /// `ip netns exec` hides the host's `/sys/fs/bpf`: it works all the same, and
@@ -72,13 +88,17 @@ fn started_under_ip_netns_exec() {
     let node = lab.router(0);
     let conf = conf_file(node, &PROFILE.conf(HIGH).keepalived());
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", node.ns.name()]).arg(place::xvrrpd());
+    command
+        .args(["netns", "exec", node.ns.name()])
+        .arg(place::xvrrpd());
     command.args(["run", "-f"]).arg(&conf);
     let daemon = Running::spawn_command(Xvrrpd, node, conf, &mut command);
     await_owner(node, &tap);
     let reached_the_host = !pins_of(node.ns.cookie()).is_empty();
     let said = daemon.log().since(Stamp::default());
-    let warned = said.iter().any(|line| line.to_lowercase().contains("fence"));
+    let warned = said
+        .iter()
+        .any(|line| line.to_lowercase().contains("fence"));
     assert!(
         reached_the_host || warned,
         "no pin where the host would find it, and no word about the fence: {said:?}"
@@ -88,7 +108,10 @@ fn started_under_ip_netns_exec() {
 fn await_owner(node: &Node, tap: &Tap) {
     eventually(PATIENCE, "a lone router becomes the owner", || {
         let since = Stamp::now().0.saturating_sub(250_000_000);
-        let advertises = tap.adverts(Stamp(since)).iter().any(|(_, _, a)| a.priority == HIGH);
+        let advertises = tap
+            .adverts(Stamp(since))
+            .iter()
+            .any(|(_, _, a)| a.priority == HIGH);
         match (advertises, observe::has(node, PROFILE.vip())) {
             (true, true) => Ok(()),
             other => Err(format!("advertises, has the address: {other:?}")),
@@ -102,7 +125,9 @@ fn pid_files(pid: i32) -> BTreeSet<PathBuf> {
     let mut todo = vec![(PathBuf::from("/run"), 0)];
     while let Some((dir, depth)) = todo.pop() {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
             if kind.is_dir() && depth < 4 {
                 todo.push((entry.path(), depth + 1));
             } else if kind.is_file()

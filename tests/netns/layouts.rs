@@ -28,7 +28,14 @@ fn script_that_is_only_a_redirection() {
 }
 
 fn script(command: &str, weight: i32) -> Script {
-    Script { name: "chk_app".into(), command: command.into(), interval_s: 1, weight, fall: 2, rise: 2 }
+    Script {
+        name: "chk_app".into(),
+        command: command.into(),
+        interval_s: 1,
+        weight,
+        fall: 2,
+        rise: 2,
+    }
 }
 
 fn instance(priority: u8, interval: Duration) -> Instance {
@@ -42,8 +49,14 @@ fn instance(priority: u8, interval: Duration) -> Instance {
 /// Priorities 100 and 99, two points lost by a failed check.
 fn preempting(pair: Pair, command: &str, first_state: &str) {
     let conf = |priority, state_master| {
-        let instance = Instance { state_master, ..instance(priority, Duration::from_secs(1)) };
-        Conf { scripts: vec![script(command, -2)], ..Conf::of(2, instance.vip("10.77.0.50/24")) }
+        let instance = Instance {
+            state_master,
+            ..instance(priority, Duration::from_secs(1))
+        };
+        Conf {
+            scripts: vec![script(command, -2)],
+            ..Conf::of(2, instance.vip("10.77.0.50/24"))
+        }
     };
     let mut trial = Trial::new(pair, [conf(100, first_state == "MASTER"), conf(99, false)]);
     let (first, _second) = start_with_services(&mut trial);
@@ -59,9 +72,15 @@ fn preempting(pair: Pair, command: &str, first_state: &str) {
 fn nopreempt(pair: Pair) {
     let interval = Duration::from_millis(100);
     let conf = |priority| {
-        let instance = Instance { password: None, ..instance(priority, interval) };
+        let instance = Instance {
+            password: None,
+            ..instance(priority, interval)
+        };
         let instance = instance.vip("10.77.0.50/24").line("nopreempt");
-        Conf { scripts: vec![script(CONNECT, 0)], ..Conf::of(3, instance) }
+        Conf {
+            scripts: vec![script(CONNECT, 0)],
+            ..Conf::of(3, instance)
+        }
     };
     let mut trial = Trial::new(pair, [conf(100), conf(99)]);
     // One after the other: with nopreempt the first to be ready stays.
@@ -77,7 +96,12 @@ fn nopreempt(pair: Pair) {
     let _first = Service::listen(trial.lab.router(0));
     // Two checks to recover, then far longer than it would wait for a dead owner.
     throughout(Duration::from_secs(4), "the owner stays", || {
-        match trial.tap.adverts(back).iter().find(|(_, node, a)| *node == 0 && a.priority > 0) {
+        match trial
+            .tap
+            .adverts(back)
+            .iter()
+            .find(|(_, node, a)| *node == 0 && a.priority > 0)
+        {
             Some((_, _, advert)) => Err(format!("{advert:?}")),
             None => Ok(()),
         }

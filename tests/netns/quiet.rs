@@ -35,7 +35,10 @@ fn backup_sleeps_through_adverts() {
     // for housekeeping; not once per advert of the owner.
     let looks = SPAN.as_millis() / PROFILE.down(LOW).as_millis() + 1;
     let most = u64::try_from(looks).expect("few") * 2 + 10;
-    assert!(calm <= most, "{calm} wake-ups in {SPAN:?} of steady adverts, not {most}");
+    assert!(
+        calm <= most,
+        "{calm} wake-ups in {SPAN:?} of steady adverts, not {most}"
+    );
 }
 
 /// The measure measures: keepalived wakes for every one.
@@ -59,12 +62,20 @@ fn wakeups(pair: Pair) -> (u64, u64) {
         let since = Stamp::now();
         let before = voluntary_switches(pid);
         throughout(SPAN, "the backup stays one", || {
-            match trial.tap.adverts(since).iter().find(|(_, node, _)| *node == 1) {
+            match trial
+                .tap
+                .adverts(since)
+                .iter()
+                .find(|(_, node, _)| *node == 1)
+            {
                 Some((_, _, advert)) => Err(format!("{advert:?}")),
                 None => Ok(()),
             }
         });
-        (voluntary_switches(pid) - before, trial.tap.adverts(since).len())
+        (
+            voluntary_switches(pid) - before,
+            trial.tap.adverts(since).len(),
+        )
     };
     let (calm, _) = span(&trial);
     let stop = AtomicBool::new(false);
@@ -74,15 +85,26 @@ fn wakeups(pair: Pair) -> (u64, u64) {
         stop.store(true, Ordering::Relaxed);
         result
     });
-    assert!(heard >= COPIES as usize / 2, "only {heard} adverts were on the wire");
+    assert!(
+        heard >= COPIES as usize / 2,
+        "only {heard} adverts were on the wire"
+    );
     (calm, flooded)
 }
 
 /// Sends the owner's advert again and again from the owner's own interface.
 fn flood(trial: &Trial, advert: &[u8], stop: &AtomicBool) {
     let (sender, ifindex): (OwnedFd, u32) = trial.lab.router(0).ns.run(|| {
-        let sender = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
-        (sender.expect("a raw socket"), nix::net::if_::if_nametoindex(INTERFACE).expect("eth0"))
+        let sender = socket(
+            AddressFamily::Packet,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        );
+        (
+            sender.expect("a raw socket"),
+            nix::net::if_::if_nametoindex(INTERFACE).expect("eth0"),
+        )
     });
     let start = Instant::now();
     for sent in 1.. {

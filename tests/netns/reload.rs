@@ -46,15 +46,25 @@ fn priority(pair: Pair) {
 /// never missed. Then it is taken away again.
 fn address(pair: Pair) {
     let mut trial = Trial::of(pair, PROFILE);
-    let client = Probe::start(&trial.lab, Kind::Echo, PROFILE.vip(), Duration::from_millis(5));
+    let client = Probe::start(
+        &trial.lab,
+        Kind::Echo,
+        PROFILE.vip(),
+        Duration::from_millis(5),
+    );
     let start = Stamp::now();
     eventually(PATIENCE, "the client has answers", || {
-        let answered = client.questions(&trial.tap, start).iter().any(|q| q.answerers() == [0]);
-        if answered { Ok(()) } else { Err("none yet".into()) }
+        let answered = client
+            .questions(&trial.tap, start)
+            .iter()
+            .any(|q| q.answerers() == [0]);
+        if answered {
+            Ok(())
+        } else {
+            Err("none yet".into())
+        }
     });
-    let with = |priority| {
-        Conf::of(3, PROFILE.instance(priority).vip("10.77.0.51/24"))
-    };
+    let with = |priority| Conf::of(3, PROFILE.instance(priority).vip("10.77.0.51/24"));
     for (router, priority) in [(1, LOW), (0, HIGH)] {
         trial.confs[router] = with(priority);
         let conf = trial.confs[router].clone();
@@ -68,14 +78,21 @@ fn address(pair: Pair) {
     }
     let second = "10.77.0.51".parse().expect("an address");
     eventually(PATIENCE, "the second address is gone", || {
-        if observe::has(trial.lab.router(0), second) { Err("not yet".into()) } else { Ok(()) }
+        if observe::has(trial.lab.router(0), second) {
+            Err("not yet".into())
+        } else {
+            Ok(())
+        }
     });
     trial.await_owner(0);
     // keepalived 2.2.7 discards adverts with another list until it is reloaded.
     if pair == [Xvrrpd, Xvrrpd] {
         let questions = client.questions(&trial.tap, start);
         let (gap, _) = longest_gap(&questions).expect("answers");
-        assert!(gap < SLACK, "the address that stayed was missed for {gap:?}");
+        assert!(
+            gap < SLACK,
+            "the address that stayed was missed for {gap:?}"
+        );
         for (_, node, _) in trial.tap.adverts(start) {
             assert_eq!(node, 0, "no change of owner");
         }
@@ -109,12 +126,19 @@ fn instance(pair: Pair) {
     eventually(PATIENCE, "the second virtual router is gone", || {
         let quiet = trial.advertisers(52, PROFILE.interval()).is_empty();
         let bare = (0..2).all(|router| !observe::has(trial.lab.router(router), removed));
-        if quiet && bare { Ok(()) } else { Err(format!("quiet {quiet}, bare {bare}")) }
+        if quiet && bare {
+            Ok(())
+        } else {
+            Err(format!("quiet {quiet}, bare {bare}"))
+        }
     });
     trial.await_owner_of(0, 0);
     if pair[0] == Daemon::Xvrrpd {
         for (_, node, advert) in trial.tap.adverts(start) {
-            assert!(advert.vrid != 51 || (node, advert.priority) == (0, HIGH), "{advert:?}");
+            assert!(
+                advert.vrid != 51 || (node, advert.priority) == (0, HIGH),
+                "{advert:?}"
+            );
         }
     }
 }
@@ -124,8 +148,14 @@ fn broken(pair: Pair) {
     let cut = good[..good.len() * 2 / 3].to_owned();
     let texts = [
         ("cut off", cut),
-        ("a virtual router ID that cannot be", good.replace("virtual_router_id 51", "virtual_router_id 999")),
-        ("an address that is none", good.replace("10.77.0.50", "10.77.0.500")),
+        (
+            "a virtual router ID that cannot be",
+            good.replace("virtual_router_id 51", "virtual_router_id 999"),
+        ),
+        (
+            "an address that is none",
+            good.replace("10.77.0.50", "10.77.0.500"),
+        ),
     ];
     let mut trial = Trial::of(pair, PROFILE);
     for (what, text) in texts {
@@ -135,13 +165,22 @@ fn broken(pair: Pair) {
             if !observe::has(trial.lab.router(0), PROFILE.vip()) {
                 return Err("the address is gone".into());
             }
-            match trial.tap.adverts(asked).iter().find(|(_, n, a)| (*n, a.priority) != (0, HIGH)) {
+            match trial
+                .tap
+                .adverts(asked)
+                .iter()
+                .find(|(_, n, a)| (*n, a.priority) != (0, HIGH))
+            {
                 Some((_, node, advert)) => Err(format!("router {node}: {advert:?}")),
                 None => Ok(()),
             }
         });
         let sent = trial.tap.adverts(asked);
-        assert!(sent.len() >= 8, "{what}: {} adverts in ten intervals", sent.len());
+        assert!(
+            sent.len() >= 8,
+            "{what}: {} adverts in ten intervals",
+            sent.len()
+        );
         let said = trial.daemon(0).log().since(asked);
         assert!(!said.is_empty(), "{what}: it says that the file is broken");
     }

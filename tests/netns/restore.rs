@@ -21,13 +21,25 @@ fn comes_back(profile: Profile, pair: Pair) {
     let deleted = Stamp::now();
     observe::delete(trial.lab.router(0), vip);
     // keepalived resigns and comes back; xvrrpd puts it back and stays.
-    let within = if pair[0] == Daemon::Xvrrpd { Duration::from_secs(1) } else { PATIENCE };
+    let within = if pair[0] == Daemon::Xvrrpd {
+        Duration::from_secs(1)
+    } else {
+        PATIENCE
+    };
     eventually(within, "the address is back on the owner", || {
-        if observe::has(trial.lab.router(0), vip) { Ok(()) } else { Err("not yet".into()) }
+        if observe::has(trial.lab.router(0), vip) {
+            Ok(())
+        } else {
+            Err("not yet".into())
+        }
     });
     if pair[0] == Daemon::Xvrrpd {
         for (_, node, advert) in trial.tap.adverts(deleted) {
-            assert_eq!((node, advert.priority), (0, HIGH), "nobody else, and no resignation");
+            assert_eq!(
+                (node, advert.priority),
+                (0, HIGH),
+                "nobody else, and no resignation"
+            );
         }
     }
     trial.await_owner(0);
@@ -42,10 +54,19 @@ fn attributes(pair: Pair) {
     };
     let trial = Trial::settled(pair, [conf(HIGH), conf(LOW)]);
     let vip = Profile::V3At100ms.vip();
-    let look = || observe::addresses(trial.lab.router(0)).into_iter().find(|a| a.ip == vip);
+    let look = || {
+        observe::addresses(trial.lab.router(0))
+            .into_iter()
+            .find(|a| a.ip == vip)
+    };
     let before = look().expect("the owner has it");
-    assert_eq!((before.prefix, before.scope.as_str(), before.label.as_str()), (25, "link", "eth0:vip"));
+    assert_eq!(
+        (before.prefix, before.scope.as_str(), before.label.as_str()),
+        (25, "link", "eth0:vip")
+    );
     observe::delete(trial.lab.router(0), vip);
-    let after = eventually(PATIENCE, "the address is back", || look().ok_or("not yet".into()));
+    let after = eventually(PATIENCE, "the address is back", || {
+        look().ok_or("not yet".into())
+    });
     assert_eq!(after, before);
 }

@@ -50,7 +50,10 @@ impl Stamp {
     /// This moment and `span` more.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -82,7 +85,11 @@ impl Seen {
     /// An advert the node sent.
     #[must_use]
     pub fn advert_sent(&self) -> Option<&Advert> {
-        if self.way == Way::From { self.frame.advert() } else { None }
+        if self.way == Way::From {
+            self.frame.advert()
+        } else {
+            None
+        }
     }
 }
 
@@ -111,14 +118,20 @@ impl Tap {
     /// Starts capturing.
     #[must_use]
     pub fn new(lab: &Lab) -> Self {
-        let socket = lab.bridge.run(open).expect("an AF_PACKET socket; are you root?");
+        let socket = lab
+            .bridge
+            .run(open)
+            .expect("an AF_PACKET socket; are you root?");
         let ports: Vec<u32> = lab.nodes.iter().map(|node| node.port_index).collect();
         let shared = Arc::new(Shared::default());
         let reader = thread::spawn({
             let shared = Arc::clone(&shared);
             move || read(&socket, &ports, &shared)
         });
-        Self { shared, reader: Some(reader) }
+        Self {
+            shared,
+            reader: Some(reader),
+        }
     }
 
     /// All frames so far, complete up to the moment of the call.
@@ -126,7 +139,11 @@ impl Tap {
         let now = Stamp::now();
         let mut state = self.lock();
         while state.complete < now {
-            state = self.shared.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .shared
+                .more
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         look(&state.seen)
     }
@@ -153,7 +170,11 @@ impl Tap {
             looked_at = state.seen.len();
             let over = state.complete > deadline;
             assert!(!over, "not on the wire within {within:?}: {what}");
-            state = self.shared.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .shared
+                .more
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -170,11 +191,17 @@ impl Tap {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn save(&self) -> io::Result<PathBuf> {
-        let test = thread::current().name().unwrap_or("main").replace("::", "-");
+        let test = thread::current()
+            .name()
+            .unwrap_or("main")
+            .replace("::", "-");
         let path = place::scratch("pcap").join(format!("{test}.pcap"));
         let mut file = PcapWriter::new(File::create(&path)?).map_err(io::Error::other)?;
         // Each frame once: as its sender emitted it.
@@ -227,17 +254,29 @@ fn read(socket: &OwnedFd, ports: &[u32], shared: &Shared) {
         let mut silent = false;
         // Publish in batches, so that a busy wire does not mean a busy lock.
         while fresh.len() < 64 && !silent {
-            let flags = if fresh.is_empty() { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
+            let flags = if fresh.is_empty() {
+                MsgFlags::empty()
+            } else {
+                MsgFlags::MSG_DONTWAIT
+            };
             match receive(socket, &mut buffer, &mut control, flags) {
                 Ok((at, index, kind, length)) => {
-                    let Some(node) = ports.iter().position(|port| *port == index) else { continue };
+                    let Some(node) = ports.iter().position(|port| *port == index) else {
+                        continue;
+                    };
                     let way = match kind {
                         libc::PACKET_OUTGOING => Way::To,
                         _ => Way::From,
                     };
                     let bytes: Box<[u8]> = buffer[..length].into();
                     if let Some(frame) = Frame::parse(&bytes) {
-                        fresh.push(Seen { at, node, way, frame, bytes });
+                        fresh.push(Seen {
+                            at,
+                            node,
+                            way,
+                            frame,
+                            bytes,
+                        });
                     }
                 }
                 Err(_) => silent = true,
@@ -249,7 +288,11 @@ fn read(socket: &OwnedFd, ports: &[u32], shared: &Shared) {
         let from = state.seen.len().saturating_sub(REORDERED);
         state.seen[from..].sort_by_key(|seen| seen.at);
         // An empty queue holds nothing from before we asked.
-        let known = if silent { asked } else { newest.unwrap_or_default() };
+        let known = if silent {
+            asked
+        } else {
+            newest.unwrap_or_default()
+        };
         state.complete = state.complete.max(known);
         drop(state);
         shared.more.notify_all();
@@ -268,9 +311,9 @@ fn receive(
     let at = message
         .cmsgs()?
         .find_map(|part| match part {
-            ControlMessageOwned::ScmTimestampns(at) => {
-                Some(Stamp(u64::try_from(Duration::from(at).as_nanos()).unwrap_or(0)))
-            }
+            ControlMessageOwned::ScmTimestampns(at) => Some(Stamp(
+                u64::try_from(Duration::from(at).as_nanos()).unwrap_or(0),
+            )),
             _ => None,
         })
         .unwrap_or_else(Stamp::now);

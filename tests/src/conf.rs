@@ -1,10 +1,6 @@
 //! One description of a router, written out for each daemon.
 
-use std::{
-    fmt::Write as _,
-    net::IpAddr,
-    time::Duration,
-};
+use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
 use crate::net::INTERFACE;
 
@@ -65,7 +61,12 @@ impl Conf {
     /// One instance and nothing else.
     #[must_use]
     pub fn of(version: u8, instance: Instance) -> Self {
-        Self { version, globals: Vec::new(), scripts: Vec::new(), instances: vec![instance] }
+        Self {
+            version,
+            globals: Vec::new(),
+            scripts: Vec::new(),
+            instances: vec![instance],
+        }
     }
 
     /// As keepalived and `xvrrpd` read it.
@@ -103,11 +104,18 @@ impl Conf {
         let t = &mut text;
         for instance in &self.instances {
             let vrid = instance.vrid;
-            assert!(self.scripts.is_empty() && instance.password.is_none(), "FRR has no such thing");
+            assert!(
+                self.scripts.is_empty() && instance.password.is_none(),
+                "FRR has no such thing"
+            );
             put(t, 1, &format!("vrrp {vrid} version {}", self.version));
             put(t, 1, &format!("vrrp {vrid} priority {}", instance.priority));
             let interval_ms = instance.interval.as_millis();
-            put(t, 1, &format!("vrrp {vrid} advertisement-interval {interval_ms}"));
+            put(
+                t,
+                1,
+                &format!("vrrp {vrid} advertisement-interval {interval_ms}"),
+            );
             for vip in instance.addresses() {
                 let kind = if vip.is_ipv4() { "ip" } else { "ipv6" };
                 put(t, 1, &format!("vrrp {vrid} {kind} {vip}"));
@@ -155,14 +163,24 @@ impl Instance {
             .iter()
             .map(|vip| {
                 let address = vip.split(['/', ' ']).next().unwrap_or_default();
-                address.parse().unwrap_or_else(|error| panic!("{vip}: {error}"))
+                address
+                    .parse()
+                    .unwrap_or_else(|error| panic!("{vip}: {error}"))
             })
             .collect()
     }
 
     fn keepalived(&self, t: &mut String) {
         put(t, 0, &format!("vrrp_instance {} {{", self.name));
-        put(t, 1, if self.state_master { "state MASTER" } else { "state BACKUP" });
+        put(
+            t,
+            1,
+            if self.state_master {
+                "state MASTER"
+            } else {
+                "state BACKUP"
+            },
+        );
         put(t, 1, &format!("interface {INTERFACE}"));
         put(t, 1, &format!("virtual_router_id {}", self.vrid));
         put(t, 1, &format!("priority {}", self.priority));

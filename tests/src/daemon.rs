@@ -71,7 +71,9 @@ impl Daemon {
             Self::Keepalived => {
                 let path = place::installed("/usr/sbin/keepalived", "keepalived");
                 let mut command = node.ns.command(path);
-                command.args(["-n", "-l", "-D", "-G", "-P", "-f"]).arg(&conf);
+                command
+                    .args(["-n", "-l", "-D", "-G", "-P", "-f"])
+                    .arg(&conf);
                 command.arg("-p").arg(conf.with_extension("pid"));
                 command.arg("-r").arg(conf.with_extension("vrrp.pid"));
                 private(&mut command, c"/tmp");
@@ -86,7 +88,12 @@ impl Daemon {
 impl Running {
     /// Starts an `xvrrpd` or keepalived by a command of the test's own making.
     #[track_caller]
-    pub fn spawn_command(daemon: Daemon, node: &Node, conf: PathBuf, command: &mut Command) -> Self {
+    pub fn spawn_command(
+        daemon: Daemon,
+        node: &Node,
+        conf: PathBuf,
+        command: &mut Command,
+    ) -> Self {
         Self::spawn(daemon, node, conf, &mut [command])
     }
 
@@ -108,7 +115,13 @@ impl Running {
             })
             .collect();
         let title = format!("{daemon:?} on {}", node.ns.name());
-        Self { daemon, title, conf, children, log }
+        Self {
+            daemon,
+            title,
+            conf,
+            children,
+            log,
+        }
     }
 
     /// Which make it is.
@@ -137,7 +150,9 @@ impl Running {
 
     /// It is still there.
     pub fn is_running(&mut self) -> bool {
-        self.children.iter_mut().all(|child| matches!(child.try_wait(), Ok(None)))
+        self.children
+            .iter_mut()
+            .all(|child| matches!(child.try_wait(), Ok(None)))
     }
 
     /// Kills all its processes as a power cut would; gives the moment.
@@ -178,9 +193,11 @@ impl Running {
     #[track_caller]
     pub fn left(&mut self) -> ExitStatus {
         let child = self.children.last_mut().expect("at least one process");
-        eventually(LEAVES_WITHIN, "the daemon leaves", || match child.try_wait() {
-            Ok(Some(status)) => Ok(status),
-            other => Err(format!("{other:?}")),
+        eventually(LEAVES_WITHIN, "the daemon leaves", || {
+            match child.try_wait() {
+                Ok(Some(status)) => Ok(status),
+                other => Err(format!("{other:?}")),
+            }
         })
     }
 
@@ -229,9 +246,14 @@ fn frr(node: &Node, conf: &Conf) -> Running {
                 continue;
             }
             let name = format!("vrrp{family}-{}", instance.vrid);
-            lines.push(format!("link add {name} link {INTERFACE} type macvlan mode bridge"));
+            lines.push(format!(
+                "link add {name} link {INTERFACE} type macvlan mode bridge"
+            ));
             lines.push(format!("link set {name} addrgenmode random"));
-            lines.push(format!("link set {name} address 00:00:5e:00:{digit:02x}:{:02x}", instance.vrid));
+            lines.push(format!(
+                "link set {name} address 00:00:5e:00:{digit:02x}:{:02x}",
+                instance.vrid
+            ));
             for (vip, address) in instance.vips.iter().zip(instance.addresses()) {
                 if address.is_ipv4() == (family == 4) {
                     let nodad = if family == 6 { " nodad" } else { "" };
@@ -245,7 +267,18 @@ fn frr(node: &Node, conf: &Conf) -> Running {
     let file = conf_file(node, &conf.frr());
     let frr = |path: PathBuf| {
         let mut command = node.ns.command(path);
-        command.args(["-u", "root", "-g", "root", "--log", "stdout", "-A", "127.0.0.1", "-P", "0"]);
+        command.args([
+            "-u",
+            "root",
+            "-g",
+            "root",
+            "--log",
+            "stdout",
+            "-A",
+            "127.0.0.1",
+            "-P",
+            "0",
+        ]);
         command.arg("-f").arg(&file);
         command
     };
@@ -266,7 +299,11 @@ fn frr(node: &Node, conf: &Conf) -> Running {
 /// of one make must not share dump files or sockets.
 fn private(command: &mut Command, dir: &'static std::ffi::CStr) {
     let checked = |result: libc::c_int| {
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     };
     // SAFETY: three system calls on constant strings; nothing is allocated in
     // the child of a threaded process.

@@ -129,13 +129,21 @@ impl Frame {
             0x86dd => ipv6(&bytes[14..]),
             _ => None,
         };
-        Some(Self { to, from, packet: packet.unwrap_or(Packet::Other) })
+        Some(Self {
+            to,
+            from,
+            packet: packet.unwrap_or(Packet::Other),
+        })
     }
 
     /// The advert it carries, if any.
     #[must_use]
     pub const fn advert(&self) -> Option<&Advert> {
-        if let Packet::Advert(advert) = &self.packet { Some(advert) } else { None }
+        if let Packet::Advert(advert) = &self.packet {
+            Some(advert)
+        } else {
+            None
+        }
     }
 }
 
@@ -174,13 +182,20 @@ fn ipv6(bytes: &[u8]) -> Option<Packet> {
     let payload = bytes.get(40..40 + usize::from(u16_at(bytes, 4)?))?;
     let source = v6_at(bytes, 8)?;
     let destination = v6_at(bytes, 24)?;
-    let ip = Ip { source: source.into(), destination: destination.into(), ttl: *bytes.get(7)? };
+    let ip = Ip {
+        source: source.into(),
+        destination: destination.into(),
+        ttl: *bytes.get(7)?,
+    };
     match *bytes.get(6)? {
         IPPROTO_VRRP => advert(ip, payload),
         58 => match *payload.first()? {
             128 => echo(ip, payload, false),
             129 => echo(ip, payload, true),
-            135 => Some(Packet::Solicit { source, target: v6_at(payload, 8)? }),
+            135 => Some(Packet::Solicit {
+                source,
+                target: v6_at(payload, 8)?,
+            }),
             136 => Some(Packet::Neighbor {
                 destination,
                 target: v6_at(payload, 8)?,
@@ -199,7 +214,10 @@ struct Ip {
 }
 
 fn echo(ip: Ip, bytes: &[u8], reply: bool) -> Option<Packet> {
-    let tag = bytes.get(8..16).and_then(|b| b.try_into().ok()).map_or(0, u64::from_be_bytes);
+    let tag = bytes
+        .get(8..16)
+        .and_then(|b| b.try_into().ok())
+        .map_or(0, u64::from_be_bytes);
     Some(Packet::Echo(Echo {
         reply,
         source: ip.source,
@@ -216,7 +234,11 @@ fn advert(ip: Ip, bytes: &[u8]) -> Option<Packet> {
     let each = if ip.source.is_ipv4() { 4 } else { 16 };
     for index in 0..count {
         let at = 8 + index * each;
-        addresses.push(if each == 4 { v4_at(bytes, at)?.into() } else { v6_at(bytes, at)?.into() });
+        addresses.push(if each == 4 {
+            v4_at(bytes, at)?.into()
+        } else {
+            v6_at(bytes, at)?.into()
+        });
     }
     let interval = if version == 2 {
         Duration::from_secs(u64::from(*bytes.get(5)?))
@@ -272,7 +294,10 @@ fn checksum(ip: &Ip, version: u8, message: &[u8]) -> Checksum {
 #[must_use]
 pub fn sum(bytes: &[u8]) -> u16 {
     let words = bytes.chunks(2).map(|pair| {
-        u32::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]))
+        u32::from(u16::from_be_bytes([
+            pair[0],
+            pair.get(1).copied().unwrap_or(0),
+        ]))
     });
     fold(words.sum())
 }
@@ -320,7 +345,11 @@ mod tests {
     fn with_checksum(sum: u16) -> Checksum {
         let mut bytes = hex(V3);
         bytes[40..42].copy_from_slice(&sum.to_be_bytes());
-        Frame::parse(&bytes).expect("a frame").advert().expect("an advert").checksum
+        Frame::parse(&bytes)
+            .expect("a frame")
+            .advert()
+            .expect("an advert")
+            .checksum
     }
 
     #[test]
@@ -329,7 +358,10 @@ mod tests {
         let advert = frame.advert().expect("an advert");
         assert_eq!((advert.version, advert.vrid, advert.priority), (3, 7, 100));
         assert_eq!(advert.interval, Duration::from_millis(100));
-        assert_eq!(advert.addresses, ["10.77.0.50".parse::<std::net::IpAddr>().expect("ip")]);
+        assert_eq!(
+            advert.addresses,
+            ["10.77.0.50".parse::<std::net::IpAddr>().expect("ip")]
+        );
         assert_eq!(advert.ttl, 255);
         assert_eq!(frame.from, [2, 0, 0, 0, 0, 1]);
     }
@@ -348,7 +380,10 @@ mod tests {
         assert_eq!(Frame::parse(&[0; 13]), None);
         let cut = hex(V3);
         for length in 14..cut.len() {
-            assert_eq!(Frame::parse(&cut[..length]).expect("a frame").packet, Packet::Other);
+            assert_eq!(
+                Frame::parse(&cut[..length]).expect("a frame").packet,
+                Packet::Other
+            );
         }
     }
 }

@@ -25,7 +25,10 @@ impl Log {
         thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 let text = String::from_utf8_lossy(&line).into_owned();
-                lines.lock().unwrap_or_else(PoisonError::into_inner).push((Stamp::now(), text));
+                lines
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((Stamp::now(), text));
             }
         });
     }
@@ -34,7 +37,11 @@ impl Log {
     #[must_use]
     pub fn since(&self, since: Stamp) -> Vec<String> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().filter(|(at, _)| *at >= since).map(|(_, line)| line.clone()).collect()
+        lines
+            .iter()
+            .filter(|(at, _)| *at >= since)
+            .map(|(_, line)| line.clone())
+            .collect()
     }
 
     /// Waits for a line, heard since `since`, that contains `text`.

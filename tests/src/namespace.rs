@@ -47,7 +47,11 @@ impl Namespace {
 
     fn open(name: String) -> Option<Self> {
         let file = File::open(Path::new(NAMED).join(&name)).ok()?;
-        let mut namespace = Self { name, file, cookie: 0 };
+        let mut namespace = Self {
+            name,
+            file,
+            cookie: 0,
+        };
         namespace.cookie = namespace.run(cookie);
         Some(namespace)
     }
@@ -72,7 +76,9 @@ impl Namespace {
                 setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET).expect("setns; are you root?");
                 f()
             });
-            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            inside
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
@@ -121,7 +127,11 @@ impl Namespace {
             .expect("ip reads its batch");
         let done = child.wait_with_output().expect("ip ends");
         let complaint = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "ip -batch in {}: {complaint}", self.name);
+        assert!(
+            done.status.success(),
+            "ip -batch in {}: {complaint}",
+            self.name
+        );
     }
 
     /// Writes sysctls under `/proc/sys/net`.
@@ -140,7 +150,9 @@ impl Namespace {
         for pins in pins_of(self.cookie) {
             let _ = fs::remove_dir_all(pins);
         }
-        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.name])
+            .status();
     }
 }
 
@@ -170,7 +182,10 @@ pub fn pins_of(cookie: u64) -> Vec<PathBuf> {
                 continue;
             }
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.split(|c: char| !c.is_ascii_digit()).any(|number| number == cookie) {
+            if name
+                .split(|c: char| !c.is_ascii_digit())
+                .any(|number| number == cookie)
+            {
                 found.push(entry.path());
             } else {
                 todo.push(entry.path());
@@ -184,7 +199,9 @@ pub fn pins_of(cookie: u64) -> Vec<PathBuf> {
 pub fn sweep() {
     for entry in fs::read_dir(NAMED).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        let owner = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next());
         let Some(owner) = owner.filter(|pid| pid.bytes().all(|b| b.is_ascii_digit())) else {
             continue;
         };

@@ -35,7 +35,11 @@ impl Node {
     /// Its own address in the family of `like`.
     #[must_use]
     pub fn address_like(&self, like: IpAddr) -> IpAddr {
-        if like.is_ipv4() { self.v4.into() } else { self.v6.into() }
+        if like.is_ipv4() {
+            self.v4.into()
+        } else {
+            self.v6.into()
+        }
     }
 
     fn port(&self) -> String {
@@ -69,7 +73,11 @@ impl Lab {
         for number in 1..=routers + 1 {
             let client = number > routers;
             let host = if client { 100 } else { number };
-            let role = if client { "c".to_owned() } else { format!("r{number}") };
+            let role = if client {
+                "c".to_owned()
+            } else {
+                format!("r{number}")
+            };
             let ns = Namespace::new(lab, &role);
             let node = Node {
                 role,
@@ -125,12 +133,14 @@ impl Lab {
 
     /// Pulls the cable of a router at the bridge's end: it loses its carrier.
     pub fn unplug(&self, router: usize) {
-        self.bridge.ip(&format!("link set {} down", self.router(router).port()));
+        self.bridge
+            .ip(&format!("link set {} down", self.router(router).port()));
     }
 
     /// Plugs it in again.
     pub fn plug(&self, router: usize) {
-        self.bridge.ip(&format!("link set {} up", self.router(router).port()));
+        self.bridge
+            .ip(&format!("link set {} up", self.router(router).port()));
     }
 }
 

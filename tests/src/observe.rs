@@ -1,11 +1,6 @@
 //! What a router's kernel says about itself.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    net::IpAddr,
-    process::Command,
-};
+use std::{collections::BTreeSet, fs, net::IpAddr, process::Command};
 
 use serde_json::Value;
 
@@ -30,7 +25,12 @@ pub struct Address {
 /// All addresses on the router's `eth0` and on what is stacked upon it.
 #[must_use]
 pub fn addresses(node: &Node) -> Vec<Address> {
-    let done = node.ns.command("ip").args(["-j", "addr", "show"]).output().expect("ip");
+    let done = node
+        .ns
+        .command("ip")
+        .args(["-j", "addr", "show"])
+        .output()
+        .expect("ip");
     assert!(done.status.success(), "ip addr in {node:?}");
     let links: Value = serde_json::from_slice(&done.stdout).expect("JSON from ip");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -40,8 +40,12 @@ pub fn addresses(node: &Node) -> Vec<Address> {
             continue;
         }
         for info in link["addr_info"].as_array().into_iter().flatten() {
-            let Ok(ip) = text(&info["local"]).parse() else { continue };
-            let prefix = info["prefixlen"].as_u64().and_then(|n| u8::try_from(n).ok());
+            let Ok(ip) = text(&info["local"]).parse() else {
+                continue;
+            };
+            let prefix = info["prefixlen"]
+                .as_u64()
+                .and_then(|n| u8::try_from(n).ok());
             found.push(Address {
                 ip,
                 prefix: prefix.unwrap_or(0),
@@ -62,8 +66,11 @@ pub fn has(node: &Node, ip: IpAddr) -> bool {
 /// Deletes an address as a careless colleague would.
 pub fn delete(node: &Node, ip: IpAddr) {
     let found = addresses(node).into_iter().find(|address| address.ip == ip);
-    let prefix = found.unwrap_or_else(|| panic!("{ip} is not on {node:?}")).prefix;
-    node.ns.ip(&format!("addr del {ip}/{prefix} dev {INTERFACE}"));
+    let prefix = found
+        .unwrap_or_else(|| panic!("{ip} is not on {node:?}"))
+        .prefix;
+    node.ns
+        .ip(&format!("addr del {ip}/{prefix} dev {INTERFACE}"));
 }
 
 /// BPF objects a process tree has open, as `map_id 12`, `prog_id 3`, `link_id 7`.
@@ -75,7 +82,9 @@ pub fn bpf_objects(pid: i32) -> BTreeSet<String> {
         for info in infos.into_iter().flatten().flatten() {
             let text = fs::read_to_string(info.path()).unwrap_or_default();
             for line in text.lines() {
-                let Some((key, id)) = line.split_once(':') else { continue };
+                let Some((key, id)) = line.split_once(':') else {
+                    continue;
+                };
                 if ["map_id", "prog_id", "link_id"].contains(&key) {
                     found.insert(format!("{key} {}", id.trim()));
                 }
@@ -94,14 +103,20 @@ pub fn unix_sockets(pid: i32) -> BTreeSet<String> {
         let table = fs::read_to_string(format!("/proc/{process}/net/unix")).unwrap_or_default();
         let fds = fs::read_dir(format!("/proc/{process}/fd"));
         for fd in fds.into_iter().flatten().flatten() {
-            let Ok(target) = fs::read_link(fd.path()) else { continue };
+            let Ok(target) = fs::read_link(fd.path()) else {
+                continue;
+            };
             let target = target.to_string_lossy().into_owned();
-            let Some(inode) = target.strip_prefix("socket:[").and_then(|t| t.strip_suffix(']'))
+            let Some(inode) = target
+                .strip_prefix("socket:[")
+                .and_then(|t| t.strip_suffix(']'))
             else {
                 continue;
             };
             // Num RefCount Protocol Flags Type St Inode Path
-            let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+            let mut rows = table
+                .lines()
+                .map(|line| line.split_whitespace().collect::<Vec<_>>());
             if let Some(row) = rows.find(|row| row.get(6) == Some(&inode))
                 && let Some(path) = row.get(7)
             {
@@ -116,7 +131,9 @@ pub fn unix_sockets(pid: i32) -> BTreeSet<String> {
 #[must_use]
 pub fn map_dump(pid: i32, name: &str) -> Option<Value> {
     for object in bpf_objects(pid) {
-        let Some(id) = object.strip_prefix("map_id ") else { continue };
+        let Some(id) = object.strip_prefix("map_id ") else {
+            continue;
+        };
         let shown = bpftool(&["map", "show", "id", id])?;
         if shown["name"] == name {
             return bpftool(&["map", "dump", "id", id]);
@@ -126,6 +143,10 @@ pub fn map_dump(pid: i32, name: &str) -> Option<Value> {
 }
 
 fn bpftool(args: &[&str]) -> Option<Value> {
-    let done = Command::new("bpftool").arg("-j").args(args).output().expect("bpftool");
+    let done = Command::new("bpftool")
+        .arg("-j")
+        .args(args)
+        .output()
+        .expect("bpftool");
     serde_json::from_slice(&done.stdout).ok()
 }

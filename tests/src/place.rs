@@ -12,7 +12,11 @@ use std::{
 pub fn profile_dir() -> PathBuf {
     let exe = env::current_exe().expect("/proc/self/exe");
     let dir = exe.parent().expect("a directory");
-    if dir.ends_with("deps") { dir.parent().expect("a directory").into() } else { dir.into() }
+    if dir.ends_with("deps") {
+        dir.parent().expect("a directory").into()
+    } else {
+        dir.into()
+    }
 }
 
 /// A directory for files of this test run, under `target`.
@@ -29,13 +33,20 @@ pub fn scratch(name: &str) -> PathBuf {
 #[must_use]
 pub fn xvrrpd() -> PathBuf {
     let path = env::var_os("XVRRPD").map_or_else(|| profile_dir().join("xvrrpd"), PathBuf::from);
-    assert!(path.is_file(), "no {}: build it first (cargo build -p vrrp-user)", path.display());
+    assert!(
+        path.is_file(),
+        "no {}: build it first (cargo build -p vrrp-user)",
+        path.display()
+    );
     path
 }
 
 /// A program of another make, which must be installed.
 #[must_use]
 pub fn installed(path: &str, package: &str) -> PathBuf {
-    assert!(Path::new(path).is_file(), "no {path}: apt-get install {package}");
+    assert!(
+        Path::new(path).is_file(),
+        "no {path}: apt-get install {package}"
+    );
     path.into()
 }

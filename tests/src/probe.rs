@@ -72,11 +72,19 @@ impl Probe {
             number,
             client_mac: client.mac,
             client: client.address_like(vip),
-            routers: lab.nodes[..lab.routers()].iter().map(|node| node.mac).collect(),
+            routers: lab.nodes[..lab.routers()]
+                .iter()
+                .map(|node| node.mac)
+                .collect(),
         };
         let (socket, ifindex) = client
             .ns
-            .run(|| Ok::<_, nix::Error>((questions.socket()?, nix::net::if_::if_nametoindex(INTERFACE)?)))
+            .run(|| {
+                Ok::<_, nix::Error>((
+                    questions.socket()?,
+                    nix::net::if_::if_nametoindex(INTERFACE)?,
+                ))
+            })
             .expect("a raw socket; are you root?");
         let stop = Arc::new(AtomicBool::new(false));
         let sender = thread::spawn({
@@ -84,7 +92,14 @@ impl Probe {
             move || ask(&socket, ifindex, &mut questions, period, &stop)
         });
         let client = lab.routers();
-        Self { kind, vip, client, number, stop, sender: Some(sender) }
+        Self {
+            kind,
+            vip,
+            client,
+            number,
+            stop,
+            sender: Some(sender),
+        }
     }
 
     /// What was asked since `since`, and who answered.
@@ -112,7 +127,13 @@ impl Drop for Probe {
 }
 
 /// Sends on absolute times, so that lateness does not add up.
-fn ask(socket: &OwnedFd, ifindex: u32, questions: &mut Questions, period: Duration, stop: &AtomicBool) {
+fn ask(
+    socket: &OwnedFd,
+    ifindex: u32,
+    questions: &mut Questions,
+    period: Duration,
+    stop: &AtomicBool,
+) {
     let clock = ClockId::CLOCK_MONOTONIC;
     let mut next = Duration::from(clock_gettime(clock).expect("a clock"));
     let mut sequence = 0;
@@ -121,7 +142,11 @@ fn ask(socket: &OwnedFd, ifindex: u32, questions: &mut Questions, period: Durati
         let _ = questions.send(socket, ifindex, sequence);
         sequence += 1;
         next += period;
-        let _ = clock_nanosleep(clock, ClockNanosleepFlags::TIMER_ABSTIME, &TimeSpec::from(next));
+        let _ = clock_nanosleep(
+            clock,
+            ClockNanosleepFlags::TIMER_ABSTIME,
+            &TimeSpec::from(next),
+        );
     }
 }
 
@@ -138,12 +163,18 @@ impl Questions {
     fn socket(&self) -> nix::Result<OwnedFd> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         match (self.kind, self.vip) {
-            (Kind::Echo, IpAddr::V4(_)) => {
-                socket(AddressFamily::Inet, SockType::Raw, flags, SockProtocol::Icmp)
-            }
-            (Kind::Echo, IpAddr::V6(_)) => {
-                socket(AddressFamily::Inet6, SockType::Raw, flags, SockProtocol::IcmpV6)
-            }
+            (Kind::Echo, IpAddr::V4(_)) => socket(
+                AddressFamily::Inet,
+                SockType::Raw,
+                flags,
+                SockProtocol::Icmp,
+            ),
+            (Kind::Echo, IpAddr::V6(_)) => socket(
+                AddressFamily::Inet6,
+                SockType::Raw,
+                flags,
+                SockProtocol::IcmpV6,
+            ),
             // Protocol 0: it sends and never receives.
             _ => socket(AddressFamily::Packet, SockType::Raw, flags, None),
         }
@@ -176,7 +207,12 @@ impl Questions {
         let mut frame = self.ethernet(BROADCAST, 0x0806);
         frame.extend([0, 1, 8, 0, 6, 4, 0, 1]);
         frame.extend(self.client_mac);
-        frame.extend([10, 77, 0, 128 + u8::try_from(sequence % ASKERS).unwrap_or(0)]);
+        frame.extend([
+            10,
+            77,
+            0,
+            128 + u8::try_from(sequence % ASKERS).unwrap_or(0),
+        ]);
         frame.extend([0; 6]);
         frame.extend(vip.octets());
         frame
@@ -188,7 +224,16 @@ impl Questions {
         let low = u16::try_from(sequence % ASKERS).unwrap_or(0);
         let asker = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 1, low);
         let [.., a, b, c] = vip.octets();
-        let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from_be_bytes([b, c]));
+        let group = Ipv6Addr::new(
+            0xff02,
+            0,
+            0,
+            0,
+            0,
+            1,
+            0xff00 | u16::from(a),
+            u16::from_be_bytes([b, c]),
+        );
         let mut message = vec![135, 0, 0, 0, 0, 0, 0, 0];
         message.extend(vip.octets());
         message.extend([1, 1]);
@@ -280,5 +325,9 @@ pub fn send_frame(socket: &OwnedFd, ifindex: u32, frame: &[u8]) -> io::Result<()
             length,
         )
     };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if sent < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }

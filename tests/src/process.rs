@@ -14,11 +14,17 @@ pub fn tree(pid: i32) -> Vec<i32> {
     let mut found = Vec::new();
     let mut todo = vec![pid];
     while let Some(next) = todo.pop() {
-        let Ok(threads) = fs::read_dir(format!("/proc/{next}/task")) else { continue };
+        let Ok(threads) = fs::read_dir(format!("/proc/{next}/task")) else {
+            continue;
+        };
         found.push(next);
         for thread in threads.flatten() {
             let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            todo.extend(children.split_whitespace().filter_map(|text| text.parse::<i32>().ok()));
+            todo.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|text| text.parse::<i32>().ok()),
+            );
         }
     }
     found
@@ -28,7 +34,10 @@ pub fn tree(pid: i32) -> Vec<i32> {
 pub fn stop_tree(pid: i32) -> Vec<i32> {
     let mut stopped: Vec<i32> = Vec::new();
     loop {
-        let fresh: Vec<i32> = tree(pid).into_iter().filter(|p| !stopped.contains(p)).collect();
+        let fresh: Vec<i32> = tree(pid)
+            .into_iter()
+            .filter(|p| !stopped.contains(p))
+            .collect();
         if fresh.is_empty() {
             return stopped;
         }
@@ -64,17 +73,21 @@ pub fn kill_namespace(inode: u64) {
     for pid in in_namespace(inode) {
         kill_tree(pid);
     }
-    eventually(Duration::from_secs(5), "no process left in the namespace", || {
-        match in_namespace(inode) {
+    eventually(
+        Duration::from_secs(5),
+        "no process left in the namespace",
+        || match in_namespace(inode) {
             left if left.is_empty() => Ok(()),
             left => Err(format!("{left:?}")),
-        }
-    });
+        },
+    );
 }
 
 fn in_namespace(inode: u64) -> Vec<i32> {
     use std::os::unix::fs::MetadataExt;
-    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(all) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     all.flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
         .filter(|pid| {
@@ -89,11 +102,17 @@ fn in_namespace(inode: u64) -> Vec<i32> {
 pub fn voluntary_switches(pid: i32) -> u64 {
     tree(pid)
         .into_iter()
-        .flat_map(|process| fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten())
+        .flat_map(|process| {
+            fs::read_dir(format!("/proc/{process}/task"))
+                .into_iter()
+                .flatten()
+        })
         .flatten()
         .filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok())
         .filter_map(|status| {
-            let line = status.lines().find(|l| l.starts_with("voluntary_ctxt_switches:"))?;
+            let line = status
+                .lines()
+                .find(|l| l.starts_with("voluntary_ctxt_switches:"))?;
             line.split_whitespace().nth(1)?.parse::<u64>().ok()
         })
         .sum()
@@ -107,11 +126,18 @@ mod tests {
 
     #[test]
     fn kills_children_with_their_parent() {
-        let mut shell = Command::new("sh").args(["-c", "sleep 60 & sleep 60"]).spawn().expect("sh");
+        let mut shell = Command::new("sh")
+            .args(["-c", "sleep 60 & sleep 60"])
+            .spawn()
+            .expect("sh");
         let pid = i32::try_from(shell.id()).expect("a pid");
         let all = eventually(Duration::from_secs(5), "a shell and two children", || {
             let all = tree(pid);
-            if all.len() == 3 { Ok(all) } else { Err(format!("{all:?}")) }
+            if all.len() == 3 {
+                Ok(all)
+            } else {
+                Err(format!("{all:?}"))
+            }
         });
         assert!(voluntary_switches(pid) > 0);
         kill_tree(pid);
@@ -126,7 +152,11 @@ mod tests {
                         .is_ok_and(|s| !s.contains(") Z "))
                 })
                 .collect();
-            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+            if left.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{left:?}"))
+            }
         });
     }
 }

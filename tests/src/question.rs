@@ -43,9 +43,11 @@ pub fn resolved(seen: &[Seen], client: usize, vip: IpAddr) -> Vec<Question> {
         Packet::Solicit { source, target } if s.node == client && vip == *target => {
             Some(Part::Question(source.to_bits()))
         }
-        Packet::Neighbor { destination, target, .. } if s.node != client && vip == *target => {
-            Some(Part::Answer(destination.to_bits()))
-        }
+        Packet::Neighbor {
+            destination,
+            target,
+            ..
+        } if s.node != client && vip == *target => Some(Part::Answer(destination.to_bits())),
         _ => None,
     })
 }
@@ -77,7 +79,11 @@ fn matched(seen: &[Seen], part: impl Fn(&Seen) -> Option<Part>) -> Vec<Question>
         match part(s) {
             Some(Part::Question(key)) => {
                 last.insert(key, questions.len());
-                questions.push(Question { at: s.at, to: s.frame.to, answers: Vec::new() });
+                questions.push(Question {
+                    at: s.at,
+                    to: s.frame.to,
+                    answers: Vec::new(),
+                });
             }
             Some(Part::Answer(key)) => {
                 if let Some(index) = last.get(&key) {
@@ -94,16 +100,24 @@ fn matched(seen: &[Seen], part: impl Fn(&Seen) -> Option<Part>) -> Vec<Question>
 /// with fewer than two answers.
 #[must_use]
 pub fn longest_gap(questions: &[Question]) -> Option<(Duration, Stamp)> {
-    let mut answers: Vec<Stamp> =
-        questions.iter().flat_map(|q| q.answers.iter().map(|(at, _)| *at)).collect();
+    let mut answers: Vec<Stamp> = questions
+        .iter()
+        .flat_map(|q| q.answers.iter().map(|(at, _)| *at))
+        .collect();
     answers.sort_unstable();
-    answers.windows(2).map(|pair| (pair[1].since(pair[0]), pair[0])).max_by_key(|(gap, _)| *gap)
+    answers
+        .windows(2)
+        .map(|pair| (pair[1].since(pair[0]), pair[0]))
+        .max_by_key(|(gap, _)| *gap)
 }
 
 /// Fails if any question was answered by more than one node.
 #[track_caller]
 pub fn assert_one_answerer(questions: &[Question]) {
-    let split: Vec<_> = questions.iter().filter(|q| q.answerers().len() > 1).collect();
+    let split: Vec<_> = questions
+        .iter()
+        .filter(|q| q.answerers().len() > 1)
+        .collect();
     assert!(
         split.is_empty(),
         "{} of {} questions had two answerers, first {:?}",
@@ -116,7 +130,10 @@ pub fn assert_one_answerer(questions: &[Question]) {
 /// Fails if `node` answered anything.
 #[track_caller]
 pub fn assert_silent(questions: &[Question], node: usize) {
-    let broken: Vec<_> = questions.iter().filter(|q| q.answerers().contains(&node)).collect();
+    let broken: Vec<_> = questions
+        .iter()
+        .filter(|q| q.answerers().contains(&node))
+        .collect();
     assert!(
         broken.is_empty(),
         "node {node} answered {} of {} questions, first {:?}",

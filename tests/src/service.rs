@@ -24,7 +24,10 @@ impl Service {
     /// Starts listening.
     #[must_use]
     pub fn listen(node: &Node) -> Self {
-        let listener = node.ns.run(|| TcpListener::bind("127.0.0.1:80")).expect("port 80, alone");
+        let listener = node
+            .ns
+            .run(|| TcpListener::bind("127.0.0.1:80"))
+            .expect("port 80, alone");
         listener.set_nonblocking(true).expect("a socket");
         let stop = Arc::new(AtomicBool::new(false));
         let server = thread::spawn({
@@ -41,7 +44,10 @@ impl Service {
                 }
             }
         });
-        Self { stop, server: Some(server) }
+        Self {
+            stop,
+            server: Some(server),
+        }
     }
 }
 

@@ -1,9 +1,6 @@
 //! Two routers and a client, with a daemon of either make on each router.
 
-use std::{
-    net::IpAddr,
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
 use crate::{
     capture::{Stamp, Tap},
@@ -103,7 +100,11 @@ impl Profile {
     /// The virtual address clients use.
     #[must_use]
     pub fn vip(self) -> IpAddr {
-        *self.instance(LOW).addresses().last().expect("it has addresses")
+        *self
+            .instance(LOW)
+            .addresses()
+            .last()
+            .expect("it has addresses")
     }
 
     /// An instance of this kind.
@@ -111,9 +112,11 @@ impl Profile {
     pub fn instance(self, priority: u8) -> Instance {
         let instance = Instance::new(priority, self.interval());
         match self {
-            Self::V2Pass1s => {
-                Instance { password: Some("1111".into()), ..instance }.vip("10.77.0.50/24")
+            Self::V2Pass1s => Instance {
+                password: Some("1111".into()),
+                ..instance
             }
+            .vip("10.77.0.50/24"),
             Self::V6At100ms => instance.vip("fe80::77:50/64").vip("fd77::50/64"),
             _ => instance.vip("10.77.0.50/24"),
         }
@@ -122,7 +125,10 @@ impl Profile {
     /// A configuration with this one instance.
     #[must_use]
     pub fn conf(self, priority: u8) -> Conf {
-        Conf::of(if self == Self::V2Pass1s { 2 } else { 3 }, self.instance(priority))
+        Conf::of(
+            if self == Self::V2Pass1s { 2 } else { 3 },
+            self.instance(priority),
+        )
     }
 }
 
@@ -173,7 +179,13 @@ impl Trial {
     #[must_use]
     pub fn new(pair: Pair, confs: [Conf; 2]) -> Self {
         let lab = Lab::new(2);
-        Self { running: [None, None], tap: Tap::new(&lab), lab, confs, pair }
+        Self {
+            running: [None, None],
+            tap: Tap::new(&lab),
+            lab,
+            confs,
+            pair,
+        }
     }
 
     /// Starts the daemon of a router.
@@ -186,12 +198,17 @@ impl Trial {
     /// The daemon of a router, which must be there.
     #[track_caller]
     pub fn daemon(&mut self, router: usize) -> &mut Running {
-        self.running[router].as_mut().expect("the daemon was started")
+        self.running[router]
+            .as_mut()
+            .expect("the daemon was started")
     }
 
     /// Kills the daemon of a router as a power cut would.
     pub fn kill(&mut self, router: usize) -> Stamp {
-        self.running[router].take().expect("the daemon was started").kill()
+        self.running[router]
+            .take()
+            .expect("the daemon was started")
+            .kill()
     }
 
     /// Asks the daemon to leave, waits until it has, and gives the moment of asking.
@@ -248,7 +265,10 @@ impl Trial {
     pub fn advertisers(&self, vrid: u8, interval: Duration) -> Vec<usize> {
         let now = Stamp::now();
         let window = interval * 2 + interval / 2;
-        let since = Stamp(now.0.saturating_sub(u64::try_from(window.as_nanos()).unwrap_or(0)));
+        let since = Stamp(
+            now.0
+                .saturating_sub(u64::try_from(window.as_nanos()).unwrap_or(0)),
+        );
         let mut priorities = [0, 0];
         for (_, node, advert) in self.tap.adverts(since) {
             if advert.vrid == vrid && node < 2 {
@@ -264,10 +284,12 @@ impl Trial {
     pub fn takeover(&self, vrid: u8, to: usize, since: Stamp) -> Takeover {
         let interval = self.confs[to].instances[0].interval;
         let what = format!("an advert of router {to} for virtual router {vrid}");
-        let first = self.tap.wait(interval * 12 + PATIENCE, &what, since, |seen| {
-            let advert = seen.advert_sent()?;
-            (seen.node == to && advert.vrid == vrid && advert.priority > 0).then_some(seen.at)
-        });
+        let first = self
+            .tap
+            .wait(interval * 12 + PATIENCE, &what, since, |seen| {
+                let advert = seen.advert_sent()?;
+                (seen.node == to && advert.vrid == vrid && advert.priority > 0).then_some(seen.at)
+            });
         let (mut last, mut resigned) = (None, None);
         for (at, node, advert) in self.tap.adverts(Stamp::default()) {
             if node == to || advert.vrid != vrid || at >= first {
@@ -279,7 +301,11 @@ impl Trial {
                 resigned = Some(at);
             }
         }
-        Takeover { last: last.expect("the other router was the owner"), resigned, first }
+        Takeover {
+            last: last.expect("the other router was the owner"),
+            resigned,
+            first,
+        }
     }
 }
 
@@ -287,6 +313,12 @@ impl Trial {
 /// considered.
 #[track_caller]
 pub fn assert_took(what: &str, took: Duration, due: Duration) {
-    assert!(took + EARLY >= due, "{what} after {took:?}, too early: due after {due:?}");
-    assert!(took <= due + SLACK, "{what} after {took:?}, too late: due after {due:?}");
+    assert!(
+        took + EARLY >= due,
+        "{what} after {took:?}, too early: due after {due:?}"
+    );
+    assert!(
+        took <= due + SLACK,
+        "{what} after {took:?}, too late: due after {due:?}"
+    );
 }

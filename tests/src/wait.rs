@@ -36,7 +36,10 @@ pub fn throughout(span: Duration, what: &str, mut look: impl FnMut() -> Result<(
     loop {
         let over = start.elapsed() >= span;
         if let Err(why) = look() {
-            panic!("not for all of {span:?}: {what}; after {:?}: {why}", start.elapsed());
+            panic!(
+                "not for all of {span:?}: {what}; after {:?}: {why}",
+                start.elapsed()
+            );
         }
         if over {
             return;
@@ -55,7 +58,11 @@ mod tests {
         let mut looks = 0;
         let seen = eventually(Duration::from_secs(5), "third look", || {
             looks += 1;
-            if looks == 3 { Ok(looks) } else { Err(format!("look {looks}")) }
+            if looks == 3 {
+                Ok(looks)
+            } else {
+                Err(format!("look {looks}"))
+            }
         });
         assert_eq!(seen, 3);
     }
@@ -63,11 +70,16 @@ mod tests {
     #[test]
     fn gives_up_with_the_last_reason() {
         let failure = panic::catch_unwind(|| {
-            eventually(Duration::from_millis(30), "never", || Err::<(), _>("still raining".into()));
+            eventually(Duration::from_millis(30), "never", || {
+                Err::<(), _>("still raining".into())
+            });
         })
         .expect_err("it must give up");
         let text = failure.downcast_ref::<String>().expect("a message");
-        assert!(text.contains("never") && text.contains("still raining"), "{text}");
+        assert!(
+            text.contains("never") && text.contains("still raining"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -76,7 +88,11 @@ mod tests {
         let failure = panic::catch_unwind(panic::AssertUnwindSafe(|| {
             throughout(Duration::from_secs(5), "calm", || {
                 looks += 1;
-                if looks == 2 { Err("a bang".into()) } else { Ok(()) }
+                if looks == 2 {
+                    Err("a bang".into())
+                } else {
+                    Ok(())
+                }
             });
         }));
         assert!(failure.is_err());

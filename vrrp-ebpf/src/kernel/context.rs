@@ -43,7 +43,10 @@ impl View for XdpFrame {
         if sums == NO_SUMS {
             return None;
         }
-        Some(Sums { folded: (sums >> 32) as u16, wrapping: sums as u32 })
+        Some(Sums {
+            folded: (sums >> 32) as u16,
+            wrapping: sums as u32,
+        })
     }
 }
 
@@ -126,7 +129,11 @@ pub(crate) fn egress(skb: *mut __sk_buff) -> i32 {
         verdict = egress_visible(skb);
     }
     // Not "ok": other filters, and the next program on TCX, have their say.
-    if verdict == DROP { TC_ACT_SHOT } else { TC_ACT_UNSPEC }
+    if verdict == DROP {
+        TC_ACT_SHOT
+    } else {
+        TC_ACT_UNSPEC
+    }
 }
 
 #[inline(never)]

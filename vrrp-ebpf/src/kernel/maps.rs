@@ -105,7 +105,9 @@ impl Tables for Kernel {
 
     #[inline(always)]
     fn revoke(&self, index: u32, epoch: u64, at_ns: u64, by_priority: u8) {
-        let Some(gate) = XVRRP_GATES.get_ptr_mut(index) else { return };
+        let Some(gate) = XVRRP_GATES.get_ptr_mut(index) else {
+            return;
+        };
         for _ in 0..REVOKE_ATTEMPTS {
             // SAFETY: as in `gate`. Of these three fields the kernel is the only
             // writer, and its CPUs settle the first among them by exchange.
@@ -132,7 +134,9 @@ impl Tables for Kernel {
         } else {
             // Fails if another CPU has just added it, which is as good.
             is_new = XVRRP_PEERS.insert(key, heard, BPF_NOEXIST as u64).is_ok();
-            let Some(peer) = XVRRP_PEERS.get_ptr_mut(key) else { return Stamp::Full };
+            let Some(peer) = XVRRP_PEERS.get_ptr_mut(key) else {
+                return Stamp::Full;
+            };
             peer
         };
         // SAFETY: a live element; only userspace removes one, after it has been
@@ -149,13 +153,19 @@ impl Tables for Kernel {
             (*peer).addresses_differ = heard.addresses_differ;
             write_volatile(&raw mut (*peer).last_seen_ns, heard.last_seen_ns);
             atomic::fetch_add(&raw mut (*peer).adverts, 1);
-            if is_new { Stamp::New } else { Stamp::Known(changes) }
+            if is_new {
+                Stamp::New
+            } else {
+                Stamp::Known(changes)
+            }
         }
     }
 
     #[inline(always)]
     fn count(&self, cause: Cause) {
-        let Some(counters) = XVRRP_COUNT.get_ptr_mut(0) else { return };
+        let Some(counters) = XVRRP_COUNT.get_ptr_mut(0) else {
+            return;
+        };
         // The verifier has to see a bound that the compiler knows already.
         let index = opaque(cause as usize);
         if index >= Cause::ALL.len() {
@@ -176,7 +186,9 @@ impl Tables for Kernel {
 
     #[inline(always)]
     fn take_turn(&self, limit: Limit, now_ns: u64) -> bool {
-        let Some(limits) = XVRRP_LIMITS.get_ptr_mut(0) else { return false };
+        let Some(limits) = XVRRP_LIMITS.get_ptr_mut(0) else {
+            return false;
+        };
         // SAFETY: this CPU's own.
         let last = unsafe {
             match limit {

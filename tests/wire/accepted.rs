@@ -33,7 +33,6 @@ fn beside_keepalived(lab: &Lab, ours: &Conf, theirs: &Conf) -> (Owner, Running) 
 }
 
 fn accepted(profile: Profile) {
-    let _turn = turn::shared();
     let lab = Lab::new(2);
     let tap = Tap::new(&lab);
     let (owner, keepalived) = beside_keepalived(&lab, &profile.conf(HIGH), &profile.conf(LOW));
@@ -70,21 +69,25 @@ fn accepted(profile: Profile) {
 
 #[test]
 fn v2_with_a_password() {
+    let _turn = turn::shared();
     accepted(Profile::V2Pass1s);
 }
 
 #[test]
 fn v3_every_100_ms() {
+    let _turn = turn::shared();
     accepted(Profile::V3At100ms);
 }
 
 #[test]
 fn v3_every_10_ms() {
+    let _turn = turn::alone();
     accepted(Profile::V3At10ms);
 }
 
 #[test]
 fn ipv6_every_100_ms() {
+    let _turn = turn::shared();
     accepted(Profile::V6At100ms);
 }
 

@@ -3,9 +3,12 @@
 use std::{collections::BTreeSet, net::Ipv6Addr};
 
 use vrrp_user::shell::listen::{Listener, Membership};
-use xvrrp_tests::net::{Lab, Node};
+use xvrrp_tests::{
+    net::{Lab, Node},
+    wait::eventually,
+};
 
-use crate::turn;
+use crate::{owner::PATIENCE, turn};
 
 /// More than the 20 IPv4 groups one socket may join.
 const INTERFACES: u32 = 30;
@@ -127,5 +130,9 @@ fn exactly_the_wanted_groups_are_joined() {
     assert_eq!(found("back"), [&some, &some, &some].map(Clone::clone));
 
     drop(listener);
-    assert_eq!(found("closed"), [const { BTreeSet::new() }; 3]);
+    // Another test may be forking: its child has the sockets too, for a moment.
+    eventually(PATIENCE, "every group left", || match found("closed") {
+        sets if sets.iter().all(BTreeSet::is_empty) => Ok(()),
+        sets => Err(format!("{sets:?}")),
+    });
 }

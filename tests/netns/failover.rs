@@ -151,7 +151,19 @@ fn nopreempt(profile: Profile, pair: Pair) {
         conf.instances[0].extra.push("nopreempt".into());
         conf
     };
-    let mut trial = Trial::settled(pair, [conf(HIGH), conf(LOW)]);
+    // Started together, the one whose start takes longer would follow for good.
+    let mut trial = Trial::new(pair, [conf(HIGH), conf(LOW)]);
+    trial.start(0);
+    trial.await_owner(0);
+    trial.start(1);
+    throughout(
+        profile.down(LOW) + Duration::from_millis(500),
+        "the first one stays the owner",
+        || match trial.advertisers(VRID, profile.interval()).as_slice() {
+            [0] => Ok(()),
+            owners => Err(format!("adverts come from {owners:?}")),
+        },
+    );
     trial.kill(0);
     trial.await_owner(1);
     let back = xvrrp_tests::capture::Stamp::now();

@@ -96,7 +96,7 @@ mod tests {
         );
         assert_eq!(
             active_down(Version::V2, 100, 2000 * MS, 3),
-            Duration::from_nanos(6_609_375_000)
+            Duration::from_micros(6_609_375)
         );
         assert_eq!(
             active_down(Version::V3, 100, 100 * MS, 1),

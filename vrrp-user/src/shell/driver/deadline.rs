@@ -100,7 +100,7 @@ mod tests {
         let mut deadline = Deadline::new().unwrap();
         deadline.arm(Some(clock::now())).unwrap();
         deadline
-            .arm(Some(clock::now() + Duration::from_secs(60)))
+            .arm(Some(clock::now() + Duration::from_mins(1)))
             .unwrap();
         let woke = tokio::time::timeout(Duration::from_millis(30), deadline.passed()).await;
         assert!(woke.is_err());

@@ -3,10 +3,10 @@
 use super::Driver;
 use crate::{
     engine::{
-        action::{Action, Announcement, Level, RouterRecord, VipRecord},
+        action::{Action, Advert, Announcement, Level, RouterRecord, VipRecord},
         input::Input,
     },
-    ownership::command::{Command, VrId},
+    ownership::command::{Command, Member, VrId},
     shell::{
         clock,
         listen::Membership,
@@ -96,31 +96,20 @@ impl Driver {
                 adverts,
                 announcements,
             } => {
-                let mut members = Vec::with_capacity(adverts.len());
-                for advert in &adverts {
-                    match frames::member(advert) {
-                        Ok(member) => members.push(member),
-                        // The claim goes without it, so its gate never opens.
-                        Err(error) => {
-                            self.failed("build an advert", &error.to_string(), Some(advert.vr))
-                        }
-                    }
+                if let Some(members) = self.members(&adverts) {
+                    let announcements = self.announcement_frames(&announcements);
+                    self.permission.grant(gate, clock::now());
+                    self.transmit.send(Command::Claim {
+                        gate,
+                        epoch,
+                        hold,
+                        loss_tolerance,
+                        lease_adverts,
+                        previous_interval,
+                        members,
+                        announcements,
+                    });
                 }
-                if members.len() < adverts.len() {
-                    return;
-                }
-                let announcements = self.announcement_frames(&announcements);
-                self.permission.grant(gate, clock::now());
-                self.transmit.send(Command::Claim {
-                    gate,
-                    epoch,
-                    hold,
-                    loss_tolerance,
-                    lease_adverts,
-                    previous_interval,
-                    members,
-                    announcements,
-                });
             }
             Action::Confirm { gate, epoch } => self.transmit.send(Command::Confirm { gate, epoch }),
             Action::UpdateAdvert { gate, advert } => match frames::member(&advert) {
@@ -128,7 +117,7 @@ impl Driver {
                 Err(error) => self.failed("build an advert", &error.to_string(), Some(advert.vr)),
             },
             Action::AdvertiseNow { gate, vr } => {
-                self.transmit.send(Command::AdvertiseNow { gate, vr })
+                self.transmit.send(Command::AdvertiseNow { gate, vr });
             }
             Action::Cease {
                 gate,
@@ -167,14 +156,22 @@ impl Driver {
             } => {
                 self.runner.notify(&queue, command, arguments, user);
             }
-            Action::Log(level, line) => match level {
-                Level::Error => tracing::error!("{line}"),
-                Level::Warning => tracing::warn!("{line}"),
-                Level::Info => tracing::info!("{line}"),
-                Level::Detail => tracing::debug!("{line}"),
-            },
+            Action::Log(level, line) => say(level, &line),
             Action::Finished => self.finished = true,
         }
+    }
+
+    /// All the adverts of a claim as frames. One that cannot be built fails the
+    /// claim: a group without all its members must not open its gate.
+    fn members(&mut self, adverts: &[Advert]) -> Option<Vec<Member<Frame>>> {
+        let mut members = Vec::with_capacity(adverts.len());
+        for advert in adverts {
+            match frames::member(advert) {
+                Ok(member) => members.push(member),
+                Err(error) => self.failed("build an advert", &error.to_string(), Some(advert.vr)),
+            }
+        }
+        (members.len() == adverts.len()).then_some(members)
     }
 
     /// Makes the programs be where they should; also called again after a failure.
@@ -203,22 +200,17 @@ impl Driver {
             .dataplane
             .attachments()
             .map(|attachment| {
-                let notes: String = attachment
-                    .notes
-                    .iter()
-                    .map(|note| format!("; {note}"))
-                    .collect();
-                format!(
-                    "XDP on {} in {} mode, egress by {}{}{notes}",
-                    attachment.interface,
-                    attachment.mode,
-                    attachment.egress,
-                    if attachment.adopted {
-                        ", taken over from a predecessor"
-                    } else {
-                        ""
-                    },
-                )
+                let (interface, mode) = (&attachment.interface, &attachment.mode);
+                let egress = &attachment.egress;
+                let mut line = format!("XDP on {interface} in {mode} mode, egress by {egress}");
+                if attachment.adopted {
+                    line += ", taken over from a predecessor";
+                }
+                for note in &attachment.notes {
+                    line += "; ";
+                    line += note;
+                }
+                line
             })
             .collect();
         for line in shown
@@ -255,6 +247,7 @@ impl Driver {
             .is_some_and(|name| frames::is_ipv6_router(name).unwrap_or(false))
     }
 
+    /// Tells the engine of what could not be done.
     pub(super) fn failed(&mut self, what: &str, why: &str, vr: Option<VrId>) {
         self.engine.handle(
             Input::ActionFailed {
@@ -264,5 +257,14 @@ impl Driver {
             },
             clock::now(),
         );
+    }
+}
+
+fn say(level: Level, line: &str) {
+    match level {
+        Level::Error => tracing::error!("{line}"),
+        Level::Warning => tracing::warn!("{line}"),
+        Level::Info => tracing::info!("{line}"),
+        Level::Detail => tracing::debug!("{line}"),
     }
 }

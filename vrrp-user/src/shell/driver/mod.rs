@@ -42,8 +42,10 @@ use std::{
 
 /// How often what failed is tried again, and lost news looked for.
 const UPKEEP: Duration = Duration::from_secs(1);
+/// Ticks of [`UPKEEP`] between two looks for peers to forget.
+const PRUNE_EVERY: u32 = 60;
 /// A peer not heard for this long is forgotten.
-const FORGET_PEER: Duration = Duration::from_secs(3600);
+const FORGET_PEER: Duration = Duration::from_hours(1);
 /// How long a stop waits for addresses to go and for notify scripts to end.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// Ring records taken in before anything else gets its turn again.
@@ -90,6 +92,7 @@ struct Driver {
     attach_complaints: BTreeSet<String>,
     attachments_told: Vec<String>,
     events_lost: u64,
+    upkeeps: u32,
     finished: bool,
 }
 
@@ -151,6 +154,7 @@ pub async fn run(
         attach_complaints: BTreeSet::new(),
         attachments_told: Vec::new(),
         events_lost: 0,
+        upkeeps: 0,
         finished: false,
     };
     // Every link that exists is there before the first configuration asks for one.
@@ -313,7 +317,7 @@ impl Driver {
         match request {
             Request::Status(reply) => reply.send(self.describe()),
             Request::Reload(reply) => {
-                reply.send(self.reload().map_err(|error| format!("{error:#}")))
+                reply.send(self.reload().map_err(|error| format!("{error:#}")));
             }
             Request::Stop(reply) => {
                 reply.send(());
@@ -336,6 +340,10 @@ impl Driver {
             }
             Ok(_) => {}
             Err(error) => self.failed("read XVRRP_COUNT", &format!("{error:#}"), None),
+        }
+        self.upkeeps = self.upkeeps.wrapping_add(1);
+        if !self.upkeeps.is_multiple_of(PRUNE_EVERY) {
+            return;
         }
         if let Err(error) = self.tables.prune_peers(clock::now(), FORGET_PEER) {
             self.failed("prune XVRRP_PEERS", &format!("{error:#}"), None);

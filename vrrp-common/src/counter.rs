@@ -141,7 +141,9 @@ causes! {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::{Cause, Counters};
+    use std::format;
 
     #[test]
     fn index_is_field_order() {
@@ -149,5 +151,14 @@ mod tests {
             assert_eq!(*cause as usize, index);
         }
         assert_eq!(size_of::<Counters>(), Cause::ALL.len() * size_of::<u64>());
+    }
+
+    #[test]
+    fn every_counter_is_documented_in_these_words() {
+        let page = include_str!("../../docs/BPF-MAPS.md");
+        for cause in Cause::ALL {
+            let row = format!("| `{}` | {} |", cause.name(), cause.help().trim());
+            assert!(page.contains(&row), "docs/BPF-MAPS.md lacks: {row}");
+        }
     }
 }

@@ -125,6 +125,18 @@ impl Running {
         &self.log
     }
 
+    /// It has said that it listens for adverts. FRR says nothing, and is quick.
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        let last_words = match self.daemon {
+            Daemon::Xvrrpd => "XDP on ",
+            Daemon::Keepalived => "VRRP sockpool: ",
+            Daemon::Frr => return true,
+        };
+        let said = self.log.since(Stamp::default());
+        said.iter().any(|line| line.contains(last_words))
+    }
+
     /// The file it reads.
     #[must_use]
     pub const fn conf(&self) -> &PathBuf {

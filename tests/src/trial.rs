@@ -194,6 +194,7 @@ impl Trial {
         trial.start(0);
         trial.start(1);
         trial.await_owner(0);
+        trial.await_listener(1);
         trial
     }
 
@@ -307,6 +308,30 @@ impl Trial {
             }
         }
         (0..2).filter(|node| priorities[*node] > 0).collect()
+    }
+
+    /// Waits until the daemon of `router` is up and has had the chance to hear
+    /// the other one: what it does from here on is no matter of its start.
+    #[track_caller]
+    pub fn await_listener(&self, router: usize) {
+        let running = self.running[router].as_ref().expect("it was started");
+        let interval = self.confs[router].instances[0].interval;
+        eventually(PATIENCE, "the other daemon listens", || {
+            if running.listens() {
+                Ok(())
+            } else {
+                Err("it says nothing of the kind".into())
+            }
+        });
+        let since = Stamp::now();
+        eventually(
+            interval * 12 + PATIENCE,
+            "two adverts to hear",
+            || match self.tap.adverts(since).len() {
+                0 | 1 => Err("not yet".into()),
+                _ => Ok(()),
+            },
+        );
     }
 
     /// Waits until `to` takes virtual router `vrid` over from the other router

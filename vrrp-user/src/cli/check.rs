@@ -72,8 +72,10 @@ fn check(file: &Path, config_id: Option<&str>) -> (String, u8) {
     if errors + warnings > 0 {
         let _ = writeln!(
             text,
-            "{}: {errors} errors, {warnings} warnings",
-            file.display()
+            "{}: {}, {}",
+            file.display(),
+            counted(errors, "error"),
+            counted(warnings, "warning")
         );
     }
     let code = match read.exit_code {
@@ -87,6 +89,11 @@ fn check(file: &Path, config_id: Option<&str>) -> (String, u8) {
         code => code,
     };
     (text, code)
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 /// Scripts that could not be run here and now, and why: each counts as failed.

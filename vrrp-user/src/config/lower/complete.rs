@@ -338,7 +338,10 @@ fn addresses(
                 .help("move them to `virtual_ipaddress_excluded`"),
         );
     }
-    if draft.addresses.is_empty() && (!draft.no_addresses || instance.strict) {
+    if draft.addresses.is_empty()
+        && !draft.address_refused
+        && (!draft.no_addresses || instance.strict)
+    {
         // Rows that are no addresses have been told already.
         let at = draft.places.at("virtual_ipaddress");
         let message = format!("`vrrp_instance {}` has no virtual address", instance.name);

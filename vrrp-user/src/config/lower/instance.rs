@@ -6,7 +6,7 @@ use super::{
     named, notify, told_twice, track,
 };
 use crate::config::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Severity},
     keyword::{self, Kind, Status},
     model::{Family, InitialState, Notify, UnicastPeer, Version, VirtualAddress},
     source::Span,
@@ -37,6 +37,8 @@ pub(super) struct Draft {
     pub(super) addresses: Vec<(VirtualAddress, Span)>,
     pub(super) excluded: Vec<(VirtualAddress, Span)>,
     pub(super) no_addresses: bool,
+    /// A row of `virtual_ipaddress` was an error, and is told as such.
+    pub(super) address_refused: bool,
     pub(super) nopreempt: bool,
     pub(super) preempt_delay: Duration,
     pub(super) garp: GarpWords,
@@ -95,6 +97,7 @@ impl Draft {
             addresses: Vec::new(),
             excluded: Vec::new(),
             no_addresses: false,
+            address_refused: false,
             nopreempt: false,
             preempt_delay: Duration::ZERO,
             garp: GarpWords::default(),
@@ -247,9 +250,13 @@ impl Draft {
                 }
             }
             "virtual_ipaddress" => {
+                let before = diagnostics.len();
                 for row in body(statement) {
                     self.address(row, diagnostics);
                 }
+                self.address_refused |= diagnostics[before..]
+                    .iter()
+                    .any(|found| found.severity == Severity::Error);
             }
             "virtual_ipaddress_excluded" => {
                 for row in body(statement) {

@@ -337,4 +337,7 @@ pub struct Instance {
     pub lower_prio_no_advert: bool,
     /// `higher_prio_send_advert`.
     pub higher_prio_send_advert: bool,
+    /// Keywords that are not served yet and without which its peers and it would
+    /// not hear one another: it is held in FAULT.
+    pub unheard: Vec<String>,
 }

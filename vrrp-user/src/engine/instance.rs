@@ -101,6 +101,8 @@ impl Instance {
             sum.add(Kind::Script, tracked, scripts.standing(&tracked.name));
         }
         let priority = sum.effective(config.priority);
+        let unheard = config.unheard.iter().cloned().map(Fault::NotServed);
+        sum.faults.extend(unheard);
         let own = config.interface.clone();
         match links.named(&own) {
             None => sum.faults.insert(0, Fault::InterfaceMissing(own)),

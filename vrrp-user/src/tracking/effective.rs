@@ -35,6 +35,8 @@ pub enum Fault {
     ScriptDown(String),
     /// A tracked script has given no result yet.
     ScriptPending(String),
+    /// Without this keyword, which is not served yet, its peers would not hear it.
+    NotServed(String),
     /// Another member of its sync group is in FAULT.
     GroupMember(String),
 }
@@ -49,6 +51,7 @@ impl fmt::Display for Fault {
             Self::TrackedInterfaceDown(name) => write!(f, "tracked interface {name} is down"),
             Self::ScriptDown(name) => write!(f, "tracked script {name} fails"),
             Self::ScriptPending(name) => write!(f, "tracked script {name} has no result yet"),
+            Self::NotServed(keyword) => write!(f, "{keyword} is not served yet"),
             Self::GroupMember(name) => write!(f, "group member {name} is in FAULT"),
         }
     }

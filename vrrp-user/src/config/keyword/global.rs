@@ -54,13 +54,8 @@ pub(super) const VRRP: &[Keyword] = &[
         "[all] SECONDS",
         "vrrp_garp_extra_if",
     ),
-    later(
-        "vrrp_mcast_group4",
-        1,
-        "ADDRESS",
-        "adverts go to 224.0.0.18",
-    ),
-    later("vrrp_mcast_group6", 1, "ADDRESS", "adverts go to ff02::12"),
+    served("vrrp_mcast_group4", 1, "ADDRESS"),
+    served("vrrp_mcast_group6", 1, "ADDRESS"),
     later(
         "vrrp_owner_ignore_adverts",
         0,

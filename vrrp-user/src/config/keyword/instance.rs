@@ -17,7 +17,12 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("native_ipv6", 0, ""),
     block(served("authentication", 0, ""), Kind::Authentication),
     block(
-        later("auth_hmac", 0, "", "adverts are neither signed nor checked"),
+        later(
+            "auth_hmac",
+            0,
+            "",
+            "a peer that expects it would not hear this router, which is held in FAULT",
+        ),
         Kind::Hmac,
     ),
     block(served("virtual_ipaddress", 0, ""), Kind::Addresses),
@@ -54,12 +59,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     ),
     old("vmac_garp_intvl", 1, "[all] SECONDS", "garp_extra_if"),
     served("mcast_src_ip", 1, "ADDRESS"),
-    later(
-        "mcast_dst_ip",
-        1,
-        "ADDRESS",
-        "adverts go to 224.0.0.18 or ff02::12",
-    ),
+    served("mcast_dst_ip", 1, "ADDRESS"),
     served("unicast_src_ip", 1, "ADDRESS"),
     block(served("unicast_peer", 0, ""), Kind::Addresses),
     served("check_unicast_src", 0, ""),

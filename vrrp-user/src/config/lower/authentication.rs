@@ -8,13 +8,13 @@ use crate::config::{
 
 /// Version 2 only (version 3 has no authentication data), and not in strict mode.
 pub(super) fn authentication(
-    draft: &Draft,
+    draft: &mut Draft,
     version: Version,
     strict: bool,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Authentication> {
     let at = draft.places.at("authentication");
-    let password = draft.password.as_deref().unwrap_or_default();
+    let password = draft.password.clone().unwrap_or_default();
     if draft.auth_type.is_none() {
         if !password.is_empty() && draft.places.get("auth_type").is_none() {
             let found = Diagnostic::error(
@@ -56,9 +56,10 @@ pub(super) fn authentication(
         let found = Diagnostic::warning(
             Code::NotServed,
             draft.places.at("auth_type"),
-            "`auth_type AH` is not served yet: adverts are sent without it, and a peer that expects it becomes MASTER too",
+            "`auth_type AH` is not served yet: a peer that expects it would not hear this router, which is held in FAULT",
         );
         diagnostics.push(found.help("use `auth_type PASS` on every router of the group"));
+        draft.authentication_header = true;
         return None;
     }
     if password.len() > 8 {
@@ -71,7 +72,7 @@ pub(super) fn authentication(
         diagnostics.push(found.help(format!("write `auth_pass {kept}`")));
     }
     let mut octets = [0; 8];
-    for (to, from) in octets.iter_mut().zip(password) {
+    for (to, from) in octets.iter_mut().zip(&password) {
         *to = *from;
     }
     Some(Authentication::Pass(octets))

@@ -7,6 +7,7 @@ use super::{
     script::ScriptDraft,
     strict,
     track::{self, Track},
+    unheard,
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic},
@@ -37,7 +38,7 @@ const MOST_V4: usize = 255;
 const MOST_V6: usize = 89;
 
 pub(super) fn complete(
-    draft: Draft,
+    mut draft: Draft,
     globals: &Globals,
     scripts: &[ScriptDraft],
     weights: bool,
@@ -67,7 +68,7 @@ pub(super) fn complete(
         version,
         family,
         advert_interval: advert_interval(&draft, version, diagnostics),
-        authentication: authentication::authentication(&draft, version, strict, diagnostics),
+        authentication: authentication::authentication(&mut draft, version, strict, diagnostics),
         addresses: Vec::new(),
         excluded_addresses: Vec::new(),
         nopreempt: draft.nopreempt,
@@ -97,7 +98,9 @@ pub(super) fn complete(
         higher_prio_send_advert: draft
             .higher_prio_send_advert
             .unwrap_or(!strict && globals.higher_prio_send_advert),
+        unheard: Vec::new(),
     };
+    instance.unheard = unheard::unheard(&instance, &draft, globals);
     if strict {
         strict::apply(&mut instance, &draft, globals, diagnostics);
     }

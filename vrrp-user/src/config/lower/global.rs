@@ -1,6 +1,6 @@
 //! `global_defs`, and the defaults it gives to every instance.
 
-use super::{Places, told_twice};
+use super::{Places, told_twice, unheard};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
@@ -22,6 +22,10 @@ pub(super) struct Globals {
     global: Global,
     places: Option<Places>,
     pub(super) version: Version,
+    /// `vrrp_mcast_group4` names another group than the usual one.
+    pub(super) other_group_v4: bool,
+    /// `vrrp_mcast_group6` does.
+    pub(super) other_group_v6: bool,
     pub(super) strict: bool,
     pub(super) skip_check: bool,
     pub(super) check_unicast_source: bool,
@@ -137,6 +141,14 @@ impl Globals {
                 if let Some(version) = first.and_then(|w| version(w, diagnostics)) {
                     self.version = version;
                 }
+            }
+            "vrrp_mcast_group4" => {
+                self.other_group_v4 =
+                    first.is_some_and(|w| unheard::other_group(name, w, diagnostics));
+            }
+            "vrrp_mcast_group6" => {
+                self.other_group_v6 =
+                    first.is_some_and(|w| unheard::other_group(name, w, diagnostics));
             }
             "vrrp_strict" => {
                 set(&mut self.strict, switch(first, diagnostics));

@@ -3,7 +3,7 @@
 use super::{
     Places, address, body,
     global::{self, GarpWords, set},
-    named, notify, told_twice, track,
+    named, notify, told_twice, track, unheard,
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic, Severity},
@@ -34,6 +34,10 @@ pub(super) struct Draft {
     pub(super) advert_interval: Option<Duration>,
     pub(super) auth_type: Option<AuthType>,
     pub(super) password: Option<Vec<u8>>,
+    /// `auth_type AH`, where authentication is in force.
+    pub(super) authentication_header: bool,
+    /// `mcast_dst_ip` names another group than the usual one.
+    pub(super) other_group: bool,
     pub(super) addresses: Vec<(VirtualAddress, Span)>,
     pub(super) excluded: Vec<(VirtualAddress, Span)>,
     pub(super) no_addresses: bool,
@@ -94,6 +98,8 @@ impl Draft {
             advert_interval: None,
             auth_type: None,
             password: None,
+            authentication_header: false,
+            other_group: false,
             addresses: Vec::new(),
             excluded: Vec::new(),
             no_addresses: false,
@@ -175,6 +181,7 @@ impl Draft {
                 self.down_timer_adverts =
                     global::down_timer_adverts(word, diagnostics).or(self.down_timer_adverts);
             }
+            "mcast_dst_ip" => self.other_group = unheard::other_group(name, word, diagnostics),
             "mcast_src_ip" | "unicast_src_ip" => {
                 self.unicast |= name == "unicast_src_ip";
                 if let Some(source) = plain_address(word, diagnostics)

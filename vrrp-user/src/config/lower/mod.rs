@@ -11,6 +11,7 @@ mod notify;
 mod script;
 mod strict;
 mod track;
+mod unheard;
 
 pub(crate) use complete::Completed;
 pub(crate) use script::ScriptDraft;

@@ -180,6 +180,7 @@ fn authentication_is_version_2_only() {
         i.authentication.is_none() && message.contains("`auth_type AH` is not served yet"),
         "{message}"
     );
+    assert_eq!(i.unheard, ["auth_type AH"]);
     assert!(
         one("", &format!("{VIP}authentication {{\nauth_pass x\n}}"))
             .0
@@ -190,6 +191,29 @@ fn authentication_is_version_2_only() {
             .0
             .is_none()
     );
+}
+
+#[test]
+fn what_would_make_two_masters_is_held_in_fault() {
+    // The groups everybody uses may be written out.
+    assert_eq!(good("vrrp_mcast_group4 224.0.0.18", VIP).unheard, [""; 0]);
+    let spelt_out = format!("{VIP}mcast_dst_ip 224.0.0.18");
+    assert_eq!(good("", &spelt_out).unheard, [""; 0]);
+    // IPv6's group is no matter of an IPv4 instance.
+    let (i, _) = told("vrrp_mcast_group6 ff02::77", "");
+    assert_eq!(i.unheard, [""; 0]);
+    let unicast = "unicast_peer {\n192.0.2.9\n}";
+    let (i, _) = told("vrrp_mcast_group4 224.0.0.77", unicast);
+    assert_eq!(i.unheard, [""; 0]);
+    for (globals, lines, keyword) in [
+        ("vrrp_mcast_group4 224.0.0.77", "", "vrrp_mcast_group4"),
+        ("", "mcast_dst_ip 224.0.0.77", "mcast_dst_ip"),
+        ("", "auth_hmac {\n}", "auth_hmac"),
+    ] {
+        let (i, message) = told(globals, lines);
+        assert_eq!(i.unheard, [keyword], "{message}");
+        assert!(message.contains("is held in FAULT"), "{message}");
+    }
 }
 
 #[test]

@@ -79,6 +79,34 @@ fn two_namespaces_share_nothing() {
     );
 }
 
+/// A second one in the same namespace would own the same addresses: it does not
+/// start, and says who is there already.
+#[test]
+fn a_second_one_does_not_start() {
+    let lab = Lab::new(1);
+    let tap = Tap::new(&lab);
+    let node = lab.router(0);
+    let conf = PROFILE.conf(HIGH);
+    let first = Xvrrpd.start(node, &conf);
+    await_owner(node, &tap);
+    let second = node
+        .ns
+        .command(place::xvrrpd())
+        .args(["run", "-f"])
+        .arg(first.conf())
+        .output()
+        .expect("xvrrpd");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    let wanted = format!(
+        "already runs in this network namespace (pid {}",
+        first.pid()
+    );
+    assert!(said.contains(&wanted), "{said}");
+    // The first one took no harm.
+    await_owner(node, &tap);
+}
+
 /// Two in one namespace, told apart by `instance`, each on an interface of its
 /// own; one of them a kind that knows no native XDP.
 #[test]
@@ -96,9 +124,10 @@ fn two_instances_in_one_namespace() {
         .replace("interface eth0", "interface eth1")
         .replace("virtual_router_id 51", "virtual_router_id 52")
         .replace("10.77.0.50/24", "10.78.0.50/24 dev eth1");
+    // The kernel attaches below only while nothing is attached on top.
     let east = Xvrrpd.start_text(node, &east);
-    let west = Xvrrpd.start_text(node, &west);
     await_owner(node, &tap);
+    let west = Xvrrpd.start_text(node, &west);
     let other = "10.78.0.50".parse().expect("an address");
     eventually(PATIENCE, "the other one is an owner too", || {
         if observe::has(node, other) {
@@ -121,6 +150,50 @@ fn two_instances_in_one_namespace() {
     );
     assert_eq!(observe::xdp_mode(node, "eth0"), Some("native"));
     assert_eq!(observe::xdp_mode(node, "eth1"), Some("generic"));
+}
+
+/// Where no program can be attached, adverts are not heard: it must not become
+/// MASTER, whoever else there is.
+#[test]
+fn without_a_program_it_stays_in_fault() {
+    let lab = Lab::new(1);
+    let tap = Tap::new(&lab);
+    let node = lab.router(0);
+    node.ns
+        .ip("link add eth1 link eth0 type macvlan mode bridge");
+    node.ns.ip("addr add 10.78.0.1/24 dev eth1");
+    node.ns.ip("link set eth1 up");
+    let below = format!("instance below\n{}", PROFILE.conf(HIGH).keepalived());
+    let above = below
+        .replace("instance below", "instance above")
+        .replace("interface eth0", "interface eth1")
+        .replace("virtual_router_id 51", "virtual_router_id 52")
+        .replace("10.77.0.50/24", "10.78.0.50/24 dev eth1");
+    let above = Xvrrpd.start_text(node, &above);
+    let log = |daemon: &Running, text: &str| {
+        daemon.log().wait(PATIENCE, Stamp::default(), text);
+    };
+    log(&above, "Entering MASTER STATE");
+    let below = Xvrrpd.start_text(node, &below);
+    log(&below, "eth0 is not watched by XDP");
+    log(&below, "eth1, already has an XDP program");
+    throughout(
+        PROFILE.down(HIGH) * 2,
+        "no advert for VRID 51",
+        || match tap
+            .adverts(Stamp::default())
+            .iter()
+            .find(|(_, _, a)| a.vrid == 51)
+        {
+            Some((_, _, advert)) => Err(format!("{advert:?}")),
+            None => Ok(()),
+        },
+    );
+    // The way is free: it serves its interface without a restart.
+    let mut above = above;
+    above.terminate();
+    above.left();
+    await_owner(node, &tap);
 }
 
 /// `ip netns exec` hides the host's `/sys/fs/bpf`: it works all the same, and

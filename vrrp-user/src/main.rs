@@ -25,13 +25,12 @@ fn serve(started: Started) -> Result<()> {
         .enable_all()
         .build()
         .context("start the event loop")?;
-    // The log and the pid files go when `started` does: after the event loop.
+    // The pid files go after the event loop.
     let Started {
         config,
         reload,
         runner,
         ready,
-        log: _log,
         pid_files: _pid_files,
         ..
     } = started;

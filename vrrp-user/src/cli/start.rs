@@ -39,8 +39,6 @@ pub struct Started {
     pub runner: process::Runner,
     /// To be told once the daemon runs.
     pub ready: Ready,
-    /// Ends the log when dropped; keep it until the end.
-    pub log: log::Guard,
     /// Removed when dropped.
     pub pid_files: Vec<PidFile>,
     /// `instance NAME` of the configuration, or the config-id where `-i` gave one.
@@ -64,7 +62,8 @@ pub(super) fn run(options: &RunOptions, serve: impl FnOnce(Started) -> Result<()
         Ok(ready) => ready,
         Err(error) => return complain(&anyhow!(error).context("become a daemon"), EXIT_FAILURE),
     };
-    let (log, runner) = match before_the_configuration(options) {
+    // Ends the log when dropped: after the last word about a failure.
+    let (_log, runner) = match before_the_configuration(options) {
         Ok(done) => done,
         Err(error) => {
             ready.fail(EXIT_FAILURE);
@@ -85,11 +84,11 @@ pub(super) fn run(options: &RunOptions, serve: impl FnOnce(Started) -> Result<()
         ..
     } = read
     else {
-        tracing::error!("{}: {}", config_file.display(), read.verdict());
+        tracing::error!("Not started: {}", read.verdict());
         ready.fail(read.exit_code);
         return ExitCode::from(read.exit_code.max(1));
     };
-    let started = after_the_configuration(options, config, config_file, ready, log, runner);
+    let started = after_the_configuration(options, config, config_file, ready, runner);
     match started.and_then(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -132,7 +131,6 @@ fn after_the_configuration(
     config: Config,
     config_file: PathBuf,
     ready: Ready,
-    log: log::Guard,
     runner: process::Runner,
 ) -> Result<Started> {
     if options.dump_config {
@@ -160,7 +158,6 @@ fn after_the_configuration(
         reload,
         runner,
         ready,
-        log,
         pid_files,
         instance_name,
     })

@@ -5,6 +5,7 @@ use crate::{
     ownership::command::{GateId, Report, VrId},
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
 
 pub use crate::{election::heard::Heard, tracking::scripts::ScriptResult};
 
@@ -50,6 +51,9 @@ pub enum Input {
         /// Present or not.
         present: bool,
     },
+    /// What the kernel does not watch for us, all of it: who has a part in it is
+    /// held in FAULT.
+    Unwatched(Unwatched),
     /// An action failed. Nothing fails silently.
     ActionFailed {
         /// What was tried, in words for the log.
@@ -61,6 +65,16 @@ pub enum Input {
     },
     /// TERM or INT: resign, remove, notify, then [`Action::Finished`](super::action::Action::Finished).
     Shutdown,
+}
+
+/// Where we would be MASTER without hearing anybody, or without a fence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unwatched {
+    /// Interfaces, by index: no program, no record of an address, or VRRP's
+    /// multicast group not joined.
+    pub interfaces: BTreeSet<u32>,
+    /// Virtual routers the program does not know.
+    pub routers: BTreeSet<VrId>,
 }
 
 /// An interface as the election needs it.

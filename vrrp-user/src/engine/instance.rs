@@ -2,7 +2,7 @@
 
 use super::{
     action::{Advert, Announcement, PlacedAddress, RouterRecord, VipRecord},
-    input::Link,
+    input::{Link, Unwatched},
 };
 use crate::{
     config::model::{self, ChecksumPolicy, Family, VirtualAddress},
@@ -91,7 +91,12 @@ impl Instance {
     }
 
     /// Adds up what it tracks; faults of other group members are not among these.
-    pub(super) fn assess(&self, links: &Links, scripts: &Scripts) -> (u8, Vec<Fault>) {
+    pub(super) fn assess(
+        &self,
+        links: &Links,
+        unwatched: &Unwatched,
+        scripts: &Scripts,
+    ) -> (u8, Vec<Fault>) {
         let config = &self.config;
         let mut sum = Sum::default();
         for tracked in &config.track_interfaces {
@@ -125,7 +130,27 @@ impl Instance {
                 sum.faults.push(fault);
             }
         }
+        if unwatched.routers.contains(&self.vr) {
+            sum.faults.push(Fault::Unwatched(config.interface.clone()));
+        }
+        for name in self.interfaces() {
+            let fault = Fault::Unwatched(name.to_owned());
+            let index = links.named(name).map(|link| link.ifindex);
+            if index.is_some_and(|index| unwatched.interfaces.contains(&index))
+                && !sum.faults.contains(&fault)
+            {
+                sum.faults.push(fault);
+            }
+        }
         (priority, sum.faults)
+    }
+
+    /// Its own, and those that carry its addresses.
+    fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let devs = self
+            .addresses()
+            .filter_map(|address| address.dev.as_deref());
+        core::iter::once(self.config.interface.as_str()).chain(devs)
     }
 
     /// It concerns this interface.

@@ -36,7 +36,7 @@ use crate::{
 };
 use action::{Action, Level};
 use desired::Desired;
-use input::Input;
+use input::{Input, Unwatched};
 use instance::{Instance, Links};
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -79,6 +79,7 @@ pub struct Engine {
     start_at: Option<Instant>,
     last_epoch: Epoch,
     links: Links,
+    unwatched: Unwatched,
     instances: BTreeMap<VrId, Instance>,
     teams: BTreeMap<GateId, Team>,
     scripts: Scripts,
@@ -104,6 +105,7 @@ impl Engine {
             start_at: None,
             last_epoch: seen_epochs.into_iter().max().unwrap_or_default(),
             links: Links::default(),
+            unwatched: Unwatched::default(),
             instances: BTreeMap::new(),
             teams: BTreeMap::new(),
             scripts: Scripts::default(),
@@ -151,6 +153,11 @@ impl Engine {
                     self.placed.remove(&(ifindex, address))
                 };
                 self.desired.vips_stale |= changed;
+            }
+            Input::Unwatched(unwatched) => {
+                if core::mem::replace(&mut self.unwatched, unwatched) != self.unwatched {
+                    self.reassess_where(now, |_| true);
+                }
             }
             Input::ActionFailed { what, why, vr } => {
                 let name = vr.and_then(|vr| self.instances.get(&vr));

@@ -421,7 +421,7 @@ impl Engine {
         let Some(instance) = self.instances.get_mut(&vr) else {
             return;
         };
-        let (priority, faults) = instance.assess(&self.links, &self.scripts);
+        let (priority, faults) = instance.assess(&self.links, &self.unwatched, &self.scripts);
         let before = core::mem::replace(&mut instance.priority, priority);
         instance.faults = faults;
         let params = instance.params(&self.links);

@@ -35,6 +35,9 @@ pub enum Fault {
     ScriptDown(String),
     /// A tracked script has given no result yet.
     ScriptPending(String),
+    /// The kernel does not watch this interface for us: adverts would not be
+    /// heard, or addresses not fenced.
+    Unwatched(String),
     /// Without this keyword, which is not served yet, its peers would not hear it.
     NotServed(String),
     /// Another member of its sync group is in FAULT.
@@ -51,6 +54,7 @@ impl fmt::Display for Fault {
             Self::TrackedInterfaceDown(name) => write!(f, "tracked interface {name} is down"),
             Self::ScriptDown(name) => write!(f, "tracked script {name} fails"),
             Self::ScriptPending(name) => write!(f, "tracked script {name} has no result yet"),
+            Self::Unwatched(name) => write!(f, "{name} is not watched by XDP"),
             Self::NotServed(keyword) => write!(f, "{keyword} is not served yet"),
             Self::GroupMember(name) => write!(f, "group member {name} is in FAULT"),
         }

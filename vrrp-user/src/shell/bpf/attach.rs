@@ -215,11 +215,19 @@ impl Programs<'_> {
             Some(libc::EBUSY | libc::EEXIST) => {
                 let now =
                     rtnl::link(link.ifindex)?.with_context(|| format!("{} is gone", link.name))?;
-                match ForeignProgram::find(&now, None) {
-                    Some(foreign) => Err(foreign.into()),
-                    None => Err(error)
-                        .with_context(|| format!("{}: an XDP program comes and goes", link.name)),
+                if let Some(foreign) = ForeignProgram::find(&now, None) {
+                    return Err(foreign.into());
                 }
+                let all = rtnl::links().context("cannot list the interfaces")?;
+                Err(error).with_context(|| match occupied_on_top(link, &all) {
+                    // The kernel attaches to an interface only before those on top of it.
+                    Some(upper) => format!(
+                        "{lower}: the interface on top of it, {upper}, already has an XDP program, and the kernel then takes none below: take that one off (`ip link set dev {upper} xdp off`, or stop its owner) until {lower} is served",
+                        lower = link.name,
+                        upper = upper.name
+                    ),
+                    None => format!("{}: an XDP program comes and goes", link.name),
+                })
             }
             Some(libc::EPERM | libc::EACCES) => Err(error).with_context(|| {
                 format!(
@@ -334,6 +342,12 @@ fn unpin(pins: &Pins, prefix: &str, ifindex: u32) -> Result<()> {
 
 pub(super) fn pin_name(prefix: &str, ifindex: u32) -> String {
     format!("{prefix}{ifindex}")
+}
+
+/// An interface that lies on this one and has an XDP program.
+fn occupied_on_top<'a>(link: &Link, all: &'a [Link]) -> Option<&'a Link> {
+    all.iter()
+        .find(|upper| upper.lower == Some(link.ifindex) && !upper.xdp.is_empty())
 }
 
 fn adopted_mode(link: &Link) -> Mode {

@@ -15,7 +15,7 @@ use nix::{
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -113,8 +113,14 @@ impl Lock {
     /// Becomes `instance`, or names the process that is it.
     pub fn take(instance: &Instance) -> Result<Self> {
         let path = instance.pid_file();
-        fs::create_dir_all(RUN_DIRECTORY)
-            .with_context(|| format!("cannot make {RUN_DIRECTORY}"))?;
+        let advice = |error: &io::Error| match error.kind() {
+            io::ErrorKind::PermissionDenied => "; xvrrpd has to be started as root",
+            _ => "",
+        };
+        fs::create_dir_all(RUN_DIRECTORY).map_err(|error| {
+            let advice = advice(&error);
+            anyhow::Error::new(error).context(format!("cannot make {RUN_DIRECTORY}{advice}"))
+        })?;
         loop {
             let file = OpenOptions::new()
                 .read(true)
@@ -123,7 +129,10 @@ impl Lock {
                 .truncate(false)
                 .mode(0o644)
                 .open(&path)
-                .with_context(|| format!("cannot open {}", path.display()))?;
+                .map_err(|error| {
+                    let what = format!("cannot open {}{}", path.display(), advice(&error));
+                    anyhow::Error::new(error).context(what)
+                })?;
             let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,
                 Err((mut file, Errno::EWOULDBLOCK)) => {

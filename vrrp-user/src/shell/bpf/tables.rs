@@ -128,6 +128,16 @@ impl Tables {
         Ok(changes)
     }
 
+    /// Interfaces with an address among these that has no record, or an old one.
+    #[must_use]
+    pub fn interfaces_of_unwritten(&self, wanted: &[VipRecord]) -> BTreeSet<u32> {
+        let missing = wanted
+            .iter()
+            .map(vip)
+            .filter(|(key, vip)| self.vips_written.get(key) != Some(vip));
+        missing.map(|(key, _)| key.ifindex).collect()
+    }
+
     /// What was last heard from one source; `None` if nothing was.
     pub fn peer(&self, key: &PeerKey) -> Result<Option<Peer>> {
         match self.peers.get(key, 0) {

@@ -11,13 +11,14 @@ mod gate_writer;
 mod hearing;
 mod permission;
 mod report;
+mod watch;
 
 use self::{
     deadline::Deadline,
-    execute::Groups,
     gate_writer::MappedGates,
     hearing::Hearing,
     permission::{Permission, RENEWAL},
+    watch::Watch,
 };
 use crate::{
     config::model::Config,
@@ -35,10 +36,7 @@ use crate::{
     },
 };
 use anyhow::{Context, Result};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// How often what failed is tried again, and lost news looked for.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -83,14 +81,10 @@ struct Driver {
     netlink: netlink::Handle,
     runner: RunnerHandle,
     hearing: Hearing,
-    groups: Groups,
+    watch: Watch,
     reload: Reload,
     /// Interface names, for messages and sysctls.
     names: BTreeMap<u32, String>,
-    interfaces: Vec<u32>,
-    attach_again: bool,
-    attach_complaints: BTreeSet<String>,
-    attachments_told: Vec<String>,
     events_lost: u64,
     upkeeps: u32,
     finished: bool,
@@ -146,13 +140,9 @@ pub async fn run(
         netlink,
         runner,
         hearing: Hearing::default(),
-        groups: Groups::default(),
+        watch: Watch::default(),
         reload,
         names: BTreeMap::new(),
-        interfaces: Vec::new(),
-        attach_again: false,
-        attach_complaints: BTreeSet::new(),
-        attachments_told: Vec::new(),
         events_lost: 0,
         upkeeps: 0,
         finished: false,
@@ -328,9 +318,7 @@ impl Driver {
 
     /// What no event asks for.
     fn upkeep(&mut self) {
-        if self.attach_again {
-            self.attach();
-        }
+        self.watch_again();
         match self.tables.counters() {
             Ok(counters) if counters.event_lost != self.events_lost => {
                 let lost = counters.event_lost.wrapping_sub(self.events_lost);

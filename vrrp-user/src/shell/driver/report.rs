@@ -35,7 +35,7 @@ impl Driver {
                 "egress": it.egress.to_string(),
                 "notes": it.notes,
             })).collect::<Vec<_>>(),
-            "unattached": self.attach_complaints,
+            "unattached": self.watch.complaints().collect::<Vec<_>>(),
             "fence": match self.dataplane.fence() {
                 Fence::Survives { dir } => json!({ "survives_the_daemon": true, "pins": dir }),
                 Fence::DaemonLifetime { why } => json!({ "survives_the_daemon": false, "why": why }),

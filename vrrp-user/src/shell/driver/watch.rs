@@ -1,0 +1,228 @@
+//! What the kernel has to watch for us: programs, records, multicast groups.
+//!
+//! An instance whose part of it cannot be had would be MASTER without hearing
+//! anybody, or own addresses nobody guards. So the engine is told, and what
+//! failed is tried again at every upkeep.
+
+use super::Driver;
+use crate::{
+    engine::{
+        action::{RouterRecord, VipRecord},
+        input::{Input, Unwatched},
+    },
+    ownership::command::VrId,
+    shell::{clock, listen::Membership},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+use vrrp_common::maps::{CAST_MULTICAST, FAMILY_V6, VrKey};
+
+/// What is wanted, and what of it failed.
+#[derive(Default)]
+pub(super) struct Watch {
+    interfaces: Vec<u32>,
+    vips: Vec<VipRecord>,
+    groups: Groups,
+    /// No program, or addresses without a record.
+    unattached: BTreeSet<u32>,
+    unguarded: BTreeSet<u32>,
+    /// VRRP's group could not be joined.
+    deaf: BTreeSet<u32>,
+    unrecorded: BTreeMap<VrId, RouterRecord>,
+    complaints: BTreeMap<&'static str, BTreeSet<String>>,
+    told: Unwatched,
+    attachments_told: Vec<String>,
+}
+
+impl Watch {
+    /// What is wrong now, in words.
+    pub(super) fn complaints(&self) -> impl Iterator<Item = &String> {
+        self.complaints.values().flatten()
+    }
+
+    fn unwatched(&self) -> Unwatched {
+        let interfaces = [&self.unattached, &self.unguarded, &self.deaf];
+        Unwatched {
+            interfaces: interfaces.into_iter().flatten().copied().collect(),
+            routers: self.unrecorded.keys().copied().collect(),
+        }
+    }
+}
+
+impl Driver {
+    pub(super) fn attach_interfaces(&mut self, wanted: Vec<u32>) {
+        self.watch.interfaces = wanted;
+        self.attach();
+        self.tell_unwatched();
+    }
+
+    pub(super) fn set_router(&mut self, vr: VrId, record: Option<&RouterRecord>) {
+        self.record(vr, record);
+        self.hearing.set_router(vr, record);
+        self.watch.groups.set_router(vr, record);
+        self.join();
+        self.tell_unwatched();
+    }
+
+    pub(super) fn set_vips(&mut self, vips: Vec<VipRecord>) {
+        self.hearing.set_vips(&vips);
+        self.watch.groups.set_vips(&vips);
+        self.watch.vips = vips;
+        self.guard();
+        self.join();
+        self.tell_unwatched();
+    }
+
+    /// Tries again what failed.
+    pub(super) fn watch_again(&mut self) {
+        if !self.watch.unattached.is_empty() {
+            self.attach();
+        }
+        for (vr, record) in self.watch.unrecorded.clone() {
+            self.record(vr, Some(&record));
+        }
+        if !self.watch.unguarded.is_empty() {
+            self.guard();
+        }
+        if !self.watch.deaf.is_empty() {
+            self.join();
+        }
+        self.tell_unwatched();
+    }
+
+    fn attach(&mut self) {
+        let failures = self.dataplane.reconcile(&self.watch.interfaces);
+        let wanted = &self.watch.interfaces;
+        self.watch.unattached = failures
+            .iter()
+            .map(|failure| failure.ifindex)
+            .filter(|ifindex| wanted.contains(ifindex))
+            .collect();
+        let complaints = failures.iter().map(|failure| {
+            let name = self.names.get(&failure.ifindex).map_or("?", String::as_str);
+            format!(
+                "attach to {name} (interface {}): {:#}",
+                failure.ifindex, failure.error
+            )
+        });
+        let complaints = complaints.collect();
+        self.complain("load XDP", complaints);
+        let shown: Vec<String> = self
+            .dataplane
+            .attachments()
+            .map(|attachment| {
+                let (interface, mode) = (&attachment.interface, &attachment.mode);
+                let egress = &attachment.egress;
+                let mut line = format!("XDP on {interface} in {mode} mode, egress by {egress}");
+                if attachment.adopted {
+                    line += ", taken over from a predecessor";
+                }
+                for note in &attachment.notes {
+                    line += "; ";
+                    line += note;
+                }
+                line
+            })
+            .collect();
+        let told = &self.watch.attachments_told;
+        for line in shown.iter().filter(|line| !told.contains(*line)) {
+            tracing::info!("{line}");
+        }
+        self.watch.attachments_told = shown;
+    }
+
+    fn record(&mut self, vr: VrId, record: Option<&RouterRecord>) {
+        let written = self.tables.set_router(vr, record);
+        match (&written, record) {
+            (Err(_), Some(record)) => self.watch.unrecorded.insert(vr, record.clone()),
+            _ => self.watch.unrecorded.remove(&vr),
+        };
+        if let Err(error) = written {
+            self.failed("write XVRRP_ROUTERS", &format!("{error:#}"), Some(vr));
+        }
+    }
+
+    fn guard(&mut self) {
+        let written = self.tables.set_vips(&self.watch.vips);
+        self.watch.unguarded = self.tables.interfaces_of_unwritten(&self.watch.vips);
+        let complaints = written.err().map(|error| format!("{error:#}"));
+        self.complain("write XVRRP_VIPS", complaints.into_iter().collect());
+    }
+
+    fn join(&mut self) {
+        let failures = self.listener.set(&self.watch.groups.wanted());
+        // A solicited-node group not joined costs an early answer, no more.
+        let vrrp = |membership: &Membership| {
+            *membership == Membership::vrrp_v4(membership.ifindex)
+                || *membership == Membership::vrrp_v6(membership.ifindex)
+        };
+        self.watch.deaf = failures
+            .iter()
+            .filter(|failure| vrrp(&failure.membership))
+            .map(|failure| failure.membership.ifindex)
+            .collect();
+        let complaints = failures.iter().map(|failure| {
+            let Membership { ifindex, group } = failure.membership;
+            let name = self.names.get(&ifindex).map_or("?", String::as_str);
+            format!("{group} on {name}: {}", failure.error)
+        });
+        let complaints = complaints.collect();
+        self.complain("join a group", complaints);
+    }
+
+    /// Says what is new among what is wrong.
+    fn complain(&mut self, what: &'static str, complaints: BTreeSet<String>) {
+        let before = self.watch.complaints.remove(what).unwrap_or_default();
+        for complaint in complaints.difference(&before) {
+            self.failed(what, complaint, None);
+        }
+        self.watch.complaints.insert(what, complaints);
+    }
+
+    fn tell_unwatched(&mut self) {
+        let unwatched = self.watch.unwatched();
+        if unwatched != self.watch.told {
+            self.watch.told = unwatched.clone();
+            self.engine
+                .handle(Input::Unwatched(unwatched), clock::now());
+        }
+    }
+}
+
+/// What the memberships follow from.
+#[derive(Default)]
+struct Groups {
+    routers: BTreeMap<VrId, VrKey>,
+    solicited: BTreeSet<Membership>,
+}
+
+impl Groups {
+    fn set_router(&mut self, vr: VrId, record: Option<&RouterRecord>) {
+        match record.filter(|record| record.key.cast == CAST_MULTICAST) {
+            Some(record) => self.routers.insert(vr, record.key),
+            None => self.routers.remove(&vr),
+        };
+    }
+
+    /// A backup hears solicitations for its IPv6 addresses too, or nobody could
+    /// answer before the stack has the address.
+    fn set_vips(&mut self, vips: &[VipRecord]) {
+        self.solicited = vips
+            .iter()
+            .filter_map(|vip| match vip.address {
+                IpAddr::V6(address) => Some(Membership::solicited_node(vip.ifindex, address)),
+                IpAddr::V4(_) => None,
+            })
+            .collect();
+    }
+
+    fn wanted(&self) -> BTreeSet<Membership> {
+        let vrrp = self.routers.values().map(|key| match key.family {
+            FAMILY_V6 => Membership::vrrp_v6(key.ifindex),
+            _ => Membership::vrrp_v4(key.ifindex),
+        });
+        vrrp.chain(self.solicited.iter().copied()).collect()
+    }
+}

@@ -30,6 +30,7 @@ fn serve(started: Started) -> Result<()> {
         config,
         reload,
         runner,
+        diagnostics,
         ready,
         log: _log,
         pid_files: _pid_files,
@@ -46,6 +47,7 @@ fn serve(started: Started) -> Result<()> {
         let options = driver::Options {
             instance: instance.clone(),
             variant: Variant::from_environment()?,
+            diagnostics,
             settings: Settings::default(),
             config,
             reload,

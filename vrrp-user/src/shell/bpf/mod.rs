@@ -15,6 +15,7 @@
 //! | `shapes` | does a pinned map have the layout this daemon expects |
 //! | `gates` | the shared-memory view of `XVRRP_GATES` |
 //! | `tables` | typed writers and readers of the other maps |
+//! | `diagnostics` | what the programs log, to the daemon's log |
 //! | `events` | the ring buffer as an async source |
 //! | `reader` | another daemon's maps, read-only |
 //! | `syscall`, `rtnl` | the few kernel calls aya does not offer |
@@ -22,6 +23,7 @@
 pub mod attach;
 pub mod bpffs;
 pub mod dataplane;
+pub mod diagnostics;
 pub mod egress;
 pub mod events;
 pub mod foreign;
@@ -40,11 +42,13 @@ mod syscall;
 
 pub use attach::{Attachment, Mode};
 pub use dataplane::{AttachFailure, Dataplane, Loaded};
+pub use diagnostics::Diary;
 pub use egress::Egress;
 pub use events::Events;
 pub use gates::{LoopGates, SenderGates};
 pub use instance::{Instance, Lock};
 pub use kernel::Variant;
+pub use object::Diagnostics;
 pub use pins::{Fence, Pins};
 pub use reader::Reader;
 pub use tables::Tables;

@@ -24,7 +24,9 @@ use crate::{
     engine::{Engine, input::Input, settings::Settings},
     ownership::command::{Epoch, GateId, VrId},
     shell::{
-        bpf::{Dataplane, Events, Instance, LoopGates, Tables, Variant, dataplane::Loaded},
+        bpf::{
+            Dataplane, Diagnostics, Events, Instance, LoopGates, Tables, Variant, dataplane::Loaded,
+        },
         clock,
         control::{Request, Requests},
         listen::Listener,
@@ -58,6 +60,8 @@ pub struct Options {
     pub instance: Instance,
     /// Which programs to load.
     pub variant: Variant,
+    /// Whether they log what is rare.
+    pub diagnostics: Diagnostics,
     /// Engine settings.
     pub settings: Settings,
     /// The configuration it starts with.
@@ -104,6 +108,7 @@ pub async fn run(
     let Options {
         instance,
         variant,
+        diagnostics,
         settings,
         config,
         reload,
@@ -116,10 +121,15 @@ pub async fn run(
         events,
         sender_gates,
         loop_gates,
+        diary,
         notes,
-    } = Dataplane::load(&instance, variant)?;
+    } = Dataplane::load(&instance, variant, diagnostics)?;
     for note in notes {
         tracing::warn!("{note}");
+    }
+    if let Some(diary) = diary {
+        tracing::info!("The BPF programs log what is rare (--bpf-log)");
+        diary.read_along();
     }
     // Whatever a predecessor owned it owns no more: its groups may have had other numbers.
     loop_gates.close_all();

@@ -35,7 +35,6 @@ fn a_gate_shut_by_the_kernel_is_read_about_in_the_log() {
         loaded.sender_gates.begin_epoch(GATE, Epoch(5));
         assert!(loaded.sender_gates.write_lease(GATE, Epoch(5), lease_end));
         world.block_on(async {
-            loaded.diary.take().expect("asked for").read_along();
             Sender::new().advert(7);
             tokio::time::timeout(Duration::from_secs(5), loaded.events.next())
                 .await

@@ -31,7 +31,7 @@ impl Aftermath {
     const fn new(met: &Encounter, untold: bool) -> Self {
         let revoked = if met.revoked { Self::REVOKED } else { 0 };
         let untold = if untold { Self::UNTOLD } else { 0 };
-        Self(met.left_ns / 1000 << Self::LEFT | untold | revoked)
+        Self(((met.left_ns / 1000) << Self::LEFT) | untold | revoked)
     }
 
     /// The advert beat our claim.

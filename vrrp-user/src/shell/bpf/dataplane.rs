@@ -45,8 +45,6 @@ pub struct Loaded {
     pub sender_gates: SenderGates,
     /// For the event loop.
     pub loop_gates: LoopGates,
-    /// What the programs log, if they were asked to.
-    pub diary: Option<Diary>,
     /// What an operator may want to know, for the log.
     pub notes: Vec<String>,
 }
@@ -64,6 +62,8 @@ impl Dataplane {
     /// Loads the programs for `instance`, whose [`Lock`](super::Lock) the caller
     /// holds. Maps an earlier daemon pinned are taken over with what is in them:
     /// the caller shuts its gates ([`LoopGates::close_all`]) and clears its tables.
+    ///
+    /// With diagnostics, what the programs log is copied to the log from now on.
     ///
     /// Must be called inside a tokio runtime, in the network namespace to serve.
     pub fn load(instance: &Instance, variant: Variant, diagnostics: Diagnostics) -> Result<Loaded> {
@@ -93,10 +93,9 @@ impl Dataplane {
             .load()
             .with_context(|| format!("the kernel refuses {}", object::EGRESS))?;
         // After the last program is loaded: they need the log's map until then.
-        let diary = match diagnostics {
-            Diagnostics::Off => None,
-            Diagnostics::On => Some(Diary::open(&mut ebpf)?),
-        };
+        if diagnostics == Diagnostics::On {
+            Diary::open(&mut ebpf)?.read_along();
+        }
         let maps = Maps::take(&mut ebpf)?;
         let (sender_gates, loop_gates) = gates::map(maps.gates.fd())?;
         Ok(Loaded {
@@ -111,7 +110,6 @@ impl Dataplane {
             events: Events::new(maps.events)?,
             sender_gates,
             loop_gates,
-            diary,
             notes,
         })
     }

@@ -7,7 +7,7 @@ use std::io;
 use tokio::io::{Interest, unix::AsyncFd};
 
 /// The programs' records, in the order they were made.
-pub struct Diary {
+pub(super) struct Diary {
     records: AsyncFd<EbpfLogger<ToTracing>>,
 }
 
@@ -25,7 +25,8 @@ impl Diary {
 
     /// Copies records to the log from now on, beside the event loop. An end of it
     /// is logged and ends nothing else.
-    pub fn read_along(self) {
+    pub(super) fn read_along(self) {
+        tracing::info!("The BPF programs log what is rare (--bpf-log)");
         // A task within a task: aya-log panics at a record it cannot read.
         let reading = tokio::spawn(self.read());
         tokio::spawn(async move {

@@ -23,7 +23,6 @@
 pub mod attach;
 pub mod bpffs;
 pub mod dataplane;
-pub mod diagnostics;
 pub mod egress;
 pub mod events;
 pub mod foreign;
@@ -37,12 +36,12 @@ pub mod shapes;
 pub mod tables;
 pub mod vlan_offload;
 
+mod diagnostics;
 mod rtnl;
 mod syscall;
 
 pub use attach::{Attachment, Mode};
 pub use dataplane::{AttachFailure, Dataplane, Loaded};
-pub use diagnostics::Diary;
 pub use egress::Egress;
 pub use events::Events;
 pub use gates::{LoopGates, SenderGates};

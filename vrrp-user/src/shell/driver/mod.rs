@@ -121,15 +121,10 @@ pub async fn run(
         events,
         sender_gates,
         loop_gates,
-        diary,
         notes,
     } = Dataplane::load(&instance, variant, diagnostics)?;
     for note in notes {
         tracing::warn!("{note}");
-    }
-    if let Some(diary) = diary {
-        tracing::info!("The BPF programs log what is rare (--bpf-log)");
-        diary.read_along();
     }
     // Whatever a predecessor owned it owns no more: its groups may have had other numbers.
     loop_gates.close_all();

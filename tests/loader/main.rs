@@ -5,6 +5,7 @@
 
 mod attaching;
 mod crash;
+mod diagnostics;
 mod foreign;
 mod maps;
 mod mounts;

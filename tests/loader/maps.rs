@@ -21,13 +21,13 @@ use vrrp_user::{
     time::Instant,
 };
 
-const GATE: GateId = GateId(3);
+pub(crate) const GATE: GateId = GateId(3);
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-fn record(ifindex: u32, vrid: u8) -> RouterRecord {
+pub(crate) fn record(ifindex: u32, vrid: u8) -> RouterRecord {
     RouterRecord {
         key: VrKey {
             ifindex,

@@ -7,7 +7,7 @@ use nix::{
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{fs, net::SocketAddr, path::PathBuf, process::Command, thread};
 use vrrp_common::maps::LAYOUT_VERSION;
-use vrrp_user::shell::bpf::{Attachment, Dataplane, Instance, Loaded, Variant};
+use vrrp_user::shell::bpf::{Attachment, Dataplane, Diagnostics, Instance, Loaded, Variant};
 
 /// Interface under test.
 pub(crate) const NEAR: &str = "xvl0";
@@ -49,14 +49,19 @@ pub(crate) fn in_own_netns(test: impl FnOnce(&World) + Send + 'static) {
 impl World {
     /// Loads the dataplane as a daemon would.
     pub(crate) fn load(&self, variant: Variant) -> Loaded {
+        self.load_diagnosed(variant, Diagnostics::Off)
+    }
+
+    /// The same, with or without `--bpf-log`.
+    pub(crate) fn load_diagnosed(&self, variant: Variant, diagnostics: Diagnostics) -> Loaded {
         let _inside = self.runtime.enter();
-        Dataplane::load(&self.instance, variant).expect("loads")
+        Dataplane::load(&self.instance, variant, diagnostics).expect("loads")
     }
 
     /// Loads it for another instance of this namespace.
     pub(crate) fn load_instance(&self, instance: &Instance) -> Loaded {
         let _inside = self.runtime.enter();
-        Dataplane::load(instance, Variant::Newest).expect("loads")
+        Dataplane::load(instance, Variant::Newest, Diagnostics::Off).expect("loads")
     }
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {

@@ -1,12 +1,17 @@
 //! The object, loaded, with its maps at hand.
 
 use aya::{
-    Ebpf, EbpfLoader, TestRun, TestRunOptions,
+    Ebpf, TestRun, TestRunOptions,
     maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues, RingBuf},
     programs::{SchedClassifier, TcAttachType, Xdp},
     util::nr_cpus,
 };
-use std::{env, fs, time::Duration};
+use aya_log::EbpfLogger;
+use std::{
+    env, fs,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use vrrp_common::{
     counter::{Cause, Counters},
     event::Event,
@@ -14,7 +19,7 @@ use vrrp_common::{
     maps::{Limits, Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey, name},
 };
 use vrrp_ebpf::testing::cases::{IFINDEX, Scene, Verdict};
-use vrrp_user::shell::bpf::object::{EGRESS, OBJECT, XDP, XDP_NO_FRAGS};
+use vrrp_user::shell::bpf::object::{self, Diagnostics, EGRESS, OBJECT, XDP, XDP_NO_FRAGS};
 
 /// Room for an answer that is longer than its question.
 const GROWTH: usize = 64;
@@ -62,11 +67,18 @@ pub(crate) struct Kernel {
     counters: PerCpuArray<MapData, Counters>,
     limits: PerCpuArray<MapData, Limits>,
     events: RingBuf<MapData>,
+    logger: EbpfLogger<Lines>,
+    lines: Lines,
 }
 
 impl Kernel {
     /// Loads every program.
     pub(crate) fn load() -> Self {
+        Self::load_with(Diagnostics::Off)
+    }
+
+    /// The same, with or without `--bpf-log`.
+    pub(crate) fn load_with(diagnostics: Diagnostics) -> Self {
         // SAFETY: no arguments, no failure.
         let root = unsafe { libc::geteuid() } == 0;
         assert!(root, "needs root: loading BPF programs");
@@ -74,7 +86,9 @@ impl Kernel {
             Some(path) => fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display())),
             None => OBJECT.to_vec(),
         };
-        let mut bpf = EbpfLoader::new().load(&object).expect("the object loads");
+        let mut bpf = object::loader(diagnostics)
+            .load(&object)
+            .expect("the object loads");
         for entry in Entry::ALL {
             let program = bpf
                 .program_mut(entry.name())
@@ -87,6 +101,8 @@ impl Kernel {
                 program.load().expect("the verifier takes it");
             }
         }
+        let lines = Lines::default();
+        let logger = EbpfLogger::init_with_logger(&mut bpf, lines.clone()).expect("a log");
         let mut map = |name| bpf.take_map(name).expect("a map of that name");
         Self {
             routers: map(name::ROUTERS).try_into().expect("a hash"),
@@ -97,6 +113,8 @@ impl Kernel {
             counters: map(name::COUNT).try_into().expect("a per-CPU array"),
             limits: map(name::LIMITS).try_into().expect("a per-CPU array"),
             events: map(name::EVENTS).try_into().expect("a ring buffer"),
+            logger,
+            lines,
             bpf,
         }
     }
@@ -112,6 +130,7 @@ impl Kernel {
         }
         self.take_counts();
         self.take_events();
+        self.take_lines();
         self.allow_events();
     }
 
@@ -206,6 +225,19 @@ impl Kernel {
         events
     }
 
+    /// What was logged since the last call.
+    pub(crate) fn take_lines(&mut self) -> Vec<String> {
+        self.logger.flush();
+        std::mem::take(&mut *self.lines.0.lock().expect("not poisoned"))
+    }
+
+    /// Octets of a program after the verifier, in the kernel's own instructions.
+    pub(crate) fn size(&self, entry: Entry) -> u32 {
+        let program = self.bpf.program(entry.name()).expect("a program");
+        let info = program.info().expect("loaded");
+        info.size_translated().expect("as root")
+    }
+
     /// A gate as it is.
     pub(crate) fn gate(&self, index: u32) -> Gate {
         self.gates.get(&index, 0).expect("an element")
@@ -218,6 +250,23 @@ impl Kernel {
             .map(|entry| entry.expect("an entry"))
             .collect()
     }
+}
+
+/// Where `aya-log` puts lines.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl log::Log for Lines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let mut lines = self.0.lock().expect("not poisoned");
+        lines.push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
 }
 
 fn everywhere<T: aya::Pod>(value: T) -> PerCpuValues<T> {

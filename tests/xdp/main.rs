@@ -7,6 +7,7 @@
 mod agreement;
 mod captures;
 mod cost;
+mod diagnostics;
 mod kernel;
 mod limits;
 mod scattered;

@@ -13,7 +13,8 @@
 //! | `XVRRP_UNICAST` | hash | [`PeerKey`] | [`UnicastPeer`] | event loop |
 //! | `XVRRP_COUNT` | per-CPU array | 0 | [`Counters`](crate::counter::Counters) | XDP, tc |
 //! | `XVRRP_EVENTS` | ring buffer | | [`Event`](crate::event::Event) | XDP |
-//! | `XVRRP_LIMITS` | per-CPU array | 0 | [`Limits`] | XDP; of no use outside |
+//! | `XVRRP_LIMITS` | per-CPU array | 0 | [`Limits`] | XDP; of no use outside, not pinned |
+//! | `AYA_LOGS` | ring buffer | | `aya-log`'s | XDP, with `--bpf-log`; not pinned |
 
 /// Layout version; part of the pin directory's name. Raise it with any change
 /// to a key or a value, so that no daemon reads another layout's bytes.
@@ -203,7 +204,8 @@ pub struct Vip {
 }
 
 /// Between two [`KIND_REJECTED`](crate::event::KIND_REJECTED) events of one CPU, and
-/// between two [`KIND_CONFLICT`](crate::event::KIND_CONFLICT) events. Nanoseconds.
+/// between two [`KIND_CONFLICT`](crate::event::KIND_CONFLICT) events, and between
+/// two diagnostics that strangers can cause. Nanoseconds.
 pub const EVENT_SPACING_NS: u64 = 100_000_000;
 
 /// When one CPU last told of something that a stranger can cause at any rate.
@@ -215,6 +217,8 @@ pub struct Limits {
     pub rejected_ns: u64,
     /// Last conflict told of.
     pub conflict_ns: u64,
+    /// Last diagnostic of those that strangers can cause.
+    pub explained_ns: u64,
 }
 
 #[cfg(feature = "user")]
@@ -242,7 +246,7 @@ mod pod {
         VirtualRouter = 48,
         Peer = 40,
         UnicastPeer = 8,
-        Limits = 16,
+        Limits = 24,
         Vip = 16,
         Gate = 64,
         Event = 88

@@ -40,6 +40,8 @@ pub struct Encounter {
     pub epoch: u64,
     /// The advert beat it, and the gate is shut now.
     pub revoked: bool,
+    /// What was left of the lease when it was revoked.
+    pub left_ns: u64,
 }
 
 /// Shuts the gate if our claim stands and the advert wins (V5).
@@ -69,6 +71,11 @@ pub fn meet<T: Tables>(
     Encounter {
         epoch: gate.epoch,
         revoked,
+        left_ns: if revoked {
+            gate.lease_end_ns.saturating_sub(now_ns)
+        } else {
+            0
+        },
     }
 }
 
@@ -128,7 +135,8 @@ mod tests {
             meet(&world, &ours(100), 99, source, 5),
             Encounter {
                 epoch: 7,
-                revoked: false
+                revoked: false,
+                left_ns: 0
             }
         );
         assert!(is_open(&world, 1));
@@ -136,7 +144,8 @@ mod tests {
             meet(&world, &ours(100), 200, source, 6),
             Encounter {
                 epoch: 7,
-                revoked: true
+                revoked: true,
+                left_ns: u64::MAX - 6
             }
         );
         assert!(!is_open(&world, 1));

@@ -23,6 +23,7 @@
 pub mod address;
 pub mod advert;
 pub mod checksum;
+pub mod diagnostic;
 pub mod egress;
 pub mod ingress;
 pub mod lease;

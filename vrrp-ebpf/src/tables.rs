@@ -1,5 +1,6 @@
 //! The maps and the clock, as the decisions see them.
 
+use crate::diagnostic::Diagnostic;
 use core::ops::Deref;
 use vrrp_common::{
     counter::Cause,
@@ -16,6 +17,8 @@ pub enum Limit {
     Rejected,
     /// Somebody else claims an address of ours.
     Conflict,
+    /// A diagnostic that says so ([`Diagnostic::limit`]).
+    Explained,
 }
 
 /// What became of a peer's record.
@@ -54,8 +57,13 @@ pub trait Tables {
     fn stamp(&self, key: &PeerKey, heard: &Peer, compare: impl FnOnce(&Peer) -> u32) -> Stamp;
     /// Counts one packet.
     fn count(&self, cause: Cause);
-    /// Pushes an event, or counts [`Cause::EventLost`] if there is no room.
-    fn tell(&self, event: impl FnOnce() -> Event);
+    /// Pushes an event, or counts [`Cause::EventLost`] and is false if there is no room.
+    fn tell(&self, event: impl FnOnce() -> Event) -> bool;
+    /// Diagnostics are switched on. To be asked before one is made: what depends on
+    /// it is not there otherwise.
+    fn explains(&self) -> bool;
+    /// Logs, if the diagnostic's limit allows.
+    fn explain(&self, diagnostic: &Diagnostic<'_>);
     /// Whether an event of this kind may be told at `now_ns`, and if so, that it is.
     fn take_turn(&self, limit: Limit, now_ns: u64) -> bool;
 }

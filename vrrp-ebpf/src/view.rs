@@ -8,6 +8,7 @@
 
 /// No header or message this program reads ends beyond this many octets. Tells
 /// the verifier that an offset is small enough to be added to a packet pointer.
+/// One less than a power of two, so that it is a mask as well.
 pub const MAX_OFFSET: usize = 0x1fff;
 
 /// Two sums over the same words.
@@ -155,6 +156,14 @@ mod bpf {
         value
     }
 
+    /// A value that is at most [`MAX_OFFSET`] already. Its comparison may have been
+    /// merged with another into one that older verifiers (6.1) learn nothing
+    /// from; it learns from the mask.
+    #[inline(always)]
+    fn bounded(value: usize) -> usize {
+        opaque(value) & MAX_OFFSET
+    }
+
     #[inline(always)]
     fn opaque_sum(mut left: usize, right: usize) -> usize {
         // SAFETY: adds two registers.
@@ -232,8 +241,7 @@ mod bpf {
         /// As [`View::holds`](super::View::holds).
         #[inline(always)]
         pub fn holds(&self, at: usize, len: usize) -> bool {
-            let len = opaque(len);
-            len <= MAX_OFFSET && self.at(at, len).is_some()
+            at <= MAX_OFFSET && len <= MAX_OFFSET && self.at(bounded(at), bounded(len)).is_some()
         }
     }
 }

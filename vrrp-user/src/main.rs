@@ -30,6 +30,7 @@ fn serve(started: Started) -> Result<()> {
         config,
         reload,
         runner,
+        diagnostics,
         ready,
         pid_files: _pid_files,
         ..
@@ -45,6 +46,7 @@ fn serve(started: Started) -> Result<()> {
         let options = driver::Options {
             instance: instance.clone(),
             variant: Variant::from_environment()?,
+            diagnostics,
             settings: Settings::default(),
             config,
             reload,

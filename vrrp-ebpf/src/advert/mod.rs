@@ -10,11 +10,13 @@ mod record;
 use crate::{
     address::Address,
     checksum,
+    diagnostic::Diagnostic,
     link::{self, Link},
     tables::{Limit, Tables},
     view::{View, be16},
 };
 use envelope::Envelope;
+use record::Aftermath;
 use vrrp_common::{
     counter::Cause,
     event::{Event, KIND_REJECTED},
@@ -131,10 +133,36 @@ fn receive<V: View, T: Tables>(
         })
         .and_then(|len| message::check(frame, &router, envelope, len));
     match judged {
-        Ok(message) => record::accept(frame, tables, &router, envelope, &message),
+        Ok(message) => {
+            let after = record::accept(frame, tables, &router, envelope, &message);
+            explain(tables, &router, envelope, after);
+        }
         Err(cause) => return reject(frame, tables, envelope, cause),
     }
     Outcome::Accepted
+}
+
+#[inline(always)]
+fn explain<T: Tables>(tables: &T, router: &VirtualRouter, envelope: &Envelope, after: Aftermath) {
+    if !tables.explains() {
+        return;
+    }
+    let (vr, source) = (&envelope.vr, envelope.source);
+    if after.revoked() {
+        tables.explain(&Diagnostic::Revoked {
+            vr,
+            source,
+            theirs: envelope.priority,
+            ours: router.priority,
+            epoch: tables
+                .gate(router.gate)
+                .map_or(0, |gate| gate.revoked_epoch),
+            left_us: after.left_us(),
+        });
+    }
+    if after.untold() {
+        tables.explain(&Diagnostic::Untold { vr, source });
+    }
 }
 
 /// Who sent it, how far away, and to which station.
@@ -244,8 +272,30 @@ mod tests {
         let (scene, frame) = frame_of("v3, checksum with pseudo-header");
         let world = scene.world();
         world.event_room.set(0);
-        receive(&world, &frame);
+        // Without a record it is news each time.
+        world.peer_room.set(0);
+        for _ in 0..3 {
+            receive(&world, &frame);
+        }
         assert!(world.take_counts().contains(&Cause::EventLost));
+        let explained = world.take_diagnostics();
+        assert_eq!(explained.len(), 1, "once in a while: {explained:?}");
+        assert!(explained[0].starts_with("Untold"), "{explained:?}");
+    }
+
+    #[test]
+    fn a_revocation_is_explained_once() {
+        let (scene, frame) = frame_of("higher priority");
+        let world = scene.world();
+        for _ in 0..2 {
+            receive(&world, &frame);
+        }
+        let explained = world.take_diagnostics();
+        assert_eq!(explained.len(), 1, "{explained:?}");
+        assert!(
+            explained[0].starts_with("Revoked") && explained[0].contains("theirs: 101, ours: 100"),
+            "{explained:?}"
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::{envelope::Envelope, message::Message};
 use crate::{
-    lease, link,
+    lease::{self, Encounter},
+    link,
     tables::{Stamp, Tables},
     view::View,
 };
@@ -16,6 +17,42 @@ use vrrp_common::{
     wire::PRIORITY_RESIGN,
 };
 
+/// What may be worth a diagnostic, which the caller makes: the stack is used up
+/// here. In one register for the same reason.
+#[derive(Clone, Copy)]
+pub(super) struct Aftermath(u64);
+
+impl Aftermath {
+    const REVOKED: u64 = 1 << 0;
+    const UNTOLD: u64 = 1 << 1;
+    const LEFT: u32 = 2;
+
+    #[inline(always)]
+    const fn new(met: &Encounter, untold: bool) -> Self {
+        let revoked = if met.revoked { Self::REVOKED } else { 0 };
+        let untold = if untold { Self::UNTOLD } else { 0 };
+        Self(((met.left_ns / 1000) << Self::LEFT) | untold | revoked)
+    }
+
+    /// The advert beat our claim.
+    #[inline(always)]
+    pub(super) const fn revoked(self) -> bool {
+        self.0 & Self::REVOKED != 0
+    }
+
+    /// It was news, and the ring buffer had no room for it.
+    #[inline(always)]
+    pub(super) const fn untold(self) -> bool {
+        self.0 & Self::UNTOLD != 0
+    }
+
+    /// What was left of the lease that was revoked.
+    #[inline(always)]
+    pub(super) const fn left_us(self) -> u64 {
+        self.0 >> Self::LEFT
+    }
+}
+
 /// Stamps the peer, shuts our gate if the advert wins, and tells what is new.
 #[inline(never)]
 pub(super) fn accept<V: View, T: Tables>(
@@ -24,7 +61,7 @@ pub(super) fn accept<V: View, T: Tables>(
     router: &VirtualRouter,
     envelope: &Envelope,
     message: &Message,
-) {
+) -> Aftermath {
     count(tables, envelope, message);
     let now_ns = tables.now_ns();
     let heard = Peer {
@@ -71,9 +108,9 @@ pub(super) fn accept<V: View, T: Tables>(
         news |= NEWS_REVOKED;
     }
     if news == 0 {
-        return;
+        return Aftermath::new(&met, false);
     }
-    tables.tell(|| Event {
+    let told = tables.tell(|| Event {
         at_ns: now_ns,
         epoch: met.epoch,
         kind: KIND_ADVERT,
@@ -88,6 +125,7 @@ pub(super) fn accept<V: View, T: Tables>(
         mac: heard.mac,
         ..Event::default()
     });
+    Aftermath::new(&met, !told)
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The maps, typed and named as `vrrp_common::maps` lays them down.
 
-use super::atomic;
+use super::{atomic, log};
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
     btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
@@ -18,6 +18,7 @@ use vrrp_common::{
     },
 };
 use vrrp_ebpf::{
+    diagnostic::Diagnostic,
     tables::{Limit, Stamp, Tables},
     view::opaque,
 };
@@ -176,12 +177,29 @@ impl Tables for Kernel {
     }
 
     #[inline(always)]
-    fn tell(&self, event: impl FnOnce() -> Event) {
+    fn tell(&self, event: impl FnOnce() -> Event) -> bool {
         let Some(mut entry) = XVRRP_EVENTS.reserve_untyped::<Event>(0) else {
-            return self.count(Cause::EventLost);
+            self.count(Cause::EventLost);
+            return false;
         };
         entry.write(event());
         entry.submit(0);
+        true
+    }
+
+    #[inline(always)]
+    fn explains(&self) -> bool {
+        log::is_on()
+    }
+
+    #[inline(always)]
+    fn explain(&self, diagnostic: &Diagnostic<'_>) {
+        if let Some(limit) = diagnostic.limit()
+            && !self.take_turn(limit, self.now_ns())
+        {
+            return;
+        }
+        log::line(diagnostic);
     }
 
     #[inline(always)]
@@ -194,6 +212,7 @@ impl Tables for Kernel {
             match limit {
                 Limit::Rejected => &mut (*limits).rejected_ns,
                 Limit::Conflict => &mut (*limits).conflict_ns,
+                Limit::Explained => &mut (*limits).explained_ns,
             }
         };
         if *last != 0 && now_ns.wrapping_sub(*last) < EVENT_SPACING_NS {

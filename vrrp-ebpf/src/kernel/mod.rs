@@ -2,4 +2,5 @@
 
 mod atomic;
 pub(crate) mod context;
+mod log;
 mod maps;

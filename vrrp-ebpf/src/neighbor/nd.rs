@@ -4,6 +4,7 @@ use super::{find, heard_claim};
 use crate::{
     address::Address,
     checksum::{self, Sum},
+    diagnostic::Diagnostic,
     ingress::Verdict,
     lease,
     link::{self, Link},
@@ -108,7 +109,7 @@ pub fn judge<V: ViewMut, T: Tables>(
     }
     // What does not add up is left to the stack, which drops it.
     if !checksum_is_valid(frame, link, &discovery)
-        || answer(frame, link, &discovery, &vip).is_none()
+        || answer(frame, tables, link, &discovery, ifindex, &vip).is_none()
     {
         return Some(Verdict::Pass);
     }
@@ -150,10 +151,24 @@ fn checksum_is_valid<V: View>(frame: &V, link: &Link, discovery: &Discovery) -> 
 /// Turns the solicitation into its answer, in place (§7.2.4): a router (RFC 9568
 /// §8.2.2), to the asker, or to everybody if it has no address yet.
 #[inline(always)]
-fn answer<V: ViewMut>(frame: &mut V, link: &Link, asked: &Discovery, vip: &Vip) -> Option<()> {
+fn answer<V: ViewMut, T: Tables>(
+    frame: &mut V,
+    tables: &T,
+    link: &Link,
+    asked: &Discovery,
+    ifindex: u32,
+    vip: &Vip,
+) -> Option<()> {
     let asker = link::source(frame)?;
     let surplus = ANSWER_LEN as i32 - asked.len as i32;
     if surplus != 0 && !frame.resize_by(surplus) {
+        if tables.explains() {
+            tables.explain(&Diagnostic::Unanswered {
+                ifindex,
+                address: asked.target,
+                growth: surplus,
+            });
+        }
         return None;
     }
     let (to, to_mac, flags) = if asked.source.is_none() {

@@ -1,6 +1,9 @@
 //! The maps as plain collections, and a clock that stands still.
 
-use crate::tables::{Limit, Stamp, Tables};
+use crate::{
+    diagnostic::Diagnostic,
+    tables::{Limit, Stamp, Tables},
+};
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
@@ -28,7 +31,9 @@ pub struct World {
     counts: RefCell<Vec<Cause>>,
     events: RefCell<Vec<Event>>,
     rejected_ns: Cell<u64>,
+    diagnostics: RefCell<Vec<String>>,
     conflict_ns: Cell<u64>,
+    explained_ns: Cell<u64>,
 }
 
 impl Default for World {
@@ -53,7 +58,9 @@ impl World {
             counts: RefCell::default(),
             events: RefCell::default(),
             rejected_ns: Cell::default(),
+            diagnostics: RefCell::default(),
             conflict_ns: Cell::default(),
+            explained_ns: Cell::default(),
         }
     }
 
@@ -109,6 +116,12 @@ impl World {
     #[must_use]
     pub fn take_events(&self) -> Vec<Event> {
         self.events.take()
+    }
+
+    /// What was explained since the last call, in order, as `Debug` shows it.
+    #[must_use]
+    pub fn take_diagnostics(&self) -> Vec<String> {
+        self.diagnostics.take()
     }
 }
 
@@ -175,17 +188,34 @@ impl Tables for World {
         self.counts.borrow_mut().push(cause);
     }
 
-    fn tell(&self, event: impl FnOnce() -> Event) {
+    fn tell(&self, event: impl FnOnce() -> Event) -> bool {
         if self.events.borrow().len() >= self.event_room.get() {
-            return self.count(Cause::EventLost);
+            self.count(Cause::EventLost);
+            return false;
         }
         self.events.borrow_mut().push(event());
+        true
+    }
+
+    fn explains(&self) -> bool {
+        true
+    }
+
+    fn explain(&self, diagnostic: &Diagnostic<'_>) {
+        if diagnostic
+            .limit()
+            .is_none_or(|limit| self.take_turn(limit, self.now_ns()))
+        {
+            let text = format!("{diagnostic:?}");
+            self.diagnostics.borrow_mut().push(text);
+        }
     }
 
     fn take_turn(&self, limit: Limit, now_ns: u64) -> bool {
         let last = match limit {
             Limit::Rejected => &self.rejected_ns,
             Limit::Conflict => &self.conflict_ns,
+            Limit::Explained => &self.explained_ns,
         };
         if last.get() != 0 && now_ns - last.get() < EVENT_SPACING_NS {
             return false;

@@ -1,6 +1,6 @@
 //! Words on the command line to a plain [`Command`].
 
-use crate::shell::{log, process};
+use crate::shell::{bpf::Diagnostics, log, process};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::sys::signal::Signal;
 use std::{ffi::OsString, path::PathBuf};
@@ -68,6 +68,8 @@ pub struct RunOptions {
     pub foreground: bool,
     /// Where lines go, and which.
     pub log: log::Options,
+    /// Whether the BPF programs log what is rare.
+    pub diagnostics: Diagnostics,
     /// Files to write our process number to.
     pub pid_files: Vec<PathBuf>,
     /// Network namespace to run in, by name.
@@ -175,6 +177,9 @@ struct Daemon {
     /// Log to this file as well
     #[arg(short = 'g', long, value_name = "FILE")]
     log_file: Option<PathBuf>,
+    /// Log what is rare in the BPF programs, such as a gate shut by an advert
+    #[arg(long)]
+    bpf_log: bool,
     /// Do not log to syslog
     #[arg(short = 'G', long)]
     no_syslog: bool,
@@ -361,6 +366,11 @@ fn run(words: Daemon, foreground: bool) -> Command {
         config_id: words.config_id,
         foreground,
         log,
+        diagnostics: if words.bpf_log {
+            Diagnostics::On
+        } else {
+            Diagnostics::Off
+        },
         pid_files: words.pid.into_iter().chain(words.vrrp_pid).collect(),
         namespace: words.namespace,
         umask: words.umask,

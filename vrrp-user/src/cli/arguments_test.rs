@@ -1,5 +1,5 @@
 use super::arguments::{Asked, Command, RunOptions, Target, parse};
-use crate::shell::log;
+use crate::shell::{bpf::Diagnostics, log};
 use std::{ffi::OsString, path::PathBuf};
 
 fn words(line: &str) -> Command {
@@ -23,6 +23,16 @@ fn log(console: bool, syslog: Option<u8>, detail: bool) -> log::Options {
         syslog,
         file: None,
         detail,
+    }
+}
+
+#[test]
+fn the_programs_log_only_where_asked() {
+    for line in ["", "run", "-D -l"] {
+        assert_eq!(options(line).diagnostics, Diagnostics::Off, "{line}");
+    }
+    for line in ["--bpf-log", "-n --bpf-log", "run --bpf-log", "--bpf"] {
+        assert_eq!(options(line).diagnostics, Diagnostics::On, "{line}");
     }
 }
 

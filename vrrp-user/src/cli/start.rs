@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::model::Config,
-    shell::{driver::Reload, log, process},
+    shell::{bpf::Diagnostics, driver::Reload, log, process},
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::{
@@ -37,6 +37,8 @@ pub struct Started {
     /// The script process, with the configuration's settings to be sent by
     /// [`process::RunnerHandle::configure`].
     pub runner: process::Runner,
+    /// Whether the BPF programs log what is rare.
+    pub diagnostics: Diagnostics,
     /// To be told once the daemon runs.
     pub ready: Ready,
     /// Removed when dropped.
@@ -157,6 +159,7 @@ fn after_the_configuration(
         config_file,
         reload,
         runner,
+        diagnostics: options.diagnostics,
         ready,
         pid_files,
         instance_name,

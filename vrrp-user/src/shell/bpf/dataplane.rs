@@ -2,18 +2,19 @@
 
 use super::{
     attach::{self, Attached, Attachment, Programs},
+    diagnostics::Diary,
     events::Events,
     gates::{self, LoopGates, SenderGates},
     instance::Instance,
     kernel::{Variant, Version},
-    object,
+    object::{self, Diagnostics},
     pins::{Fence, Pins},
     shapes,
     tables::Tables,
 };
 use anyhow::{Context, Error, Result, anyhow};
 use aya::{
-    Ebpf, EbpfLoader,
+    Ebpf,
     maps::{Map, MapData, RingBuf},
     programs::{ProgramFd, SchedClassifier, Xdp},
 };
@@ -62,13 +63,15 @@ impl Dataplane {
     /// holds. Maps an earlier daemon pinned are taken over with what is in them:
     /// the caller shuts its gates ([`LoopGates::close_all`]) and clears its tables.
     ///
+    /// With diagnostics, what the programs log is copied to the log from now on.
+    ///
     /// Must be called inside a tokio runtime, in the network namespace to serve.
-    pub fn load(instance: &Instance, variant: Variant) -> Result<Loaded> {
-        Self::load_with(Pins::open(instance), variant)
+    pub fn load(instance: &Instance, variant: Variant, diagnostics: Diagnostics) -> Result<Loaded> {
+        Self::load_with(Pins::open(instance), variant, diagnostics)
     }
 
     /// The same with a given place for pins.
-    pub fn load_with(pins: Pins, variant: Variant) -> Result<Loaded> {
+    pub fn load_with(pins: Pins, variant: Variant, diagnostics: Diagnostics) -> Result<Loaded> {
         let mut notes = Vec::new();
         if let Ok(version) = Version::running()
             && version < Version::OLDEST
@@ -84,11 +87,15 @@ impl Dataplane {
             ));
         }
         notes.extend(shapes::drop_misshapen(&pins)?.map(|what| format!("{what}; maps made anew")));
-        let mut ebpf = load_object(&pins)?;
+        let mut ebpf = load_object(&pins, diagnostics)?;
         let xdp = load_xdp(&mut ebpf, variant, &mut notes)?;
         egress(&mut ebpf)?
             .load()
             .with_context(|| format!("the kernel refuses {}", object::EGRESS))?;
+        // After the last program is loaded: they need the log's map until then.
+        if diagnostics == Diagnostics::On {
+            Diary::open(&mut ebpf)?.read_along();
+        }
         let maps = Maps::take(&mut ebpf)?;
         let (sender_gates, loop_gates) = gates::map(maps.gates.fd())?;
         Ok(Loaded {
@@ -172,11 +179,6 @@ impl Dataplane {
         self.pins.fence()
     }
 
-    /// The loaded object, for `aya_log::EbpfLogger`.
-    pub fn ebpf_mut(&mut self) -> &mut Ebpf {
-        &mut self.ebpf
-    }
-
     /// A clean stop: takes the programs off every interface and removes all pins.
     /// The virtual addresses must be gone from the interfaces by then, as nothing
     /// fences them afterwards. All of it is tried; the first error is returned.
@@ -197,8 +199,8 @@ impl Dataplane {
     }
 }
 
-fn load_object(pins: &Pins) -> Result<Ebpf> {
-    let mut loader = EbpfLoader::new();
+fn load_object(pins: &Pins, diagnostics: Diagnostics) -> Result<Ebpf> {
+    let mut loader = object::loader(diagnostics);
     for (name, _) in shapes::MAPS {
         if let Some(path) = pins.path(name) {
             loader.map_pin_path(name, path);

@@ -15,6 +15,7 @@
 //! | `shapes` | does a pinned map have the layout this daemon expects |
 //! | `gates` | the shared-memory view of `XVRRP_GATES` |
 //! | `tables` | typed writers and readers of the other maps |
+//! | `diagnostics` | what the programs log, to the daemon's log |
 //! | `events` | the ring buffer as an async source |
 //! | `reader` | another daemon's maps, read-only |
 //! | `syscall`, `rtnl` | the few kernel calls aya does not offer |
@@ -35,6 +36,7 @@ pub mod shapes;
 pub mod tables;
 pub mod vlan_offload;
 
+mod diagnostics;
 mod rtnl;
 mod syscall;
 
@@ -45,6 +47,7 @@ pub use events::Events;
 pub use gates::{LoopGates, SenderGates};
 pub use instance::{Instance, Lock};
 pub use kernel::Variant;
+pub use object::Diagnostics;
 pub use pins::{Fence, Pins};
 pub use reader::Reader;
 pub use tables::Tables;

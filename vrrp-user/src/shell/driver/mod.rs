@@ -25,7 +25,9 @@ use crate::{
     engine::{Engine, input::Input, settings::Settings},
     ownership::command::{Epoch, GateId, VrId},
     shell::{
-        bpf::{Dataplane, Events, Instance, LoopGates, Tables, Variant, dataplane::Loaded},
+        bpf::{
+            Dataplane, Diagnostics, Events, Instance, LoopGates, Tables, Variant, dataplane::Loaded,
+        },
         clock,
         control::{Request, Requests},
         listen::Listener,
@@ -58,6 +60,8 @@ pub struct Options {
     pub instance: Instance,
     /// Which programs to load.
     pub variant: Variant,
+    /// Whether they log what is rare.
+    pub diagnostics: Diagnostics,
     /// Engine settings.
     pub settings: Settings,
     /// The configuration it starts with.
@@ -101,6 +105,7 @@ pub async fn run(
     let Options {
         instance,
         variant,
+        diagnostics,
         settings,
         config,
         reload,
@@ -114,7 +119,7 @@ pub async fn run(
         sender_gates,
         loop_gates,
         notes,
-    } = Dataplane::load(&instance, variant)?;
+    } = Dataplane::load(&instance, variant, diagnostics)?;
     for note in notes {
         tracing::warn!("{note}");
     }

@@ -27,7 +27,7 @@ mod world;
 
 use core::{ops::Range, time::Duration};
 use mutation::Mutation;
-use schedule::Schedule;
+use schedule::{Kind, Schedule};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -112,8 +112,8 @@ fn seeds(count: u64) -> Range<u64> {
 struct Found {
     /// The lowest failing seed.
     first: Option<(u64, String)>,
-    /// How many failed.
-    failed: u64,
+    /// How many failed, by kind.
+    failed: BTreeMap<Kind, u64>,
 }
 
 /// The failing ones of some seeds, on all CPUs; only as far as the first, unless
@@ -135,7 +135,7 @@ fn search(seeds: Range<u64>, mutation: Mutation, all: bool) -> Found {
                 continue;
             }
             let mut found = found.lock().expect("no panic");
-            found.failed += 1;
+            *found.failed.entry(Schedule::random(seed).kind).or_default() += 1;
             if found.first.as_ref().is_none_or(|(first, _)| seed < *first) {
                 found.first = Some((seed, why));
             }
@@ -184,7 +184,11 @@ fn must_be_noticed(mutation: Mutation) {
         .unwrap_or_else(|| panic!("{mutation:?} went unnoticed in seeds {seeds:?}"));
     println!("{mutation:?}: seed {seed} of {seeds:?}: {why}");
     if census {
-        println!("{mutation:?}: noticed in {} of {count}", found.failed);
+        let all: u64 = found.failed.values().sum();
+        println!(
+            "{mutation:?}: noticed in {all} of {count}: {:?}",
+            found.failed
+        );
     }
 }
 
@@ -199,7 +203,7 @@ macro_rules! mutants {
 
 mutants! {
     v1_loss_ignored_is_noticed => LossIgnored,
-    v3_skew_counted_is_noticed => SkewCounted,
+    v3_lease_of_three_adverts_is_noticed => AlwaysThree,
     v4_no_hold_is_noticed => NoHold,
     v4_claim_confirmed_unseen_is_noticed => ConfirmedUnseen,
     v5_no_revocation_is_noticed => NoRevocation,

@@ -7,8 +7,8 @@ pub(crate) enum Mutation {
     None,
     /// V1: the lease counts from the last advert, as if none were ever lost.
     LossIgnored,
-    /// V3: the lease counts on the peer's skew being at least our own.
-    SkewCounted,
+    /// V3: the lease counts three adverts, however few the peers wait for.
+    AlwaysThree,
     /// V4: the gate opens right after the burst.
     NoHold,
     /// V4: the claim is confirmed without another look at the stamps.

@@ -17,7 +17,7 @@ use vrrp_user::{config::model::Config, engine::settings::Settings};
 /// What a schedule is mostly about. Each but the first begins with the one
 /// situation in which some rule is all that stands between two owners, with
 /// everything about it drawn at random, and goes on as the first does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// Whatever may happen.
     Chaos,
@@ -27,10 +27,12 @@ pub(crate) enum Kind {
     LateResult,
     /// V8: the owner stalls in the middle of giving up.
     Resignation,
-    /// V1, V3: the owner's last adverts are lost, or were refused.
+    /// V1, V3, V7: the owner's last adverts are lost, or were refused.
     LastWords,
     /// V5, V6: a stronger router comes back while the owner is busy.
     Return,
+    /// V4, V5: a stronger router comes back, and is made a weaker one.
+    Demotion,
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +77,7 @@ impl Schedule {
             Kind::LastWords,
             Kind::Return,
             Kind::Return,
+            Kind::Demotion,
         ]);
         let cluster = Cluster::random(kind, &mut rng);
         let down = ns(cluster.longest_down());
@@ -96,6 +99,9 @@ impl Schedule {
             ring_room: rng.pick(&[64, 64, 1, 0]),
             ..Self::quiet(seed, cluster.configs(), cluster.interval)
         };
+        // A lease of N adverts of which m may be lost is renewed m + 1 intervals
+        // after its oldest: with two adverts nothing may be lost.
+        schedule.settings.loss_tolerance = cluster.down_adverts - 2;
         schedule.peers.clone_from(&cluster.peers);
         let mut at = schedule.start_spread_ns + down;
         let mut latest = at;

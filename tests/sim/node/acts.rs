@@ -81,7 +81,10 @@ impl Node {
                         _ => hold,
                     },
                     loss_tolerance,
-                    lease_adverts,
+                    lease_adverts: match self.mutation {
+                        Mutation::AlwaysThree => 3,
+                        _ => lease_adverts,
+                    },
                     previous_interval,
                     members: adverts.iter().map(member).collect(),
                     announcements: announced(&announcements),

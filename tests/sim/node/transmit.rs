@@ -5,7 +5,6 @@ use crate::mutation::Mutation;
 use core::time::Duration;
 use vrrp_user::{
     config::model::{Config, Instance},
-    election::timers,
     engine::input::Input,
     ownership::{
         command::{Epoch, GateId},
@@ -150,23 +149,18 @@ impl Node {
         record.lease_end_ns = match self.mutation {
             Mutation::LossIgnored => {
                 let last = daemon.last_sent.get(&gate).copied().unwrap_or_default();
-                last + shortest(&self.config, lease_span)
+                last + longest_lease(&self.config)
             }
-            Mutation::SkewCounted => lease_end + shortest(&self.config, skew),
             _ => lease_end,
         }
         .as_ns();
     }
 }
 
-fn shortest(config: &Config, span: fn(&Instance) -> Duration) -> Duration {
+fn longest_lease(config: &Config) -> Duration {
+    let span = |it: &Instance| {
+        let adverts = it.down_timer_adverts.min(lease::MAX_LEASE_ADVERTS);
+        lease::counted_interval(it.version, it.advert_interval) * u32::from(adverts)
+    };
     config.instances.iter().map(span).min().unwrap_or_default()
-}
-
-fn lease_span(it: &Instance) -> Duration {
-    lease::counted_interval(it.version, it.advert_interval) * 3
-}
-
-fn skew(it: &Instance) -> Duration {
-    timers::skew(it.version, it.priority, it.advert_interval)
 }

@@ -20,7 +20,9 @@ pub(super) struct Cluster {
     grouped: bool,
     scripted: bool,
     nopreempt: bool,
-    priorities: Vec<u8>,
+    pub(super) priorities: Vec<u8>,
+    /// `down_timer_adverts`.
+    pub(super) down_adverts: u8,
 }
 
 impl Cluster {
@@ -39,8 +41,6 @@ impl Cluster {
         let base = rng.pick(&[1, 60, 100, 200]);
         let steps: &[u64] = match kind {
             Kind::Race => &[1],
-            // Skews that differ.
-            Kind::LastWords => &[10, 40],
             _ => &[1, 1, 10],
         };
         let priorities = (0..nodes).map(|node| {
@@ -54,6 +54,7 @@ impl Cluster {
             nodes,
             vrids,
             priorities,
+            down_adverts: rng.pick(&[3, 3, 3, 3, 3, 2]),
             peers: if chaos && vrids == 1 && rng.chance(12) {
                 vec![peer(version, interval)]
             } else {
@@ -62,8 +63,7 @@ impl Cluster {
             grouped: vrids > 1 && rng.chance(60),
             scripted: chaos && rng.chance(40),
             nopreempt: rng.chance(match kind {
-                Kind::Return => 0,
-                Kind::LastWords => 60,
+                Kind::Return | Kind::Demotion => 0,
                 _ => 25,
             }),
             preempt_delay: if chaos && rng.chance(15) {
@@ -83,6 +83,7 @@ impl Cluster {
             let mut it = fixture::instance(vrid, self.priorities[node], self.interval);
             it.version = self.version;
             it.nopreempt = self.nopreempt;
+            it.down_timer_adverts = self.down_adverts;
             it.preempt_delay = self.preempt_delay;
             if self.scripted {
                 it.track_scripts = vec![fixture::tracked([0, 40, -40, 25][node % 4])];
@@ -99,7 +100,12 @@ impl Cluster {
 
     /// `Active_Down_Interval` of one node.
     pub(super) fn down(&self, node: usize) -> Duration {
-        timers::active_down(self.version, self.priorities[node], self.interval, 3)
+        timers::active_down(
+            self.version,
+            self.priorities[node],
+            self.interval,
+            self.down_adverts,
+        )
     }
 
     /// No `Active_Down_Interval` is longer.

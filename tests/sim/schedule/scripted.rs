@@ -18,8 +18,9 @@ impl Schedule {
             Kind::Race => self.race(rng, at),
             Kind::LateResult => self.late_result(rng, at),
             Kind::Resignation => self.resignation(rng, at),
-            Kind::LastWords => self.last_words(cluster, rng, at),
+            Kind::LastWords => self.last_words(rng, at),
             Kind::Return => self.come_back(cluster, rng, at),
+            Kind::Demotion => self.demotion(cluster, rng, at),
         }
     }
 
@@ -101,18 +102,13 @@ impl Schedule {
     }
 
     /// V1. The owner dies after an advert that the peers lost: they count from the
-    /// one before. V3: or its peer has the greater priority, and so the shorter
-    /// skew, but did not preempt. V7: or its last sends have failed.
-    fn last_words(&mut self, cluster: &Cluster, rng: &mut Rng, mut at: TrueNs) -> TrueNs {
+    /// one before. V3: whether they wait for three adverts or for two. V7: or its
+    /// last sends have failed.
+    fn last_words(&mut self, rng: &mut Rng, at: TrueNs) -> TrueNs {
         let interval = ns(self.interval);
-        if rng.chance(70) {
-            let gone = rng.within(5 * interval, 6 * interval);
-            self.meet(at, Who::Node(cluster.nodes - 1), goes(rng), gone);
-            at += gone + 2 * interval;
-        }
         let gone = rng.within(4 * interval, 8 * interval);
         let dies = at + rng.within(0, 4 * interval);
-        if rng.chance(30) {
+        if rng.chance(40) {
             self.meet(at, Who::Active, Trouble::SendsFail, dies + interval - at);
         }
         self.meet(dies, Who::Active, Trouble::Kill, gone);
@@ -139,5 +135,31 @@ impl Schedule {
         let busy = claims - rng.within(0, interval * 12 / 10);
         self.meet(busy, Who::Active, trouble, stall);
         claims + stall + 2 * interval
+    }
+
+    /// The strongest router starts again and discards the owner's adverts, to
+    /// preempt it. Then it is made the weaker one, while the owner is silent but
+    /// well within its lease: its claim would not shut the owner's gate, so it has
+    /// to wait for the adverts it discarded.
+    fn demotion(&mut self, cluster: &Cluster, rng: &mut Rng, at: TrueNs) -> TrueNs {
+        let interval = ns(self.interval);
+        let strongest = Who::Node(cluster.nodes - 1);
+        let gone = rng.within(5 * interval, 7 * interval);
+        self.meet(at, strongest, goes(rng), gone);
+        let starts = at + gone;
+        let claims = starts + ns(cluster.down(cluster.nodes - 1));
+        let stall = rng.within(interval, 3 * interval);
+        let silent = starts + rng.within(interval, 3 * interval);
+        self.meet(silent, Who::Active, Trouble::StallSender, stall);
+        if rng.chance(50) {
+            let stall = rng.within(interval / 10, interval);
+            let trap = Trouble::Trap(Stage::BeforeEpoch, None);
+            self.meet(starts, strongest, trap, stall);
+        }
+        let demoted = rng.within(silent, claims.max(silent) + interval / 2);
+        let weaker = u64::from(cluster.priorities[0]).saturating_sub(rng.within(0, 20));
+        let weaker = u8::try_from(weaker.max(1)).unwrap_or(1);
+        self.meet(demoted, strongest, Trouble::Reload(weaker), 0);
+        demoted + stall + 4 * interval
     }
 }

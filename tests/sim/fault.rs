@@ -1,6 +1,7 @@
 //! What goes wrong in a schedule.
 
 use crate::node::Stage;
+use core::time::Duration;
 
 /// Whom a fault meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) enum Trouble {
     Script,
     /// The configuration is read again, with this priority.
     Reload(u8),
+    /// The same, with this interval.
+    Retime(Duration),
 }
 
 /// SIGKILL so long after a stall has ended.

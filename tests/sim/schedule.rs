@@ -90,10 +90,11 @@ impl Schedule {
                 6 * ns(cluster.interval)
             },
             delay_ns: rng.within(50_000, 450_000),
-            loss_percent: rng.pick(if kind == Kind::Chaos {
-                &[0, 10, 30, 50]
-            } else {
-                &[0, 30, 50, 50]
+            loss_percent: rng.pick(match kind {
+                Kind::Chaos => &[0, 10, 30, 50],
+                // One advert has to be lost, or what it says is known in time.
+                Kind::LateResult | Kind::Return => &[30, 40, 50, 50],
+                _ => &[0, 30, 50, 50],
             }),
             duplicate_percent: rng.pick(&[0, 5]),
             ring_room: rng.pick(&[64, 64, 1, 0]),
@@ -120,7 +121,7 @@ impl Schedule {
         schedule.faults.sort_by_key(|(at, _)| *at);
         schedule.calm_from_ns = latest;
         schedule.end_ns =
-            schedule.calm_from_ns + 4 * down + preempt_delay + 6 * ns(cluster.interval);
+            schedule.calm_from_ns + 8 * down + preempt_delay + 6 * ns(cluster.interval);
         schedule
     }
 
@@ -140,7 +141,7 @@ impl Schedule {
             loss_percent: 0,
             duplicate_percent: 0,
             ring_room: 64,
-            grace_ns: 8 * ns(interval),
+            grace_ns: 16 * ns(interval),
             calm_from_ns: 0,
             end_ns: 20 * ns(interval),
         }

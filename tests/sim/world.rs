@@ -19,7 +19,7 @@ use core::{net::IpAddr, time::Duration};
 use network::Path;
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
 };
 use trouble::Trap;
 use vrrp_user::engine::input::Input;
@@ -111,6 +111,8 @@ pub(crate) struct World {
     mutation: Mutation,
     open: BTreeMap<(usize, IpAddr), bool>,
     traps: Vec<Trap>,
+    /// Told to end since they were started.
+    terminated: BTreeSet<usize>,
 }
 
 impl World {
@@ -145,6 +147,7 @@ impl World {
             mutation,
             open: BTreeMap::new(),
             traps: Vec::new(),
+            terminated: BTreeSet::new(),
             nodes,
             schedule,
         };
@@ -248,8 +251,12 @@ impl World {
             Event::Restart { node } => {
                 if self.nodes[node].daemon.is_none() {
                     self.note(|| format!("start {}", node + 1));
+                    self.terminated.remove(&node);
                     self.nodes[node].start();
                     self.wake(node, true, 1_000);
+                } else if self.terminated.contains(&node) {
+                    // It takes its time to end.
+                    self.push(self.now + 1_000_000, Event::Restart { node });
                 }
             }
             Event::LinkUp { node } => {

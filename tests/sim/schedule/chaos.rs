@@ -6,6 +6,8 @@ use crate::{
     rng::Rng,
     world::{TrueNs, ns},
 };
+use core::time::Duration;
+use vrrp_user::config::model::Version;
 
 impl Schedule {
     /// `count` times some trouble from `at` on. Returns when all has ended.
@@ -48,7 +50,7 @@ impl Schedule {
             2 => rng.within(interval, 4 * interval),
             _ => rng.within(2 * interval, 8 * interval),
         };
-        let trouble = match rng.within(0, 20) {
+        let trouble = match rng.within(0, 22) {
             0..=1 => Trouble::StallLoop,
             2..=3 => Trouble::StallSender,
             4..=7 => Trouble::Trap(rng.pick(&Stage::ALL), None),
@@ -68,6 +70,8 @@ impl Schedule {
             19 if !self.peers.is_empty() => {
                 return (Fault::PeerRestart { peer: 0 }, stall.max(interval));
             }
+            // Version 2 does not speak to other intervals.
+            20..=21 if !self.is_version_2() => Trouble::Retime(self.other_interval(rng)),
             _ => Trouble::Reload(u8::try_from(rng.within(1, 254)).unwrap_or(1)),
         };
         let fault = Fault::Node {
@@ -95,6 +99,17 @@ impl Schedule {
         let leaves = at + rng.within(0, 2 * interval);
         self.meet(leaves, Who::Active, goes(rng), gone);
         leaves + gone + 2 * interval
+    }
+
+    fn is_version_2(&self) -> bool {
+        self.configs[0].instances[0].version == Version::V2
+    }
+
+    /// Half or twice of what most have, or that again.
+    fn other_interval(&self, rng: &mut Rng) -> Duration {
+        let interval = self.interval;
+        let least = Duration::from_millis(10);
+        rng.pick(&[(interval / 2).max(least), interval, interval * 2])
     }
 
     fn one_way(&self, rng: &mut Rng, node: usize) -> Vec<(usize, usize)> {

@@ -5,7 +5,7 @@ use crate::{
     fault::{Death, Fault, Trouble, Who},
     node::Stage,
 };
-use vrrp_user::engine::input::Input;
+use vrrp_user::{config::model::Instance, engine::input::Input};
 
 /// The next time this node's thread stands there, it stalls.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,7 @@ impl World {
                 self.push(until, Event::Restart { node });
             }
             Trouble::Terminate => {
+                self.terminated.insert(node);
                 self.nodes[node].tell(Input::Shutdown);
                 self.wake(node, true, 1_000);
                 self.push(until, Event::Restart { node });
@@ -78,16 +79,17 @@ impl World {
                 self.nodes[node].script_ok = false;
                 self.push(until, Event::ScriptHeals { node });
             }
-            Trouble::Reload(priority) => {
-                let config = &mut self.nodes[node].config;
-                for instance in &mut config.instances {
-                    instance.priority = priority;
-                }
-                let config = Box::new(config.clone());
-                self.nodes[node].tell(Input::Config(config));
-                self.wake(node, true, 1_000);
-            }
+            Trouble::Reload(priority) => self.reload(node, |it| it.priority = priority),
+            Trouble::Retime(interval) => self.reload(node, |it| it.advert_interval = interval),
         }
+    }
+
+    fn reload(&mut self, node: usize, change: impl FnMut(&mut Instance)) {
+        let config = &mut self.nodes[node].config;
+        config.instances.iter_mut().for_each(change);
+        let config = Box::new(config.clone());
+        self.nodes[node].tell(Input::Config(config));
+        self.wake(node, true, 1_000);
     }
 
     fn stall(&mut self, node: usize, is_loop: bool, until: u64) {

@@ -105,11 +105,12 @@ impl Schedule {
         self.configs[0].instances[0].version == Version::V2
     }
 
-    /// Half or twice of what most have, or that again.
+    /// A little less than what most have, or that again. Not much less: who starts
+    /// counts its own intervals until it has heard an advert, and m + 1 of the
+    /// owner's must fit into N of those.
     fn other_interval(&self, rng: &mut Rng) -> Duration {
-        let interval = self.interval;
-        let least = Duration::from_millis(10);
-        rng.pick(&[(interval / 2).max(least), interval, interval * 2])
+        let shorter = (self.interval * 4 / 5).max(Duration::from_millis(10));
+        rng.pick(&[shorter, self.interval])
     }
 
     fn one_way(&self, rng: &mut Rng, node: usize) -> Vec<(usize, usize)> {

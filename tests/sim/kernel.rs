@@ -42,6 +42,7 @@ pub(crate) struct Kernel {
     stamps: BTreeMap<(VrKey, IpAddr), Stamp>,
     vips: Vec<VipRecord>,
     pub(crate) ring: VecDeque<(VrKey, Heard)>,
+    ring_room: usize,
 }
 
 impl GateView for Kernel {
@@ -51,6 +52,13 @@ impl GateView for Kernel {
 }
 
 impl Kernel {
+    pub(crate) fn new(ring_room: usize) -> Self {
+        Self {
+            ring_room,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn set_router(&mut self, old: Option<VrKey>, record: Option<RouterRecord>) {
         old.map(|key| self.routers.remove(&key));
         if let Some(record) = record {
@@ -105,7 +113,7 @@ impl Kernel {
         };
         let news = claimed || wire.priority == 0 || !before.is_some_and(same);
         // A full ring buffer loses news; the stamps still have it.
-        if news && self.ring.len() < 64 {
+        if news && self.ring.len() < self.ring_room {
             self.ring
                 .push_back((key, heard(VrId(u32::MAX), &stamp, revoked)));
         }

@@ -7,6 +7,8 @@ pub(crate) enum Mutation {
     None,
     /// V1: the lease counts from the last advert, as if none were ever lost.
     LossIgnored,
+    /// V3: the lease counts three adverts, however few the peers wait for.
+    AlwaysThree,
     /// V4: the gate opens right after the burst.
     NoHold,
     /// V4: the claim is confirmed without another look at the stamps.
@@ -17,6 +19,8 @@ pub(crate) enum Mutation {
     LeaseReopens,
     /// V7: the lease counts from when the send had completed.
     LateStamp,
+    /// V7: a send that failed extends the lease.
+    FailureExtends,
     /// V8: the priority 0 leaves before the gate is shut.
     ResignFirst,
     /// A raised priority is recorded before any peer has heard of it.

@@ -1,28 +1,30 @@
 //! One router: its kernel, and a daemon of two threads that run step by step, so
 //! that anything can happen between any two steps.
 
+mod acts;
+mod transmit;
+
 use crate::{
     fixture,
     kernel::{Kernel, Wire},
     mutation::Mutation,
     rng::Rng,
+    schedule::Schedule,
 };
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use vrrp_common::maps::VrKey;
 use vrrp_user::{
-    config::model::{Config, Version},
-    election::timers,
+    config::model::Config,
     engine::{
-        Engine,
-        action::{Action, Advert, PlacedAddress},
+        Engine, Reason,
+        action::Action,
         input::{Heard, Input, ScriptResult},
         settings::Settings,
     },
     ownership::{
-        command::{Command, Epoch, GateId, Member, VrId},
-        lease,
-        sender::{Effect, GateView, SendKind, Sender, Ticket},
+        command::{Command, Epoch, GateId, VrId},
+        sender::{Sender, Ticket},
     },
     time::Instant,
 };
@@ -59,9 +61,18 @@ impl Clock {
 #[derive(Debug)]
 enum LoopStep {
     Gather,
-    Stamps { now: Instant, needed: Vec<VrId> },
-    Decide { now: Instant, heard: Vec<Heard> },
-    Act { actions: VecDeque<Action> },
+    Stamps {
+        now: Instant,
+        needed: Vec<VrId>,
+    },
+    Decide {
+        now: Instant,
+        heard: Vec<Heard>,
+        looked: bool,
+    },
+    Act {
+        actions: VecDeque<Action>,
+    },
 }
 
 /// Where the transmit thread stands.
@@ -77,6 +88,12 @@ enum SendStep {
     Sent {
         ticket: Ticket,
         sent_at: Instant,
+        result: Result<(), i32>,
+    },
+    Lease {
+        gate: GateId,
+        epoch: Epoch,
+        lease_end: Instant,
     },
 }
 
@@ -119,10 +136,23 @@ pub(crate) enum Stage {
     AfterWire,
     /// A claim was asked for, its epoch has not begun.
     BeforeEpoch,
-    /// The stamps were read, nothing is decided.
+    /// Stamps that decide something were read, nothing is decided.
     AfterStamps,
     /// A `Cease` was carried out, and nothing after it.
     AfterCease,
+    /// A lease is to be written: the first, or a longer one.
+    BeforeLease,
+}
+
+impl Stage {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::BeforeWire,
+        Self::AfterWire,
+        Self::BeforeEpoch,
+        Self::AfterStamps,
+        Self::AfterCease,
+        Self::BeforeLease,
+    ];
 }
 
 /// What a step did to the rest of the world.
@@ -144,6 +174,8 @@ pub(crate) struct Node {
     pub(crate) daemon: Option<Daemon>,
     pub(crate) link_up: bool,
     pub(crate) script_ok: bool,
+    /// The kernel refuses what it sends.
+    pub(crate) sends_fail: bool,
     settings: Settings,
     permit: Duration,
     mutation: Mutation,
@@ -154,20 +186,20 @@ impl Node {
         id: u8,
         clock: Clock,
         config: Config,
-        settings: Settings,
-        permit: Duration,
+        schedule: &Schedule,
         mutation: Mutation,
     ) -> Self {
         Self {
             id,
             clock,
-            kernel: Kernel::default(),
+            kernel: Kernel::new(schedule.ring_room),
             config,
             daemon: None,
             link_up: true,
             script_ok: true,
-            settings,
-            permit,
+            sends_fail: false,
+            settings: schedule.settings,
+            permit: schedule.permit,
             mutation,
         }
     }
@@ -219,13 +251,14 @@ impl Node {
             return [None; 2];
         };
         let of_loop = match &daemon.loop_step {
-            LoopStep::Decide { .. } => Some(Stage::AfterStamps),
+            LoopStep::Decide { looked: true, .. } => Some(Stage::AfterStamps),
             LoopStep::Act { .. } if daemon.just_ceased => Some(Stage::AfterCease),
             _ => None,
         };
         let of_sender = match &daemon.send_step {
             SendStep::Wire { .. } => Some(Stage::BeforeWire),
             SendStep::Sent { .. } => Some(Stage::AfterWire),
+            SendStep::Lease { .. } => Some(Stage::BeforeLease),
             SendStep::Next if matches!(daemon.commands.front(), Some(Command::Claim { .. })) => {
                 Some(Stage::BeforeEpoch)
             }
@@ -256,19 +289,27 @@ impl Node {
                 while let Some(input) = daemon.inbox.pop_front() {
                     daemon.engine.handle(input, now);
                 }
-                let needed = daemon.engine.stamps_needed(now);
+                let confirms = daemon
+                    .engine
+                    .poll_timeout()
+                    .is_some_and(|(_, reason)| matches!(reason, Reason::ConfirmClaim(_)));
+                let mut needed = daemon.engine.stamps_needed(now);
+                if confirms && self.mutation == Mutation::ConfirmedUnseen {
+                    needed.clear();
+                }
                 daemon.loop_step = LoopStep::Stamps { now, needed };
             }
             LoopStep::Stamps { now, needed } => {
+                let looked = !needed.is_empty();
                 let mut heard = Vec::new();
                 for vr in needed {
                     if let Some(key) = daemon.keys.get(&vr) {
                         heard.extend(self.kernel.stamps(vr, key.vrid));
                     }
                 }
-                daemon.loop_step = LoopStep::Decide { now, heard };
+                daemon.loop_step = LoopStep::Decide { now, heard, looked };
             }
-            LoopStep::Decide { now, heard } => {
+            LoopStep::Decide { now, heard, .. } => {
                 for heard in heard {
                     daemon.engine.handle(Input::Advert(heard), now);
                 }
@@ -297,200 +338,6 @@ impl Node {
         Next::Soon
     }
 
-    fn act(&mut self, action: Action, now: Instant, rest: &mut VecDeque<Action>, out: &mut Out) {
-        let Some(daemon) = &mut self.daemon else {
-            return;
-        };
-        daemon.just_ceased = matches!(action, Action::Cease { .. });
-        match action {
-            Action::SetRouter { vr, record } => {
-                let key = record.as_ref().map(|record| record.key);
-                let old = daemon.keys.remove(&vr);
-                key.map(|key| daemon.keys.insert(vr, key));
-                self.kernel.set_router(old, record);
-            }
-            Action::SetVips(vips) => self.kernel.set_vips(vips),
-            Action::SetAddresses { wanted, .. } => daemon.place(&wanted),
-            Action::Claim {
-                gate,
-                epoch,
-                hold,
-                loss_tolerance,
-                lease_adverts,
-                previous_interval,
-                adverts,
-                announcements,
-            } => {
-                // The permission goes with the claim.
-                let record = self.kernel.gates.entry(gate).or_default();
-                record.permit_end_ns = (now + self.permit).as_ns();
-                daemon.commands.push_back(Command::Claim {
-                    gate,
-                    epoch,
-                    hold: if self.mutation == Mutation::NoHold {
-                        Duration::ZERO
-                    } else {
-                        hold
-                    },
-                    loss_tolerance,
-                    lease_adverts,
-                    previous_interval,
-                    members: adverts.iter().map(member).collect(),
-                    announcements: announcements.iter().map(|_| Frame::Announce).collect(),
-                });
-                if self.mutation == Mutation::ConfirmedUnseen {
-                    daemon.commands.push_back(Command::Confirm { gate, epoch });
-                }
-                out.wake_sender = true;
-            }
-            Action::Confirm { gate, epoch } => {
-                daemon.commands.push_back(Command::Confirm { gate, epoch });
-                out.wake_sender = true;
-            }
-            Action::UpdateAdvert { gate, advert } => {
-                if self.mutation == Mutation::RecordFirst
-                    && let Some(key) = daemon.keys.get(&advert.vr)
-                {
-                    self.kernel.set_priority(key, advert.priority);
-                }
-                daemon.commands.push_back(Command::Update {
-                    gate,
-                    member: member(&advert),
-                });
-                out.wake_sender = true;
-            }
-            Action::AdvertiseNow { gate, vr } => {
-                daemon
-                    .commands
-                    .push_back(Command::AdvertiseNow { gate, vr });
-                out.wake_sender = true;
-            }
-            Action::Announce {
-                gate,
-                epoch,
-                announcements,
-            } => {
-                let frames = announcements.iter().map(|_| Frame::Announce).collect();
-                daemon.commands.push_back(Command::Announce {
-                    gate,
-                    epoch,
-                    frames,
-                });
-                out.wake_sender = true;
-            }
-            Action::Cease {
-                gate,
-                epoch,
-                resign,
-            } => {
-                if self.mutation == Mutation::ResignFirst && resign {
-                    rest.push_front(Action::Cease {
-                        gate,
-                        epoch,
-                        resign: false,
-                    });
-                } else {
-                    let record = self.kernel.gates.entry(gate).or_default();
-                    record.closed_epoch = record.closed_epoch.max(epoch.0);
-                }
-                daemon.commands.push_back(Command::Cease { gate, resign });
-                out.wake_sender = true;
-            }
-            Action::RunScript { script, .. } => out.scripts.push(script),
-            Action::Finished => daemon.finished = true,
-            Action::AttachInterfaces(_)
-            | Action::StopScript { .. }
-            | Action::Notify { .. }
-            | Action::Log(..) => {}
-        }
-    }
-
-    /// One step of the transmit thread.
-    pub(crate) fn send_step(&mut self, now: Instant, out: &mut Out) -> Next {
-        let Some(daemon) = &mut self.daemon else {
-            return Next::Asleep;
-        };
-        match core::mem::replace(&mut daemon.send_step, SendStep::Drain) {
-            SendStep::Next => {
-                if let Some(command) = daemon.commands.pop_front() {
-                    daemon.sender.handle(command, now);
-                } else {
-                    match daemon.sender.poll_timeout() {
-                        Some(at) if at <= now => daemon.sender.handle_timeout(now, &self.kernel),
-                        later => {
-                            daemon.send_step = SendStep::Next;
-                            return later.map_or(Next::Asleep, Next::At);
-                        }
-                    }
-                }
-            }
-            SendStep::Drain => match daemon.sender.poll_effect() {
-                None => daemon.send_step = SendStep::Next,
-                Some(Effect::BeginEpoch { gate, epoch }) => {
-                    let record = self.kernel.gates.entry(gate).or_default();
-                    record.lease_end_ns = 0;
-                    record.epoch = epoch.0;
-                }
-                Some(Effect::WriteLease {
-                    gate,
-                    epoch,
-                    lease_end,
-                }) => {
-                    let record = self.kernel.gates.entry(gate).or_default();
-                    if self.mutation == Mutation::LeaseReopens {
-                        record.epoch = record.epoch.max(record.revoked_epoch + 1);
-                    }
-                    if record.epoch == epoch.0 || self.mutation == Mutation::LeaseReopens {
-                        let last = daemon.last_sent.get(&gate).copied().unwrap_or_default();
-                        record.lease_end_ns = match self.mutation {
-                            Mutation::LossIgnored => (last + longest_lease(&self.config)).as_ns(),
-                            _ => lease_end.as_ns(),
-                        };
-                    }
-                }
-                Some(Effect::Report(report)) => {
-                    daemon.inbox.push_back(Input::Sender(report));
-                    out.wake_loop = true;
-                }
-                Some(Effect::Send { ticket, frames }) => {
-                    daemon.send_step = SendStep::Wire {
-                        ticket,
-                        frames,
-                        sent_at: now,
-                    };
-                }
-            },
-            SendStep::Wire {
-                ticket,
-                frames,
-                sent_at,
-            } => {
-                for frame in frames {
-                    if let Frame::Advert(wire) = frame
-                        && self.kernel.lets_out(ticket.gate, &wire, now)
-                    {
-                        out.wire.push(wire);
-                    }
-                }
-                daemon.send_step = SendStep::Sent { ticket, sent_at };
-            }
-            SendStep::Sent { ticket, sent_at } => {
-                let sent_at = if self.mutation == Mutation::LateStamp {
-                    now
-                } else {
-                    sent_at
-                };
-                if ticket.kind == SendKind::Advert {
-                    daemon.last_sent.insert(ticket.gate, sent_at);
-                }
-                daemon
-                    .sender
-                    .sent(ticket, sent_at, Ok(()), now, &self.kernel);
-            }
-        }
-        Next::Soon
-    }
-
     /// keepalived's name of the state of an instance.
     pub(crate) fn state(&self, name: &str) -> Option<&'static str> {
         let status = self.daemon.as_ref()?.engine.status();
@@ -504,61 +351,5 @@ impl Node {
     /// How long a step takes, in nanoseconds.
     pub(crate) fn gap(rng: &mut Rng) -> u64 {
         rng.within(1_000, 12_000)
-    }
-}
-
-impl Daemon {
-    /// The reconciler: what is wanted is there, and it says so.
-    fn place(&mut self, wanted: &[PlacedAddress]) {
-        let wanted: BTreeSet<PlacedKey> = wanted
-            .iter()
-            .map(|it| (it.ifindex, it.address.address))
-            .collect();
-        let report = |present: bool| {
-            move |&(ifindex, address): &PlacedKey| Input::AddressPlaced {
-                ifindex,
-                address,
-                present,
-            }
-        };
-        self.inbox
-            .extend(wanted.difference(&self.placed).map(report(true)));
-        self.inbox
-            .extend(self.placed.difference(&wanted).map(report(false)));
-        self.placed = wanted;
-    }
-}
-
-fn longest_lease(config: &Config) -> Duration {
-    let counted = |it: &vrrp_user::config::model::Instance| {
-        lease::counted_interval(it.version, it.advert_interval)
-    };
-    config
-        .instances
-        .iter()
-        .map(counted)
-        .min()
-        .unwrap_or_default()
-        * 3
-}
-
-fn member(advert: &Advert) -> Member<Frame> {
-    let wire = |priority| {
-        Frame::Advert(Wire {
-            vrid: advert.vrid,
-            priority,
-            interval_cs: timers::wire_interval_cs(advert.version, advert.interval),
-            version: match advert.version {
-                Version::V2 => 2,
-                Version::V3 => 3,
-            },
-            source: advert.source,
-        })
-    };
-    Member {
-        vr: advert.vr,
-        adverts: vec![wire(advert.priority)],
-        resigns: vec![wire(0)],
-        interval: advert.counted_interval(),
     }
 }

@@ -1,6 +1,6 @@
 //! A small generator: the same seed gives the same schedule on every machine.
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 

@@ -1,71 +1,44 @@
 //! What happens in one run, all of it drawn from a seed.
 
+mod chaos;
+mod cluster;
+mod scripted;
+
 use crate::{
-    fixture,
-    node::Stage,
+    fault::{Fault, Trouble, Who},
     peer::StockPeer,
     rng::Rng,
     world::{TrueNs, ns},
 };
+use cluster::Cluster;
 use core::time::Duration;
-use vrrp_user::{
-    config::model::{Config, Version},
-    engine::settings::Settings,
-};
+use vrrp_user::{config::model::Config, engine::settings::Settings};
 
-/// Something that goes wrong, for `ns` nanoseconds.
-#[derive(Clone, Debug)]
-pub(crate) enum Fault {
-    StallLoop {
-        node: usize,
-        ns: u64,
-    },
-    StallSender {
-        node: usize,
-        ns: u64,
-    },
-    /// The next time it gets there.
-    Trap {
-        node: usize,
-        stage: Stage,
-        ns: u64,
-    },
-    /// SIGKILL; started again later.
-    Kill {
-        node: usize,
-        ns: u64,
-    },
-    /// SIGTERM; started again later.
-    Terminate {
-        node: usize,
-        ns: u64,
-    },
-    LinkDown {
-        node: usize,
-        ns: u64,
-    },
-    /// One or both directions between some stations.
-    Cut {
-        pairs: Vec<(usize, usize)>,
-        ns: u64,
-    },
-    /// The tracked script fails.
-    Script {
-        node: usize,
-        ns: u64,
-    },
-    Reload {
-        node: usize,
-        config: Config,
-    },
-    PeerRestart {
-        peer: usize,
-    },
+/// What a schedule is mostly about. Each but the first begins with the one
+/// situation in which some rule is all that stands between two owners, with
+/// everything about it drawn at random, and goes on as the first does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Whatever may happen.
+    Chaos,
+    /// V4: two claim at once, and one stalls between its last look and its epoch.
+    Race,
+    /// V7: the result of a send is late, the next advert is lost, the owner dies.
+    LateResult,
+    /// V8: the owner stalls in the middle of giving up.
+    Resignation,
+    /// V1, V3, V7: the owner's last adverts are lost, or were refused.
+    LastWords,
+    /// V5, V6: a stronger router comes back while the owner is busy.
+    Return,
+    /// V4, V5: a stronger router comes back, and is made a weaker one.
+    Demotion,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     pub(crate) seed: u64,
+    pub(crate) kind: Kind,
     pub(crate) settings: Settings,
     pub(crate) permit: Duration,
     pub(crate) interval: Duration,
@@ -77,6 +50,8 @@ pub(crate) struct Schedule {
     pub(crate) delay_ns: u64,
     pub(crate) loss_percent: u64,
     pub(crate) duplicate_percent: u64,
+    /// Records the ring buffer takes while the event loop does not look.
+    pub(crate) ring_room: usize,
     /// From a heal until two gates must not be open any more.
     pub(crate) grace_ns: u64,
     /// Faults have ended and everybody has been started again.
@@ -89,103 +64,64 @@ impl Schedule {
     /// Between xvrrp nodes, and sometimes a stock peer beside them.
     pub(crate) fn random(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let interval = Duration::from_millis(rng.pick(&[10, 100, 100, 100, 1000]));
-        let version = if interval.as_millis() == 1000 && rng.chance(50) {
-            Version::V2
-        } else {
-            Version::V3
-        };
-        let nodes = usize::try_from(rng.pick(&[2, 2, 3, 3, 4, 5])).unwrap_or(2);
-        let vrids = rng.pick(&[1, 1, 2]);
-        let with_peer = vrids == 1 && rng.chance(12);
-        let grouped = vrids > 1 && rng.chance(60);
-        let tie = rng.chance(15);
-        let scripted = rng.chance(40);
-        let nopreempt = rng.chance(25);
-        let preempt_delay = if rng.chance(15) {
-            interval * 5
-        } else {
-            Duration::ZERO
-        };
-        let base = rng.pick(&[1, 60, 100, 200]);
-        let config = |rng: &mut Rng, node: usize| {
-            let step = u64::try_from(node).unwrap_or(0) * rng.pick(&[1, 1, 10]);
-            let priority =
-                u8::try_from(if tie { base } else { (base + step).min(254) }).unwrap_or(1);
-            let instances = (1..=vrids).map(|vrid| {
-                let mut it = fixture::instance(vrid, priority, interval);
-                it.version = version;
-                it.nopreempt = nopreempt;
-                it.preempt_delay = preempt_delay;
-                if scripted {
-                    it.track_scripts = vec![fixture::tracked([0, 40, -40, 25][node % 4])];
-                }
-                it
-            });
-            let scripts = if scripted {
-                vec![fixture::script(interval * 2)]
-            } else {
-                Vec::new()
-            };
-            fixture::config(instances.collect(), scripts, grouped)
-        };
-        let configs: Vec<Config> = (0..nodes).map(|node| config(&mut rng, node)).collect();
-        let peers = if with_peer {
-            let number = if version == Version::V2 { 2 } else { 3 };
-            vec![StockPeer::new(
-                fixture::host(99),
-                1,
-                101,
-                number,
-                ns(interval),
-            )]
-        } else {
-            Vec::new()
-        };
-        let skew = if version == Version::V2 {
-            Duration::from_secs(1)
-        } else {
-            interval
-        };
-        let down = ns(interval * 3 + skew);
+        let kind = rng.pick(&[
+            Kind::Chaos,
+            Kind::Chaos,
+            Kind::Chaos,
+            Kind::Chaos,
+            Kind::Race,
+            Kind::Race,
+            Kind::LateResult,
+            Kind::LateResult,
+            Kind::Resignation,
+            Kind::LastWords,
+            Kind::Return,
+            Kind::Return,
+            Kind::Demotion,
+        ]);
+        let cluster = Cluster::random(kind, &mut rng);
+        let down = ns(cluster.longest_down());
+        let preempt_delay = ns(cluster.preempt_delay);
         let mut schedule = Self {
-            seed,
-            settings: Settings::default(),
-            permit: (interval * 2).max(Duration::from_millis(20)),
-            interval,
-            configs,
-            peers,
-            faults: Vec::new(),
-            start_spread_ns: if rng.chance(50) { 0 } else { 6 * ns(interval) },
+            kind,
+            start_spread_ns: if kind != Kind::Chaos || rng.chance(50) {
+                0
+            } else {
+                6 * ns(cluster.interval)
+            },
             delay_ns: rng.within(50_000, 450_000),
-            loss_percent: rng.pick(&[0, 10, 30, 50]),
+            loss_percent: rng.pick(match kind {
+                Kind::Chaos => &[0, 10, 30, 50],
+                // One advert has to be lost, or what it says is known in time.
+                Kind::LateResult | Kind::Return => &[30, 40, 50, 50],
+                _ => &[0, 30, 50, 50],
+            }),
             duplicate_percent: rng.pick(&[0, 5]),
-            grace_ns: 8 * ns(interval),
-            calm_from_ns: 0,
-            end_ns: 0,
+            ring_room: rng.pick(&[64, 64, 1, 0]),
+            ..Self::quiet(seed, cluster.configs(), cluster.interval)
         };
+        // A lease of N adverts of which m may be lost is renewed m + 1 intervals
+        // after its oldest: with two adverts nothing may be lost.
+        schedule.settings.loss_tolerance = cluster.down_adverts - 2;
+        schedule.peers.clone_from(&cluster.peers);
         let mut at = schedule.start_spread_ns + down;
         let mut latest = at;
-        for _ in 0..rng.within(1, 6) {
-            at += rng.within(0, 3 * ns(interval));
-            let (fault, lasts) = schedule.fault(&mut rng);
-            latest = latest.max(at + lasts);
-            schedule.faults.push((at, fault));
-            if rng.chance(35) {
-                // Trouble comes in pairs: something else in the middle of it.
-                let (fault, lasts) = schedule.fault(&mut rng);
-                let soon = at + rng.within(0, ns(interval));
-                latest = latest.max(soon + lasts);
-                schedule.faults.push((soon, fault));
-            }
-            if rng.chance(40) {
-                latest = latest.max(schedule.handover(&mut rng, at));
-            }
-            at += rng.within(0, down);
+        if kind != Kind::Chaos {
+            let ended = schedule.script(&cluster, &mut rng, at);
+            latest = ended;
+            at = ended;
         }
+        // What was scripted is the point of its kind; a little more may follow.
+        let more = if kind == Kind::Chaos {
+            rng.within(1, 6)
+        } else {
+            rng.pick(&[0, 0, 1, 2])
+        };
+        latest = latest.max(schedule.chaos(&mut rng, at, more, down));
         schedule.faults.sort_by_key(|(at, _)| *at);
-        schedule.calm_from_ns = latest.max(at);
-        schedule.end_ns = schedule.calm_from_ns + 4 * down + ns(preempt_delay) + 6 * ns(interval);
+        schedule.calm_from_ns = latest;
+        schedule.end_ns =
+            schedule.calm_from_ns + 8 * down + preempt_delay + 6 * ns(cluster.interval);
         schedule
     }
 
@@ -193,6 +129,7 @@ impl Schedule {
     pub(crate) fn quiet(seed: u64, configs: Vec<Config>, interval: Duration) -> Self {
         Self {
             seed,
+            kind: Kind::Chaos,
             settings: Settings::default(),
             permit: (interval * 2).max(Duration::from_millis(20)),
             interval,
@@ -203,144 +140,19 @@ impl Schedule {
             delay_ns: 100_000,
             loss_percent: 0,
             duplicate_percent: 0,
-            grace_ns: 8 * ns(interval),
+            ring_room: 64,
+            grace_ns: 16 * ns(interval),
             calm_from_ns: 0,
             end_ns: 20 * ns(interval),
         }
     }
 
-    fn fault(&self, rng: &mut Rng) -> (Fault, u64) {
-        let interval = ns(self.interval);
-        let nodes = self.configs.len();
-        // The one with the highest priority is the likely Active.
-        let any = usize::try_from(rng.within(0, nodes as u64 - 1)).unwrap_or(0);
-        let node = if rng.chance(35) { nodes - 1 } else { any };
-        // Most stalls are about as long as what they could break.
-        let stall = match rng.within(0, 3) {
-            0 => rng.within(10_000, 3_000_000),
-            1 => rng.within(0, interval),
-            2 => rng.within(interval, 4 * interval),
-            _ => rng.within(2 * interval, 8 * interval),
-        };
-        let stage = rng.pick(&[
-            Stage::BeforeWire,
-            Stage::AfterWire,
-            Stage::BeforeEpoch,
-            Stage::AfterStamps,
-            Stage::AfterCease,
-        ]);
-        let fault = match rng.within(0, 19) {
-            0..=1 => Fault::StallLoop { node, ns: stall },
-            2..=3 => Fault::StallSender { node, ns: stall },
-            4..=7 => Fault::Trap {
-                node,
-                stage,
-                ns: stall,
-            },
-            8..=10 => Fault::Kill { node, ns: stall },
-            11..=13 => Fault::Terminate {
-                node,
-                ns: stall.max(interval),
-            },
-            14 => Fault::LinkDown { node, ns: stall },
-            15 => Fault::Cut {
-                pairs: self.one_way(rng, node),
-                ns: stall,
-            },
-            16 => Fault::Cut {
-                pairs: self.isolate(node),
-                ns: stall,
-            },
-            17 => Fault::Script { node, ns: stall },
-            18 if !self.peers.is_empty() => Fault::PeerRestart { peer: 0 },
-            _ => {
-                let mut config = self.configs[node].clone();
-                let priority = u8::try_from(rng.within(1, 254)).unwrap_or(1);
-                for instance in &mut config.instances {
-                    instance.priority = priority;
-                }
-                return (Fault::Reload { node, config }, 0);
-            }
-        };
-        (fault, stall.max(interval))
-    }
-
-    /// The likely Active goes, and somebody stalls at a bad moment of it. Returns
-    /// when that has ended.
-    fn handover(&mut self, rng: &mut Rng, at: TrueNs) -> TrueNs {
-        let interval = ns(self.interval);
-        let active = self.configs.len() - 1;
-        let short = rng.pick(&[interval / 20, interval / 2, interval]);
-        let mut trap = |schedule: &mut Self, node, stage| {
-            let stall = rng.within(10_000, short);
-            schedule.faults.push((
-                at,
-                Fault::Trap {
-                    node,
-                    stage,
-                    ns: stall,
-                },
-            ));
-        };
-        for node in 0..active {
-            trap(
-                self,
-                node,
-                if at % 2 == 0 {
-                    Stage::BeforeEpoch
-                } else {
-                    Stage::AfterStamps
-                },
-            );
-        }
-        trap(
-            self,
-            active,
-            if at % 3 == 0 {
-                Stage::AfterCease
-            } else {
-                Stage::AfterWire
-            },
-        );
-        let gone = rng.within(interval, 6 * interval);
-        let leaves = at + rng.within(0, 2 * interval);
-        let fault = if rng.chance(50) {
-            Fault::Terminate {
-                node: active,
-                ns: gone,
-            }
-        } else {
-            Fault::Kill {
-                node: active,
-                ns: gone,
-            }
-        };
-        self.faults.push((leaves, fault));
-        leaves + gone + 2 * interval
+    /// `trouble` for `who` at `at`, for `ns`.
+    fn meet(&mut self, at: TrueNs, who: Who, trouble: Trouble, ns: u64) {
+        self.faults.push((at, Fault::Node { who, trouble, ns }));
     }
 
     fn stations(&self) -> usize {
         self.configs.len() + self.peers.len()
-    }
-
-    fn one_way(&self, rng: &mut Rng, node: usize) -> Vec<(usize, usize)> {
-        let outgoing = rng.chance(50);
-        let others = (0..self.stations()).filter(|&other| other != node);
-        others
-            .map(|other| {
-                if outgoing {
-                    (node, other)
-                } else {
-                    (other, node)
-                }
-            })
-            .collect()
-    }
-
-    fn isolate(&self, node: usize) -> Vec<(usize, usize)> {
-        let others = (0..self.stations()).filter(|&other| other != node);
-        others
-            .flat_map(|other| [(node, other), (other, node)])
-            .collect()
     }
 }

@@ -1,20 +1,27 @@
-//! The cluster on one virtual clock: events in true time, a network that delays,
-//! loses, doubles and reorders within what the ownership design assumes, and a
-//! look at every gate after every event.
+//! The cluster on one virtual clock: events in true time, and a look at every gate
+//! after every event.
+
+mod invariant;
+mod network;
+mod trouble;
+
+pub(crate) use invariant::Violation;
 
 use crate::{
     kernel::Wire,
     mutation::Mutation,
-    node::{Clock, Next, Node, Out, Stage},
+    node::{Clock, Next, Node, Out},
     peer::StockPeer,
     rng::Rng,
-    schedule::{Fault, Schedule},
+    schedule::Schedule,
 };
 use core::{net::IpAddr, time::Duration};
+use network::Path;
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
 };
+use trouble::Trap;
 use vrrp_user::engine::input::Input;
 
 /// A nanosecond count in true time.
@@ -57,6 +64,13 @@ enum Event {
     ScriptHeals {
         node: usize,
     },
+    SendsWork {
+        node: usize,
+    },
+    Dies {
+        node: usize,
+        incarnation: u64,
+    },
     Heal {
         from: usize,
         to: usize,
@@ -72,25 +86,6 @@ struct Thread {
     /// Between two steps of one go; nothing can bring these forward.
     busy: bool,
     stalled_until: TrueNs,
-}
-
-/// One direction between two stations.
-#[derive(Clone, Debug, Default)]
-struct Path {
-    /// Reasons for being cut.
-    cuts: u32,
-    /// The last cut or heal.
-    changed: TrueNs,
-    /// Lost in a row, by VRID.
-    lost: BTreeMap<u8, u32>,
-}
-
-/// Two gates for one address were open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Violation {
-    pub(crate) at: TrueNs,
-    pub(crate) vip: IpAddr,
-    pub(crate) nodes: (u8, u8),
 }
 
 pub(crate) struct World {
@@ -115,8 +110,9 @@ pub(crate) struct World {
     wires: Vec<Wire>,
     mutation: Mutation,
     open: BTreeMap<(usize, IpAddr), bool>,
-    /// The next time a node's thread stands there, it stalls for so long.
-    traps: Vec<(usize, Stage, u64)>,
+    traps: Vec<Trap>,
+    /// Told to end since they were started.
+    terminated: BTreeSet<usize>,
 }
 
 impl World {
@@ -129,15 +125,7 @@ impl World {
                 offset_ns: rng.within(1_000_000_000, 1_000_000_000_000),
                 ppm: i64::try_from(rng.within(0, 200)).unwrap_or(0) - 100,
             };
-            let settings = schedule.settings;
-            nodes.push(Node::new(
-                id,
-                clock,
-                config.clone(),
-                settings,
-                schedule.permit,
-                mutation,
-            ));
+            nodes.push(Node::new(id, clock, config.clone(), &schedule, mutation));
         }
         let count = nodes.len();
         let mut world = Self {
@@ -159,6 +147,7 @@ impl World {
             mutation,
             open: BTreeMap::new(),
             traps: Vec::new(),
+            terminated: BTreeSet::new(),
             nodes,
             schedule,
         };
@@ -262,14 +251,24 @@ impl World {
             Event::Restart { node } => {
                 if self.nodes[node].daemon.is_none() {
                     self.note(|| format!("start {}", node + 1));
+                    self.terminated.remove(&node);
                     self.nodes[node].start();
                     self.wake(node, true, 1_000);
+                } else if self.terminated.contains(&node) {
+                    // It takes its time to end.
+                    self.push(self.now + 1_000_000, Event::Restart { node });
                 }
             }
             Event::LinkUp { node } => {
                 self.set_link(node, true);
             }
             Event::ScriptHeals { node } => self.nodes[node].script_ok = true,
+            Event::SendsWork { node } => self.nodes[node].sends_fail = false,
+            Event::Dies { node, incarnation } => {
+                if incarnation == self.incarnations[node] {
+                    self.kill(node);
+                }
+            }
             Event::Heal { from, to } => self.cut(from, to, false),
         }
         true
@@ -285,6 +284,9 @@ impl World {
         if thread.serial != serial {
             return false;
         }
+        // Before the step: a thread may have slept where it stands.
+        self.spring(node, is_loop);
+        let thread = self.thread_mut(node, is_loop);
         if now < thread.stalled_until {
             let at = thread.stalled_until;
             self.arm(node, is_loop, at, true);
@@ -311,7 +313,6 @@ impl World {
             }
             Next::Asleep => self.thread_mut(node, is_loop).busy = false,
         }
-        self.spring(node, is_loop);
         for wire in out.wire {
             self.broadcast(node, wire);
         }
@@ -340,24 +341,6 @@ impl World {
             self.kill(node);
         }
         true
-    }
-
-    fn spring(&mut self, node: usize, is_loop: bool) {
-        let stage = self.nodes[node].stages()[usize::from(!is_loop)];
-        let sprung = self
-            .traps
-            .iter()
-            .position(|(of, at, _)| *of == node && Some(*at) == stage);
-        if let Some(index) = sprung {
-            let (_, _, ns) = self.traps.swap_remove(index);
-            if self.now + ns > self.schedule.calm_from_ns {
-                return;
-            }
-            self.note(|| format!("{} stalls at {stage:?} for {ns}", node + 1));
-            let until = self.now + ns;
-            let thread = self.thread_mut(node, is_loop);
-            thread.stalled_until = thread.stalled_until.max(until);
-        }
     }
 
     fn thread_mut(&mut self, node: usize, is_loop: bool) -> &mut Thread {
@@ -404,179 +387,6 @@ impl World {
     fn push(&mut self, at: TrueNs, event: Event) {
         self.sequence += 1;
         self.queue.push(Reverse((at, self.sequence, event)));
-    }
-
-    fn broadcast(&mut self, from: usize, wire: Wire) {
-        self.note(|| {
-            format!(
-                "{} sends vrid {} priority {}",
-                wire.source, wire.vrid, wire.priority
-            )
-        });
-        self.adverts.push((self.now, wire.source, wire.priority));
-        if self.nodes.get(from).is_some_and(|node| !node.link_up) {
-            return;
-        }
-        self.wires.push(wire);
-        let index = self.wires.len() - 1;
-        for to in 0..self.nodes.len() + self.peers.len() {
-            if to != from && !self.loses(from, to, wire.vrid) {
-                self.deliver(to, index);
-                if self.rng.chance(self.schedule.duplicate_percent) {
-                    self.deliver(to, index);
-                }
-            }
-        }
-    }
-
-    fn deliver(&mut self, to: usize, wire: usize) {
-        let at = self.now + self.rng.within(20_000, self.schedule.delay_ns);
-        let event = match to.checked_sub(self.nodes.len()) {
-            None => Event::Arrive { to, wire },
-            Some(peer) => Event::PeerArrive { peer, wire },
-        };
-        self.push(at, event);
-    }
-
-    /// Never more than m in a row on a path that is whole.
-    fn loses(&mut self, from: usize, to: usize, vrid: u8) -> bool {
-        let lossy = self.rng.chance(self.schedule.loss_percent);
-        let tolerated = u32::from(self.schedule.settings.loss_tolerance);
-        let path = self.paths.entry((from, to)).or_default();
-        if path.cuts > 0 {
-            return true;
-        }
-        let lost = path.lost.entry(vrid).or_default();
-        *lost = if lossy && *lost < tolerated {
-            *lost + 1
-        } else {
-            0
-        };
-        *lost > 0
-    }
-
-    fn fault(&mut self, index: usize) {
-        let (_, fault) = self.schedule.faults[index].clone();
-        self.note(|| format!("{fault:?}"));
-        let now = self.now;
-        match fault {
-            Fault::StallLoop { node, ns } => {
-                let thread = &mut self.loops[node];
-                thread.stalled_until = thread.stalled_until.max(now + ns);
-            }
-            Fault::StallSender { node, ns } => {
-                let thread = &mut self.senders[node];
-                thread.stalled_until = thread.stalled_until.max(now + ns);
-            }
-            Fault::Trap { node, stage, ns } => self.traps.push((node, stage, ns)),
-            Fault::Kill { node, ns } => {
-                self.kill(node);
-                self.push(now + ns, Event::Restart { node });
-            }
-            Fault::Terminate { node, ns } => {
-                self.nodes[node].tell(Input::Shutdown);
-                self.wake(node, true, 1_000);
-                self.push(now + ns, Event::Restart { node });
-            }
-            Fault::LinkDown { node, ns } => {
-                self.set_link(node, false);
-                self.push(now + ns, Event::LinkUp { node });
-            }
-            Fault::Cut { pairs, ns } => {
-                for (from, to) in pairs {
-                    self.cut(from, to, true);
-                    self.push(now + ns, Event::Heal { from, to });
-                }
-            }
-            Fault::Script { node, ns } => {
-                self.nodes[node].script_ok = false;
-                self.push(now + ns, Event::ScriptHeals { node });
-            }
-            Fault::Reload { node, config } => {
-                self.nodes[node].config = config.clone();
-                self.nodes[node].tell(Input::Config(Box::new(config)));
-                self.wake(node, true, 1_000);
-            }
-            Fault::PeerRestart { peer } => {
-                self.peers[peer].restart(now);
-                self.arm_peer(peer);
-            }
-        }
-    }
-
-    fn set_link(&mut self, node: usize, up: bool) {
-        if self.nodes[node].link_up == up {
-            return;
-        }
-        self.note(|| format!("link of {} up: {up}", node + 1));
-        self.nodes[node].link_up = up;
-        let id = self.nodes[node].id;
-        self.nodes[node].tell(Input::Link(crate::fixture::link(id, up)));
-        self.wake(node, true, 50_000);
-        for other in 0..self.nodes.len() + self.peers.len() {
-            if other != node {
-                self.cut(node, other, !up);
-                self.cut(other, node, !up);
-            }
-        }
-    }
-
-    fn cut(&mut self, from: usize, to: usize, cut: bool) {
-        let path = self.paths.entry((from, to)).or_default();
-        path.cuts = if cut {
-            path.cuts + 1
-        } else {
-            path.cuts.saturating_sub(1)
-        };
-        path.changed = self.now;
-    }
-
-    /// Are these two within what the design assumes of a network?
-    fn assumed(&self, a: usize, b: usize) -> bool {
-        let whole = |key| {
-            self.paths.get(&key).is_none_or(|path: &Path| {
-                path.cuts == 0
-                    && (path.changed == 0 || self.now >= path.changed + self.schedule.grace_ns)
-            })
-        };
-        whole((a, b)) && whole((b, a))
-    }
-
-    /// The invariant: at most one open gate for each address.
-    fn look(&mut self) {
-        let mut owners: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
-        for index in 0..self.nodes.len() {
-            for vip in self.open_vips(index) {
-                owners.entry(vip).or_default().push(index);
-            }
-        }
-        for (&(node, vip), open) in &mut self.open {
-            *open &= owners.get(&vip).is_some_and(|nodes| nodes.contains(&node));
-        }
-        for (vip, nodes) in owners {
-            for &node in &nodes {
-                let open = self.open.entry((node, vip)).or_default();
-                if !*open {
-                    *open = true;
-                    self.openings.push((self.now, self.nodes[node].id, vip));
-                    if let Some(trace) = &mut self.trace {
-                        trace.push(format!("{:>12} {} opens {vip}", self.now, node + 1));
-                    }
-                }
-            }
-            for (position, &a) in nodes.iter().enumerate() {
-                for &b in &nodes[position + 1..] {
-                    if self.assumed(a, b) {
-                        let nodes = (self.nodes[a].id, self.nodes[b].id);
-                        self.violations.push(Violation {
-                            at: self.now,
-                            vip,
-                            nodes,
-                        });
-                    }
-                }
-            }
-        }
     }
 
     fn note(&mut self, what: impl FnOnce() -> String) {

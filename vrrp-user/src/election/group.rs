@@ -3,7 +3,7 @@
 
 use super::{
     heard::Heard,
-    router::{Contest, Heeded, Router},
+    router::{Contest, Heeded, Params, Router},
     transition::{Event, State, next},
 };
 use crate::{ownership::command::VrId, time::Instant};
@@ -58,9 +58,23 @@ impl Group {
         self.members.get(&vr)
     }
 
-    /// One member, to change its parameters.
-    pub fn member_mut(&mut self, vr: VrId) -> Option<&mut Router> {
-        self.members.get_mut(&vr)
+    /// Changed settings or tracked state of one member. `true`: its claim has ended,
+    /// because it is weaker now than an Active whose adverts it had discarded.
+    pub fn set_params(&mut self, vr: VrId, params: Params, now: Instant) -> bool {
+        let Some(router) = self.members.get_mut(&vr) else {
+            return false;
+        };
+        let weaker = params.priority < router.params().priority;
+        router.set_params(params);
+        let waits = matches!(self.state, State::Backup | State::Claiming);
+        if !(weaker && waits && router.heed_discarded()) {
+            return false;
+        }
+        let beaten = self.state == State::Claiming && router.claim_at(Duration::ZERO) > now;
+        if beaten {
+            self.beaten(vr, now);
+        }
+        beaten
     }
 
     /// All members.
@@ -113,14 +127,7 @@ impl Group {
             State::Claiming | State::Active => {
                 let contest = router.contest(heard);
                 if contest == Contest::Beaten {
-                    // The beaten member counts from the advert, the others from now.
-                    let beaten = heard.vr;
-                    for (&vr, router) in &mut self.members {
-                        if vr != beaten {
-                            router.back_off(now);
-                        }
-                    }
-                    self.enter(State::Backup, now);
+                    self.beaten(heard.vr, now);
                 }
                 Outcome::Contested(contest)
             }
@@ -138,6 +145,16 @@ impl Group {
         })
     }
 
+    /// The beaten member counts from the advert, the others from now.
+    fn beaten(&mut self, beaten: VrId, now: Instant) {
+        for (&vr, router) in &mut self.members {
+            if vr != beaten {
+                router.back_off(now);
+            }
+        }
+        self.enter(State::Backup, now);
+    }
+
     fn enter(&mut self, state: State, now: Instant) {
         self.state = state;
         self.since = now;
@@ -148,5 +165,7 @@ impl Group {
     }
 }
 
+#[cfg(test)]
+mod demotion;
 #[cfg(test)]
 mod tests;

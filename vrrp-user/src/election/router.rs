@@ -98,7 +98,7 @@ pub struct Router {
     interval: Duration,
     wait: Wait,
     preempt_at: Option<Instant>,
-    newest: BTreeMap<IpAddr, Instant>,
+    newest: BTreeMap<IpAddr, Heard>,
 }
 
 impl Router {
@@ -164,7 +164,7 @@ impl Router {
     /// When anybody was last heard.
     #[must_use]
     pub fn last_heard(&self) -> Option<Instant> {
-        self.newest.values().copied().max()
+        self.newest.values().map(|heard| heard.at).max()
     }
 
     /// Changed settings or tracked state. A running timer keeps its beginning.
@@ -173,6 +173,34 @@ impl Router {
             self.interval = params.interval;
         }
         self.params = params;
+    }
+
+    /// Its priority has fallen: whom it discarded as weaker may be an Active it has
+    /// to wait for, and who counts on that for as long as its lease runs. `true`:
+    /// it claims later.
+    pub fn heed_discarded(&mut self) -> bool {
+        let no_longer_weaker = |heard: &&Heard| {
+            heard.priority != PRIORITY_RESIGN && heard.priority >= self.params.priority
+        };
+        let discarded: Vec<Heard> = self
+            .newest
+            .values()
+            .filter(no_longer_weaker)
+            .copied()
+            .collect();
+        let mut later = false;
+        for heard in discarded {
+            let before = (self.active, self.interval, self.wait);
+            let claimed_at = self.claim_at(Duration::ZERO);
+            self.adopt(&heard);
+            if self.claim_at(Duration::ZERO) > claimed_at {
+                self.preempt_at = None;
+                later = true;
+            } else {
+                (self.active, self.interval, self.wait) = before;
+            }
+        }
+        later
     }
 
     /// When the claim may start, `hold` being the time from it to the gate's opening.
@@ -295,7 +323,7 @@ impl Router {
         if self
             .newest
             .get(&heard.source)
-            .is_some_and(|&at| heard.at <= at)
+            .is_some_and(|newest| heard.at <= newest.at)
         {
             return false;
         }
@@ -303,11 +331,11 @@ impl Router {
             let oldest = self
                 .newest
                 .iter()
-                .min_by_key(|&(_, at)| *at)
+                .min_by_key(|(_, heard)| heard.at)
                 .map(|(&source, _)| source);
             oldest.map(|source| self.newest.remove(&source));
         }
-        self.newest.insert(heard.source, heard.at);
+        self.newest.insert(heard.source, *heard);
         true
     }
 }

@@ -388,8 +388,12 @@ impl Engine {
     /// Tracked things, links or settings of a group changed.
     pub(super) fn reassess(&mut self, gate: GateId, now: Instant) {
         let members = self.members(gate);
+        let mut beaten = false;
         for &vr in &members {
-            self.reassess_member(vr);
+            beaten |= self.reassess_member(vr, now);
+        }
+        if beaten {
+            self.entered(gate, State::Claiming, now, "weaker now than the Active");
         }
         let faults: Vec<(VrId, Fault)> = members
             .iter()
@@ -417,26 +421,23 @@ impl Engine {
         self.tell_members(gate);
     }
 
-    fn reassess_member(&mut self, vr: VrId) {
+    /// `true`: it has become so weak that its group's claim has ended.
+    fn reassess_member(&mut self, vr: VrId, now: Instant) -> bool {
         let Some(instance) = self.instances.get_mut(&vr) else {
-            return;
+            return false;
         };
         let (priority, faults) = instance.assess(&self.links, &self.unwatched, &self.scripts);
         let before = core::mem::replace(&mut instance.priority, priority);
         instance.faults = faults;
         let params = instance.params(&self.links);
         let gate = instance.gate;
-        if let Some(router) = self
-            .teams
-            .get_mut(&gate)
-            .and_then(|team| team.group.member_mut(vr))
-        {
-            router.set_params(params);
-        }
+        let team = self.teams.get_mut(&gate);
+        let beaten = team.is_some_and(|team| team.group.set_params(vr, params, now));
         if before != priority {
             let line = format!("Changing effective priority from {before} to {priority}");
             self.log_of(vr, Level::Info, &line);
         }
+        beaten
     }
 
     pub(super) fn reassess_mentioning(&mut self, interface: &str, now: Instant) {

@@ -1,0 +1,145 @@
+//! Whatever may happen, in any order.
+
+use super::{Fault, Schedule, Trouble, Who};
+use crate::{
+    node::Stage,
+    rng::Rng,
+    world::{TrueNs, ns},
+};
+use core::time::Duration;
+use vrrp_user::config::model::Version;
+
+impl Schedule {
+    /// `count` times some trouble from `at` on. Returns when all has ended.
+    pub(super) fn chaos(&mut self, rng: &mut Rng, mut at: TrueNs, count: u64, down: u64) -> TrueNs {
+        let interval = ns(self.interval);
+        let mut latest = at;
+        for _ in 0..count {
+            at += rng.within(0, 3 * interval);
+            let (fault, lasts) = self.fault(rng);
+            latest = latest.max(at + lasts);
+            self.faults.push((at, fault));
+            if rng.chance(35) {
+                // Trouble comes in pairs: something else in the middle of it.
+                let (fault, lasts) = self.fault(rng);
+                let soon = at + rng.within(0, interval);
+                latest = latest.max(soon + lasts);
+                self.faults.push((soon, fault));
+            }
+            if rng.chance(40) {
+                latest = latest.max(self.handover(rng, at));
+            }
+            at += rng.within(0, down);
+        }
+        latest.max(at)
+    }
+
+    fn fault(&self, rng: &mut Rng) -> (Fault, u64) {
+        let interval = ns(self.interval);
+        let nodes = self.configs.len();
+        let node = usize::try_from(rng.within(0, nodes as u64 - 1)).unwrap_or(0);
+        let who = if rng.chance(35) {
+            Who::Active
+        } else {
+            Who::Node(node)
+        };
+        // Most stalls are about as long as what they could break.
+        let stall = match rng.within(0, 3) {
+            0 => rng.within(10_000, 3_000_000),
+            1 => rng.within(0, interval),
+            2 => rng.within(interval, 4 * interval),
+            _ => rng.within(2 * interval, 8 * interval),
+        };
+        let trouble = match rng.within(0, 22) {
+            0..=1 => Trouble::StallLoop,
+            2..=3 => Trouble::StallSender,
+            4..=7 => Trouble::Trap(rng.pick(&Stage::ALL), None),
+            8..=10 => Trouble::Kill,
+            11..=12 => Trouble::Terminate,
+            13 => Trouble::LinkDown,
+            14..=15 => {
+                let pairs = self.one_way(rng, node);
+                return (Fault::Cut { pairs, ns: stall }, stall.max(interval));
+            }
+            16 => {
+                let pairs = self.isolate(node);
+                return (Fault::Cut { pairs, ns: stall }, stall.max(interval));
+            }
+            17 => Trouble::Script,
+            18 => Trouble::SendsFail,
+            19 if !self.peers.is_empty() => {
+                return (Fault::PeerRestart { peer: 0 }, stall.max(interval));
+            }
+            // Version 2 does not speak to other intervals.
+            20..=21 if !self.is_version_2() => Trouble::Retime(self.other_interval(rng)),
+            _ => Trouble::Reload(u8::try_from(rng.within(1, 254)).unwrap_or(1)),
+        };
+        let fault = Fault::Node {
+            who,
+            trouble,
+            ns: stall,
+        };
+        (fault, stall.max(interval))
+    }
+
+    /// The Active goes, and somebody stalls at a bad moment of it. Returns when
+    /// that has ended.
+    fn handover(&mut self, rng: &mut Rng, at: TrueNs) -> TrueNs {
+        let interval = ns(self.interval);
+        let short = rng.pick(&[interval / 20, interval / 2, interval]);
+        let claim = rng.pick(&[Stage::BeforeEpoch, Stage::AfterStamps]);
+        let last = rng.pick(&[Stage::AfterCease, Stage::AfterWire]);
+        for node in 0..self.configs.len() {
+            let stall = rng.within(10_000, short);
+            self.meet(at, Who::Node(node), Trouble::Trap(claim, None), stall);
+        }
+        let stall = rng.within(10_000, short);
+        self.meet(at, Who::Active, Trouble::Trap(last, None), stall);
+        let gone = rng.within(interval, 6 * interval);
+        let leaves = at + rng.within(0, 2 * interval);
+        self.meet(leaves, Who::Active, goes(rng), gone);
+        leaves + gone + 2 * interval
+    }
+
+    fn is_version_2(&self) -> bool {
+        self.configs[0].instances[0].version == Version::V2
+    }
+
+    /// A little less than what most have, or that again. Not much less: who starts
+    /// counts its own intervals until it has heard an advert, and m + 1 of the
+    /// owner's must fit into N of those.
+    fn other_interval(&self, rng: &mut Rng) -> Duration {
+        let shorter = (self.interval * 4 / 5).max(Duration::from_millis(10));
+        rng.pick(&[shorter, self.interval])
+    }
+
+    fn one_way(&self, rng: &mut Rng, node: usize) -> Vec<(usize, usize)> {
+        let outgoing = rng.chance(50);
+        let others = (0..self.stations()).filter(|&other| other != node);
+        others
+            .map(|other| {
+                if outgoing {
+                    (node, other)
+                } else {
+                    (other, node)
+                }
+            })
+            .collect()
+    }
+
+    fn isolate(&self, node: usize) -> Vec<(usize, usize)> {
+        let others = (0..self.stations()).filter(|&other| other != node);
+        others
+            .flat_map(|other| [(node, other), (other, node)])
+            .collect()
+    }
+}
+
+/// In one way or the other.
+pub(super) fn goes(rng: &mut Rng) -> Trouble {
+    if rng.chance(50) {
+        Trouble::Terminate
+    } else {
+        Trouble::Kill
+    }
+}

@@ -85,12 +85,12 @@ impl Group {
     /// When every member may claim, and which of them is the last to (V10).
     /// Only a Backup waits for that.
     #[must_use]
-    pub fn claim_at(&self, hold: Duration) -> Option<(Instant, VrId)> {
+    pub fn claim_at(&self, lead: Duration) -> Option<(Instant, VrId)> {
         if self.state != State::Backup {
             return None;
         }
         self.members()
-            .map(|(vr, router)| (router.claim_at(hold), vr))
+            .map(|(vr, router)| (router.claim_at(lead), vr))
             .max()
     }
 

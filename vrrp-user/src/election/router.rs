@@ -203,13 +203,13 @@ impl Router {
         later
     }
 
-    /// When the claim may start, `hold` being the time from it to the gate's opening.
+    /// When the claim may start, `lead` being the time from it to the gate's opening.
     #[must_use]
-    pub fn claim_at(&self, hold: Duration) -> Instant {
-        self.claims_at(self.wait, self.interval, hold)
+    pub fn claim_at(&self, lead: Duration) -> Instant {
+        self.claims_at(self.wait, self.interval, lead)
     }
 
-    fn claims_at(&self, wait: Wait, interval: Duration, hold: Duration) -> Instant {
+    fn claims_at(&self, wait: Wait, interval: Duration, lead: Duration) -> Instant {
         let Params {
             version,
             priority,
@@ -220,9 +220,9 @@ impl Router {
         match wait {
             Wait::Down(from) => {
                 let earliest = from + interval * u32::from(adverts);
-                timers::claim_at(earliest + skew, earliest, hold)
+                timers::claim_at(earliest + skew, earliest, lead)
             }
-            Wait::Skew(from) => timers::claim_at(from + skew, from, hold),
+            Wait::Skew(from) => timers::claim_at(from + skew, from, lead),
             Wait::Owner(from) => from,
         }
     }

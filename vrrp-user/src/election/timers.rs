@@ -51,14 +51,14 @@ pub fn active_down(
 
 /// When the claim starts that `Active_Down` timing out at `expiry` asks for.
 ///
-/// The gate opens one hold after the claim's adverts, so the claim starts a hold
-/// early and the address moves exactly when keepalived would have moved it. But
+/// A claim takes a hold, and the time to wake, send and confirm. It starts early by
+/// both, `lead`, so that the address moves when RFC 9568 would have moved it. But
 /// never before `earliest`, the moment until which the last owner's lease may
 /// run: `adverts` full intervals after the last advert (the lease does not count
 /// on skew), or the moment a priority 0 was heard.
 #[must_use]
-pub fn claim_at(expiry: Instant, earliest: Instant, hold: Duration) -> Instant {
-    earliest.max(expiry - hold)
+pub fn claim_at(expiry: Instant, earliest: Instant, lead: Duration) -> Instant {
+    earliest.max(expiry - lead)
 }
 
 #[cfg(test)]

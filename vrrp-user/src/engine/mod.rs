@@ -235,7 +235,7 @@ impl Engine {
 
     fn deadlines(&self, team: &Team) -> impl Iterator<Item = (Instant, Reason)> {
         let gate = team.gate;
-        let claim = team.group.claim_at(self.settings.hold);
+        let claim = team.group.claim_at(self.settings.lead());
         let claim = claim.map(|(at, vr)| (at, Reason::ActiveDown(vr)));
         let check = match team.check {
             Check::Nothing => None,

@@ -40,7 +40,7 @@ impl Engine {
 
     /// What only fresh stamps can decide.
     fn decide(&mut self, gate: GateId, now: Instant) {
-        let hold = self.settings.hold;
+        let lead = self.settings.lead();
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
         };
@@ -68,7 +68,7 @@ impl Engine {
         let Some(team) = self.teams.get(&gate) else {
             return;
         };
-        if let Some((at, vr)) = team.group.claim_at(hold)
+        if let Some((at, vr)) = team.group.claim_at(lead)
             && at <= now
         {
             self.log_of(vr, Level::Info, "Receive advertisement timeout");

@@ -191,7 +191,7 @@ impl Engine {
                     interval_ms: milliseconds(active.interval),
                     heard: active.at,
                 }),
-            claim_at: team.group.claim_at(self.settings.hold).map(|(at, _)| at),
+            claim_at: team.group.claim_at(self.settings.lead()).map(|(at, _)| at),
             fault_text: faults.iter().map(ToString::to_string).collect(),
             faults,
             addresses: it.addresses().map(|address| address.address).collect(),

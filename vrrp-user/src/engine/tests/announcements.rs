@@ -4,7 +4,7 @@ use super::fixture::{Bench, config, host, instance, link, ms, us, vip};
 use crate::{
     config::model::{Config, Family, Instance},
     engine::{action::Action, input::Input},
-    ownership::command::GateId,
+    ownership::command::{GateId, Report, VrId},
 };
 use core::time::Duration;
 
@@ -115,7 +115,7 @@ fn nothing_is_announced_after_the_end() {
         it.garp.arp_interval = ms(10);
     })]));
     bench.until(OPEN + ms(15));
-    let epoch = bench.epoch(crate::ownership::command::VrId(0));
+    let epoch = bench.epoch(VrId(0));
     assert!(bench.actions().all(|action| match action {
         Action::Announce { epoch: of, .. } => *of == epoch,
         _ => true,
@@ -173,6 +173,23 @@ fn refreshing_follows_a_reload() {
     bench.until(ms(85_000));
     let kept = [60_000, 70_000, 80_000].map(|at| ms(at) + OPEN);
     assert_eq!(bench.times("announce"), kept, "unchanged");
+}
+
+/// Also between a lapse and the next opening, when a refresh may still be due.
+#[test]
+fn refreshing_ends_while_claiming_again() {
+    let mut bench = Bench::active(refreshing(ms(10_000)));
+    bench.answering = false;
+    bench.report(Report::LeaseOver {
+        gate: GateId(0),
+        epoch: bench.epoch(VrId(0)),
+        last_sent: bench.now,
+    });
+    bench.wake();
+    assert!(bench.status(1).claiming);
+    bench.configure(refreshing(Duration::ZERO));
+    bench.until(ms(200_000));
+    assert_eq!(bench.times("announce"), []);
 }
 
 /// Addresses live where `dev` says; what is on no interface is not announced.

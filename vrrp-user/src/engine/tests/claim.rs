@@ -2,11 +2,12 @@
 
 use super::fixture::{Bench, advert, config, host, instance, lead, ms};
 use crate::{
-    config::model::Instance,
+    config::model::{ChecksumPolicy, Instance},
     engine::{action::Action, input::Heard, settings::Settings},
     ownership::command::{Epoch, GateId, Report, VrId},
 };
 use core::time::Duration;
+use vrrp_common::maps::{CHECKSUM_PLAIN, CHECKSUM_PSEUDO};
 
 const GATE: GateId = GateId(0);
 const VR: VrId = VrId(0);
@@ -83,6 +84,47 @@ fn what_a_claim_carries() {
     let hold = Settings::default().hold;
     let want = (Epoch(1), hold, (1, 2, 5), ms(500), vec![ms(2_000)]);
     assert_eq!(claim, Some(want));
+}
+
+/// RFC 9568 §5.2.8 is read in two ways: a claim speaks as the Active did, and goes
+/// on so for as long as it lasts (keepalived's default is the pseudo-header).
+#[test]
+fn a_claim_speaks_the_groups_checksum() {
+    use ChecksumPolicy::{Learn, Plain, Pseudo};
+    let cases = [
+        (Learn, None, Pseudo),
+        (Learn, Some(CHECKSUM_PLAIN), Plain),
+        (Learn, Some(CHECKSUM_PSEUDO), Pseudo),
+        (Plain, Some(CHECKSUM_PSEUDO), Plain),
+        (Pseudo, Some(CHECKSUM_PLAIN), Pseudo),
+    ];
+    for (policy, heard, want) in cases {
+        let what = format!("{policy:?}, heard {heard:?}");
+        let of = |policy, priority| {
+            config(vec![instance(1, |it| {
+                it.checksum = policy;
+                it.priority = priority;
+            })])
+        };
+        let mut bench = Bench::new(of(policy, 100));
+        if let Some(checksum_form) = heard {
+            bench.hear(Heard {
+                checksum_form,
+                ..advert(host(1), 200)
+            });
+        }
+        bench.until(ms(10_000));
+        bench.configure(of(Plain, 90));
+        let forms: Vec<ChecksumPolicy> = bench
+            .actions()
+            .flat_map(|action| match action {
+                Action::Claim { adverts, .. } => adverts.iter().map(|it| it.checksum).collect(),
+                Action::UpdateAdvert { advert, .. } => vec![advert.checksum],
+                _ => Vec::new(),
+            })
+            .collect();
+        assert_eq!(forms, [want, want], "{what}");
+    }
 }
 
 /// New claims exceed every epoch that was found.

@@ -72,6 +72,29 @@ fn preempt_delay_is_cancelled() {
     bench.until(ms(12_000));
     let want = ms(4_500) + lead(609_375);
     assert_eq!(bench.times("claim"), [want], "it resigned");
+
+    // Whoever comes next is given the whole delay again, to 18.9 s here.
+    let mut bench = delayed();
+    bench.hear_every(ms(1_000), ms(8_000), advert(host(1), 50));
+    bench.stall(ms(8_500));
+    bench.hear(advert(host(1), 0));
+    bench.stall(ms(8_900));
+    bench.hear_every(ms(1_000), ms(40_000), advert(host(2), 50));
+    assert_eq!(
+        bench.times("claim"),
+        [ms(17_900) + WAIT],
+        "after a resignation"
+    );
+
+    let mut bench = delayed();
+    bench.hear_every(ms(1_000), ms(4_000), advert(host(1), 50));
+    bench.until(ms(8_000));
+    assert_eq!(bench.state(1), "MASTER");
+    bench.hear(advert(host(2), 200));
+    bench.until(ms(8_500));
+    bench.clear();
+    bench.hear_every(ms(1_000), ms(40_000), advert(host(2), 50));
+    assert_eq!(bench.times("claim"), [ms(17_500) + WAIT], "after a reign");
 }
 
 /// An owner that lost its addresses to another owner waits no delay when it starts.

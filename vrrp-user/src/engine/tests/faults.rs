@@ -5,7 +5,7 @@ use super::fixture::{
 };
 use crate::{
     config::model::{Config, Family, Instance, Tracked, Version},
-    engine::input::{Input, Link, ScriptResult},
+    engine::input::{Heard, Input, Link, ScriptResult},
 };
 use core::time::Duration;
 
@@ -248,6 +248,7 @@ fn a_fault_hears_nothing() {
     bench.feed(Input::LinkGone { ifindex: 2 });
     bench.hear(advert(host(1), 200));
     bench.hear(advert(host(1), 0));
+    assert_eq!(bench.status(1).active, None);
     bench.until(ms(30_000));
     assert_eq!(
         bench.trace(&["notify", "claim", "cease", "advertise"]),
@@ -261,6 +262,21 @@ fn a_fault_hears_nothing() {
     bench.clear();
     bench.until(ms(60_000));
     assert_eq!(bench.times("claim"), [ms(30_000) + lead(3_609_375)]);
+}
+
+/// What was learned of an Active before is forgotten: our own interval counts.
+#[test]
+fn a_recovery_starts_afresh() {
+    let mut bench = Bench::new(one(|_| {}));
+    bench.hear(Heard {
+        interval_cs: 10,
+        ..advert(host(1), 200)
+    });
+    bench.link(down(link(2, "eth0")));
+    bench.until(ms(1_000));
+    bench.link(link(2, "eth0"));
+    bench.until(ms(30_000));
+    assert_eq!(bench.times("claim"), [ms(1_000) + WAIT]);
 }
 
 /// An owner that recovers claims at once, like one that starts (RFC 9568 §6.4.1).

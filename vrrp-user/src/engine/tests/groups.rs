@@ -84,6 +84,17 @@ fn one_is_beaten_all_are_backup() {
     assert_eq!(bench.times("claim"), [ms(60_000) + lead(3_609_375)]);
 }
 
+/// The winner's resignation shortens the wait of the member it was heard for only.
+#[test]
+fn the_others_wait_in_full() {
+    let mut bench = active();
+    bench.hear(for_second(advert(host(1), 200)));
+    bench.until(ms(60_500));
+    bench.hear(for_second(advert(host(1), 0)));
+    bench.until(ms(70_000));
+    assert_eq!(bench.times("claim"), [ms(60_000) + lead(3_609_375)]);
+}
+
 /// keepalived: a FAULT of one is a FAULT of all, until the last of them is over.
 #[test]
 fn one_fault_is_everybodys() {

@@ -177,6 +177,23 @@ fn a_long_stall_does_not_reopen() {
     }
 }
 
+/// Who follows us counts with our interval, whatever was learned of another before.
+#[test]
+fn after_a_reign_our_own_interval_counts() {
+    let mut bench = Bench::new(config(vec![instance(1, |_| {})]));
+    bench.hear(Heard {
+        interval_cs: 10,
+        ..advert(host(1), 200)
+    });
+    bench.until(ms(60_000));
+    assert_eq!(bench.state(1), "MASTER");
+    bench.clear();
+    bench.stall(ms(90_000));
+    lease_over(&mut bench, T0 + ms(60_000));
+    bench.until(ms(120_000));
+    assert_eq!(bench.times("claim"), [ms(90_000) + WAIT]);
+}
+
 /// Late announcements and scripts are done once, not as often as they were missed.
 #[test]
 fn what_was_missed_is_not_made_up_for() {

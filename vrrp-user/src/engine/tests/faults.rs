@@ -5,7 +5,8 @@ use super::fixture::{
 };
 use crate::{
     config::model::{Config, Family, Instance, Tracked, Version},
-    engine::input::{Heard, Input, Link, ScriptResult},
+    engine::input::{Heard, Input, Link, ScriptResult, Unwatched},
+    ownership::command::VrId,
 };
 use core::time::Duration;
 
@@ -20,6 +21,13 @@ fn one(change: impl FnOnce(&mut Instance)) -> Config {
     let mut config = config(vec![instance(1, change)]);
     config.scripts = vec![script("chk")];
     config
+}
+
+fn unwatched<const I: usize, const R: usize>(interfaces: [u32; I], routers: [VrId; R]) -> Input {
+    Input::Unwatched(Unwatched {
+        interfaces: interfaces.into(),
+        routers: routers.into(),
+    })
 }
 
 /// What goes wrong, with its reason, and what mends it.
@@ -75,6 +83,18 @@ fn cases() -> Vec<Case> {
             },
             reason: "no address to advertise from on eth0",
             mend: |bench| bench.link(link(2, "eth0")),
+        },
+        Case {
+            config: one(|_| {}),
+            wrong: |bench| bench.feed(unwatched([2], [])),
+            reason: "eth0 is not watched by XDP",
+            mend: |bench| bench.feed(unwatched([], [])),
+        },
+        Case {
+            config: one(|_| {}),
+            wrong: |bench| bench.feed(unwatched([], [VrId(0)])),
+            reason: "eth0 is not watched by XDP",
+            mend: |bench| bench.feed(unwatched([77], [VrId(5)])),
         },
         Case {
             config: one(|it| it.track_interfaces = vec![tracked("eth9", 0)]),

@@ -6,7 +6,7 @@ use crate::{
     engine::{
         Engine,
         action::Action,
-        input::{Heard, Input, Link, ScriptResult},
+        input::{Heard, Input, Link, ScriptResult, Unwatched},
         settings::Settings,
     },
     ownership::command::{Epoch, GateId, Report, VrId},
@@ -39,6 +39,7 @@ enum Step {
     Script(i32),
     Placed(u8, bool),
     Conflict(u32, u8),
+    Unwatched(bool, u32),
     Reload(u8),
     Shutdown,
 }
@@ -67,6 +68,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => (0..2i32).prop_map(Step::Script),
         2 => (1..5u8, any::<bool>()).prop_map(|(n, present)| Step::Placed(n, present)),
         1 => (0..4u32, 1..5u8).prop_map(|(gate, n)| Step::Conflict(gate, n)),
+        1 => (any::<bool>(), 0..8u32).prop_map(|(all, vr)| Step::Unwatched(all, vr)),
         2 => (0..6u8).prop_map(Step::Reload),
         1 => prop::bool::weighted(0.1).prop_map(|stop| {
             if stop { Step::Shutdown } else { Step::Pass(ms(3_700)) }
@@ -278,6 +280,10 @@ impl Judge {
                 address: [198, 51, 100, n].into(),
                 mac: [2; 6],
             }),
+            Step::Unwatched(interface, vr) => self.feed(Input::Unwatched(Unwatched {
+                interfaces: interface.then_some(2).into_iter().collect(),
+                routers: [VrId(vr)].into(),
+            })),
             Step::Reload(n) => self.feed(Input::Config(Box::new(variant(n)))),
             Step::Shutdown => self.feed(Input::Shutdown),
             report => self.answer(report),

@@ -46,7 +46,9 @@ impl Engine {
             }
             Check::Lapse { at, last_sent } if at <= now => {
                 team.check = Check::Nothing;
-                if team.group.lapsed_lately(last_sent, now) {
+                let known = team.members.iter().filter_map(|vr| self.instances.get(vr));
+                let known = known.map(|it| it.known_interval).min().unwrap_or_default();
+                if team.group.lapsed_lately(last_sent, known, now) {
                     self.apply(
                         gate,
                         Event::LapseLately,
@@ -131,6 +133,7 @@ impl Engine {
             lease_adverts = lease_adverts.min(instance.config.down_timer_adverts);
             instance.advert = instance.build_advert(&self.links);
             instance.updating = false;
+            instance.peers_know();
             adverts.extend(instance.advert.clone());
         }
         let announcements = Announcer::first_burst(&self.shares(gate));

@@ -51,6 +51,7 @@ impl Engine {
             Report::Updated { gate, epoch, vr } if self.is_current(gate, epoch) => {
                 if let Some(instance) = self.instances.get_mut(&vr) {
                     instance.updating = false;
+                    instance.peers_know();
                 }
                 self.tell(vr);
             }

@@ -144,6 +144,30 @@ fn a_short_stall_claims_again() {
     assert_eq!(bench.state(1), "MASTER");
 }
 
+/// I is what the peers count with: a longer interval of ours counts once every
+/// peer has heard of it.
+#[test]
+fn a_longer_interval_counts_once_the_peers_know_it() {
+    for (told, want) in [(false, "cease 0"), (true, "claim 0")] {
+        let at = |interval| config(vec![instance(1, |it| it.advert_interval = interval)]);
+        let mut bench = Bench::active(at(ms(1_000)));
+        bench.answering = false;
+        bench.configure(at(ms(10_000)));
+        if told {
+            bench.report(Report::Updated {
+                gate: GATE,
+                epoch: bench.epoch(VR),
+                vr: VR,
+            });
+        }
+        bench.clear();
+        bench.stall(ms(65_000));
+        lease_over(&mut bench, T0 + ms(60_000));
+        bench.until(ms(65_000));
+        assert_eq!(bench.trace(&["claim", "cease"]), [want], "told: {told}");
+    }
+}
+
 /// After N x I somebody may have: Backup for a full interval. And so whenever
 /// anybody was heard since.
 #[test]

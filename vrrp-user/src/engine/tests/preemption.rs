@@ -153,6 +153,28 @@ fn a_script_that_succeeds_starts_a_preemption() {
     assert_eq!(bench.times("claim"), [ms(9_000) + lead_ns(3_570_312_500)]);
 }
 
+/// Whom it discarded as the weaker may be one it has to wait for now: a Backup
+/// follows it, and a claim ends.
+#[test]
+fn a_script_that_fails_ends_a_preemption() {
+    for (failed_at, claims) in [(3_500, 0), (3_609, 1)] {
+        let mut bench = Bench::new(scripted(100, -20));
+        bench.until(ms(0));
+        bench.script_done("chk", 0);
+        bench.hear_every(ms(1_000), ms(2_000), advert(host(1), 90));
+        bench.answering = false;
+        bench.until(ms(failed_at));
+        assert_eq!(bench.times("claim").len(), claims);
+        bench.clear();
+        bench.script_done("chk", 1);
+        let ends: &[&str] = if claims == 1 { &["cease 0"] } else { &[] };
+        assert_eq!(bench.trace(&["cease"]), ends);
+        bench.until(ms(20_000));
+        // 176/256 s of skew with priority 80, from the advert of 2 s
+        assert_eq!(bench.times("claim"), [ms(2_000) + lead(3_687_500)]);
+    }
+}
+
 /// While Active a lowered priority is advertised and judged by at once, so that
 /// whoever is higher now wins.
 #[test]

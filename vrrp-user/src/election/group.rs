@@ -136,11 +136,13 @@ impl Group {
 
     /// After the lease ended unasked: has so little time passed since the last
     /// advert that no peer can have claimed, and has nobody else been heard since?
+    /// `peers_count`: the shortest interval a peer may still count with.
     #[must_use]
-    pub fn lapsed_lately(&self, last_sent: Instant, now: Instant) -> bool {
+    pub fn lapsed_lately(&self, last_sent: Instant, peers_count: Duration, now: Instant) -> bool {
         self.members.values().all(|router| {
             let params = router.params();
-            now < last_sent + params.interval * u32::from(params.adverts)
+            let interval = params.interval.min(peers_count);
+            now < last_sent + interval * u32::from(params.adverts)
                 && router.last_heard().is_none_or(|at| at <= last_sent)
         })
     }

@@ -172,6 +172,12 @@ impl Router {
         if self.active.is_none() || params.version == Version::V2 {
             self.interval = params.interval;
         }
+        if let Wait::Owner(from) = self.wait
+            && params.priority != PRIORITY_OWNER
+        {
+            // Only who owns the addresses now waits for nothing (§6.4.1).
+            self.wait = Wait::Down(from);
+        }
         self.params = params;
     }
 

@@ -79,6 +79,22 @@ impl Announcer {
         }
     }
 
+    /// Settings changed while Active: refreshing begins, ends or comes sooner.
+    pub(super) fn reconfigure(&mut self, shares: &[Share], now: Instant) {
+        for share in shares {
+            let refresh =
+                |burst: &(Instant, VrId, Burst)| burst.1 == share.vr && burst.2 == Burst::Refresh;
+            let pending = self.bursts.iter().find(|burst| refresh(burst));
+            let at = pending.map(|(at, ..)| *at);
+            self.bursts.retain(|burst| !refresh(burst));
+            if !share.garp.refresh.is_zero() {
+                let latest = now + share.garp.refresh;
+                let at = at.map_or(latest, |at| at.min(latest));
+                self.bursts.push((at, share.vr, Burst::Refresh));
+            }
+        }
+    }
+
     /// A losing advert was heard: neighbours may have believed its sender. One
     /// burst at once and one after the delay; until then further ones add nothing.
     pub(super) fn lower_priority(&mut self, share: &Share, now: Instant) -> Vec<Announcement> {
@@ -116,6 +132,8 @@ impl Announcer {
                 Burst::Second => share.garp.repeat,
                 Burst::LowerPriority if share.garp.lower_prio_delay.is_zero() => 0,
                 Burst::LowerPriority => share.garp.lower_prio_repeat,
+                // Turned off since.
+                Burst::Refresh if share.garp.refresh.is_zero() => 0,
                 Burst::Refresh => {
                     let next = at + share.garp.refresh;
                     let next = if next > now {

@@ -13,7 +13,10 @@ use crate::{
         scripts::Scripts,
     },
 };
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 use vrrp_common::{
     maps::{CAST_MULTICAST, CAST_UNICAST, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey},
     wire::ADVERT_TTL,
@@ -57,6 +60,8 @@ pub(super) struct Instance {
     pub(super) advert: Option<Advert>,
     /// An `UpdateAdvert` has not been answered by `Report::Updated`.
     pub(super) updating: bool,
+    /// Interval of the last advert every peer has accepted in this claim.
+    pub(super) known_interval: Duration,
     /// Checksum form of the Active, learned while Backup.
     pub(super) learned_form: Option<u8>,
     /// Why it last changed state, in words.
@@ -74,6 +79,7 @@ impl Instance {
             record: None,
             advert: None,
             updating: false,
+            known_interval: Duration::ZERO,
             learned_form: None,
             reason: String::from("start-up"),
         }
@@ -172,6 +178,14 @@ impl Instance {
             .addresses
             .iter()
             .chain(&self.config.excluded_addresses)
+    }
+
+    /// Every peer has accepted the advert as it is.
+    pub(super) fn peers_know(&mut self) {
+        if let Some(advert) = &self.advert {
+            let cs = timers::wire_interval_cs(advert.version, advert.interval);
+            self.known_interval = timers::centiseconds(cs);
+        }
     }
 
     pub(super) fn interval_cs(&self) -> u32 {

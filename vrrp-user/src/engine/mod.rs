@@ -17,7 +17,9 @@
 
 pub mod action;
 mod announce;
+mod assess;
 mod desired;
+mod hearing;
 pub mod input;
 mod instance;
 mod moves;
@@ -55,7 +57,7 @@ pub enum Reason {
     Announce(GateId),
     /// A script is to be started.
     Script(String),
-    /// Addresses are not gone, but the daemon is to end.
+    /// Not all is out and gone, but the daemon is to end.
     ShutdownOverdue,
 }
 
@@ -85,8 +87,8 @@ pub struct Engine {
     scripts: Scripts,
     /// Addresses found on interfaces.
     placed: BTreeSet<(u32, core::net::IpAddr)>,
-    /// Gates whose `Report::Ceased` is awaited.
-    ceasing: BTreeSet<GateId>,
+    /// Gates whose `Report::Ceased` is awaited, and how many of them.
+    ceasing: BTreeMap<GateId, u32>,
     desired: Desired,
     actions: VecDeque<Action>,
     /// Shutdown ends at the latest then.
@@ -110,7 +112,7 @@ impl Engine {
             teams: BTreeMap::new(),
             scripts: Scripts::default(),
             placed: BTreeSet::new(),
-            ceasing: BTreeSet::new(),
+            ceasing: BTreeMap::new(),
             desired: Desired::default(),
             actions: VecDeque::new(),
             stopping: None,
@@ -249,13 +251,11 @@ impl Engine {
     /// Emits level-triggered lists that changed, and the end of a shutdown.
     fn settle(&mut self, now: Instant) {
         self.emit_desired();
-        if self.finished || !self.ceasing.is_empty() {
+        let Some(end) = self.stopping.filter(|_| !self.finished) else {
             return;
-        }
-        if self
-            .stopping
-            .is_some_and(|end| now >= end || !self.any_managed_placed())
-        {
+        };
+        let all_gone = self.ceasing.is_empty() && !self.any_managed_placed();
+        if all_gone || now >= end {
             self.finish();
         }
     }

@@ -4,22 +4,16 @@ use super::{
     Engine,
     action::{Action, Level},
     announce::{Announcer, Share},
-    input::Heard,
     notify::{Told, notify},
     team::Check,
 };
 use crate::{
-    election::{
-        group::Outcome,
-        router::{Contest, Heeded},
-        transition::{Event, State},
-    },
+    election::transition::{Event, State},
     ownership::{
         command::{Epoch, GateId, VrId},
         lease::MAX_LEASE_ADVERTS,
     },
     time::Instant,
-    tracking::effective::Fault,
 };
 use core::time::Duration;
 
@@ -52,7 +46,9 @@ impl Engine {
             }
             Check::Lapse { at, last_sent } if at <= now => {
                 team.check = Check::Nothing;
-                if team.group.lapsed_lately(last_sent, now) {
+                let known = team.members.iter().filter_map(|vr| self.instances.get(vr));
+                let known = known.map(|it| it.known_interval).min().unwrap_or_default();
+                if team.group.lapsed_lately(last_sent, known, now) {
                     self.apply(
                         gate,
                         Event::LapseLately,
@@ -73,117 +69,6 @@ impl Engine {
         {
             self.log_of(vr, Level::Info, "Receive advertisement timeout");
             self.apply(gate, Event::Expire, now, "advertisement timeout");
-        }
-    }
-
-    /// An accepted advert, from the ring buffer or from a stamp.
-    pub(super) fn hear(&mut self, heard: &Heard, now: Instant) {
-        let Some(instance) = self.instances.get(&heard.vr) else {
-            return;
-        };
-        let gate = instance.gate;
-        let Some(team) = self.teams.get_mut(&gate) else {
-            return;
-        };
-        let before = team.group.state();
-        match team.group.hear(heard, now) {
-            Outcome::Heeded(heeded) => self.heeded(heard, heeded),
-            Outcome::Contested(Contest::Beaten) => {
-                self.learn_form(heard);
-                let line = self.beaten_line(heard, before);
-                self.log(Level::Info, line);
-                self.entered(gate, before, now, "a winning advert");
-            }
-            Outcome::Contested(Contest::Loses) if before == State::Active => {
-                self.losing(heard, gate, now);
-            }
-            Outcome::Contested(Contest::Resigned) if before == State::Active => {
-                // §6.4.3: priority 0 while Active: advertise at once
-                self.actions
-                    .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
-            }
-            Outcome::Contested(_) | Outcome::Unheard => {}
-        }
-    }
-
-    fn heeded(&mut self, heard: &Heard, heeded: Heeded) {
-        let (source, theirs) = (heard.source, heard.priority);
-        match heeded {
-            Heeded::Adopted { changed } => {
-                self.learn_form(heard);
-                if changed {
-                    let line = format!("Following {source} with priority {theirs}");
-                    self.log_of(heard.vr, Level::Info, &line);
-                }
-            }
-            Heeded::Resigned => {
-                self.log_of(
-                    heard.vr,
-                    Level::Info,
-                    "Backup received priority 0 advertisement",
-                );
-            }
-            Heeded::Discarded => {
-                let line =
-                    format!("received lower priority ({theirs}) advert from {source} - discarding");
-                self.log_of(heard.vr, Level::Detail, &line);
-            }
-            Heeded::Nothing => {}
-        }
-    }
-
-    /// Only while Backup, from the Active; so the form never changes while Active.
-    fn learn_form(&mut self, heard: &Heard) {
-        if let Some(instance) = self.instances.get_mut(&heard.vr) {
-            instance.learned_form = Some(heard.checksum_form);
-        }
-    }
-
-    fn beaten_line(&self, heard: &Heard, before: State) -> String {
-        let Some(instance) = self.instances.get(&heard.vr) else {
-            return String::new();
-        };
-        let (name, ours) = (&instance.config.name, instance.priority);
-        let (source, theirs) = (heard.source, heard.priority);
-        let who = if before == State::Active {
-            "Master"
-        } else {
-            "Claimant"
-        };
-        if theirs == ours {
-            format!(
-                "({name}) {who} received advert from {source} with same priority {theirs} but higher IP address than ours"
-            )
-        } else {
-            format!(
-                "({name}) {who} received advert from {source} with higher priority {theirs}, ours {ours}"
-            )
-        }
-    }
-
-    /// §6.4.3: discard a losing advert and advertise at once; neighbours may have
-    /// believed its sender, so announce again too.
-    fn losing(&mut self, heard: &Heard, gate: GateId, now: Instant) {
-        let Some(instance) = self.instances.get(&heard.vr) else {
-            return;
-        };
-        let line = format!(
-            "Received advert from {} with lower priority {}, ours {}, forcing new election",
-            heard.source, heard.priority, instance.priority
-        );
-        let no_advert = instance.config.lower_prio_no_advert;
-        self.log_of(heard.vr, Level::Info, &line);
-        if !no_advert {
-            self.actions
-                .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
-        }
-        let shares = self.shares(gate);
-        let Some(team) = self.teams.get_mut(&gate) else {
-            return;
-        };
-        if let Some(share) = shares.iter().find(|share| share.vr == heard.vr) {
-            let announcements = team.announcer.lower_priority(share, now);
-            self.announce(gate, announcements);
         }
     }
 
@@ -248,6 +133,7 @@ impl Engine {
             lease_adverts = lease_adverts.min(instance.config.down_timer_adverts);
             instance.advert = instance.build_advert(&self.links);
             instance.updating = false;
+            instance.peers_know();
             adverts.extend(instance.advert.clone());
         }
         let announcements = Announcer::first_burst(&self.shares(gate));
@@ -313,7 +199,7 @@ impl Engine {
         };
         let epoch = team.epoch;
         team.announcer.clear();
-        self.ceasing.insert(gate);
+        *self.ceasing.entry(gate).or_default() += 1;
         self.actions.push_back(Action::Cease {
             gate,
             epoch,
@@ -332,6 +218,8 @@ impl Engine {
                 self.log_of(vr, Level::Info, "sent 0 priority");
             }
         }
+        // The addresses go before anybody is told, as keepalived does it.
+        self.emit_desired();
     }
 
     /// Logs and notifies, unless that is what operators see already.
@@ -382,86 +270,6 @@ impl Engine {
                 about,
                 told,
             );
-        }
-    }
-
-    /// Tracked things, links or settings of a group changed.
-    pub(super) fn reassess(&mut self, gate: GateId, now: Instant) {
-        let members = self.members(gate);
-        let mut beaten = false;
-        for &vr in &members {
-            beaten |= self.reassess_member(vr, now);
-        }
-        if beaten {
-            self.entered(gate, State::Claiming, now, "weaker now than the Active");
-        }
-        let faults: Vec<(VrId, Fault)> = members
-            .iter()
-            .filter_map(|vr| self.instances.get(vr))
-            .flat_map(|it| it.faults.iter().map(|fault| (it.vr, fault.clone())))
-            .collect();
-        let pending = |(_, fault): &(VrId, Fault)| matches!(fault, Fault::ScriptPending(_));
-        let Some(team) = self.teams.get(&gate) else {
-            return;
-        };
-        let state = team.group.state();
-        let start = self.start_at.map_or(now, |at| at.max(now));
-        match (state, faults.first()) {
-            (State::Initialize, None) => self.apply(gate, Event::Start, start, "start-up"),
-            (State::Fault, None) => self.apply(gate, Event::Clear, start, "the fault is over"),
-            // Held out of BACKUP until its scripts have given a result.
-            (State::Initialize, Some(_)) if faults.iter().all(pending) => {}
-            (State::Fault, Some(_)) | (_, None) => {}
-            (_, Some((vr, fault))) => {
-                let why = fault.to_string();
-                self.log_of(*vr, Level::Warning, &why);
-                self.apply(gate, Event::Fault, now, &why);
-            }
-        }
-        self.tell_members(gate);
-    }
-
-    /// `true`: it has become so weak that its group's claim has ended.
-    fn reassess_member(&mut self, vr: VrId, now: Instant) -> bool {
-        let Some(instance) = self.instances.get_mut(&vr) else {
-            return false;
-        };
-        let (priority, faults) = instance.assess(&self.links, &self.unwatched, &self.scripts);
-        let before = core::mem::replace(&mut instance.priority, priority);
-        instance.faults = faults;
-        let params = instance.params(&self.links);
-        let gate = instance.gate;
-        let team = self.teams.get_mut(&gate);
-        let beaten = team.is_some_and(|team| team.group.set_params(vr, params, now));
-        if before != priority {
-            let line = format!("Changing effective priority from {before} to {priority}");
-            self.log_of(vr, Level::Info, &line);
-        }
-        beaten
-    }
-
-    pub(super) fn reassess_mentioning(&mut self, interface: &str, now: Instant) {
-        self.reassess_where(now, |instance| instance.mentions(interface));
-    }
-
-    pub(super) fn reassess_where(
-        &mut self,
-        now: Instant,
-        concerned: impl Fn(&super::instance::Instance) -> bool,
-    ) {
-        if self.stopping.is_some() {
-            return;
-        }
-        let mut gates: Vec<GateId> = self
-            .instances
-            .values()
-            .filter(|it| concerned(it))
-            .map(|it| it.gate)
-            .collect();
-        gates.sort_unstable();
-        gates.dedup();
-        for gate in gates {
-            self.reassess(gate, now);
         }
     }
 

@@ -25,6 +25,11 @@ impl Told {
     }
 }
 
+/// What a slow script holds up: the scripts of its own instance or group.
+pub(super) fn queue(what: &str, name: &str) -> String {
+    format!("{what} {name}")
+}
+
 /// `what` is `INSTANCE` or `GROUP`; a group's priority is 0.
 pub(super) fn notify(
     actions: &mut VecDeque<Action>,
@@ -43,7 +48,7 @@ pub(super) fn notify(
     let mut run = |command: &Option<_>, arguments| {
         if let Some(command) = command.clone() {
             actions.push_back(Action::Notify {
-                queue: format!("{what} {name}"),
+                queue: queue(what, name),
                 command,
                 arguments,
                 user: user.cloned(),

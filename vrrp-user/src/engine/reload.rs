@@ -49,11 +49,15 @@ impl Engine {
             self.put_team(team, now);
         }
         let gates: Vec<GateId> = self.teams.keys().copied().collect();
-        for gate in gates {
+        for &gate in &gates {
             self.reassess(gate, now);
-            self.announce_added(gate, &before);
         }
+        // An address is there before it is announced.
         self.desired.all_stale();
+        self.emit_desired();
+        for gate in gates {
+            self.announce_added(gate, &before, now);
+        }
     }
 
     /// Kept instances keep their number; identity is not the name.
@@ -145,7 +149,8 @@ impl Engine {
 
     /// A gate whose last `Ceased` is still awaited is not free.
     fn free_gate(&self) -> GateId {
-        let taken = |gate: &GateId| self.teams.contains_key(gate) || self.ceasing.contains(gate);
+        let taken =
+            |gate: &GateId| self.teams.contains_key(gate) || self.ceasing.contains_key(gate);
         lowest_free(|id| taken(&GateId(id))).map_or(GateId(u32::MAX), GateId)
     }
 
@@ -163,16 +168,18 @@ impl Engine {
         &mut self,
         gate: GateId,
         before: &BTreeMap<VrId, Vec<super::action::Announcement>>,
+        now: Instant,
     ) {
-        if self
-            .teams
-            .get(&gate)
-            .is_none_or(|team| team.group.state() != State::Active)
-        {
+        let shares = self.shares(gate);
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        if team.group.state() != State::Active {
             return;
         }
+        team.announcer.reconfigure(&shares, now);
         let mut added = Vec::new();
-        for share in self.shares(gate) {
+        for share in shares {
             let Some(known) = before.get(&share.vr) else {
                 continue;
             };

@@ -15,9 +15,10 @@ use crate::{
     time::Instant,
 };
 use core::{net::IpAddr, time::Duration};
+use std::collections::btree_map::Entry;
 
 /// Least time between two log lines, or two reactions, to the same trouble.
-const QUIET: Duration = Duration::from_secs(1);
+pub(super) const QUIET: Duration = Duration::from_secs(1);
 
 impl Engine {
     pub(super) fn report(&mut self, report: &Report, now: Instant) {
@@ -50,11 +51,17 @@ impl Engine {
             Report::Updated { gate, epoch, vr } if self.is_current(gate, epoch) => {
                 if let Some(instance) = self.instances.get_mut(&vr) {
                     instance.updating = false;
+                    instance.peers_know();
                 }
                 self.tell(vr);
             }
             Report::Ceased { gate } => {
-                self.ceasing.remove(&gate);
+                if let Entry::Occupied(mut awaited) = self.ceasing.entry(gate) {
+                    *awaited.get_mut() -= 1;
+                    if *awaited.get() == 0 {
+                        awaited.remove();
+                    }
+                }
             }
             Report::SendFailed { gate, vr, errno } => self.send_failed(gate, vr, errno, now),
             Report::Opened { .. }

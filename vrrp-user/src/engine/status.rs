@@ -153,7 +153,7 @@ impl Engine {
         let others = team.members.iter().filter(|vr| **vr != it.vr);
         let others = others
             .filter_map(|vr| self.instances.get(vr))
-            .filter(|o| !o.faults.is_empty());
+            .filter(|o| o.faults.iter().any(Fault::is_certain));
         let mut faults = it.faults.clone();
         faults.extend(others.map(|other| Fault::GroupMember(other.config.name.clone())));
         Some(InstanceStatus {

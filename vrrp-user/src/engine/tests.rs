@@ -1,1 +1,21 @@
+//! Conformance: what RFC 9568, RFC 3768 and keepalived ask of a router, as
+//! scenarios in virtual time. [`bench`] is the world around the engine.
 
+mod bench;
+mod fixture;
+mod words;
+
+mod active;
+mod announcements;
+mod backup;
+mod claim;
+mod faults;
+mod groups;
+mod intervals;
+mod lateness;
+mod notify;
+mod preemption;
+mod properties;
+mod reload;
+mod resign;
+mod start;

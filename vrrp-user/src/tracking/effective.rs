@@ -44,6 +44,14 @@ pub enum Fault {
     GroupMember(String),
 }
 
+impl Fault {
+    /// Something is wrong, rather than not known yet.
+    #[must_use]
+    pub const fn is_certain(&self) -> bool {
+        !matches!(self, Self::ScriptPending(_))
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

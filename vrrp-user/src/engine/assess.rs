@@ -1,0 +1,92 @@
+//! Tracked things, links and settings: effective priority, into FAULT and out of it.
+
+use super::{Engine, action::Level};
+use crate::{
+    election::transition::{Event, State},
+    ownership::command::{GateId, VrId},
+    time::Instant,
+    tracking::effective::Fault,
+};
+
+impl Engine {
+    /// Tracked things, links or settings of a group changed.
+    pub(super) fn reassess(&mut self, gate: GateId, now: Instant) {
+        let members = self.members(gate);
+        let mut beaten = false;
+        for &vr in &members {
+            beaten |= self.reassess_member(vr, now);
+        }
+        if beaten {
+            self.entered(gate, State::Claiming, now, "weaker now than the Active");
+        }
+        let faults: Vec<(VrId, Fault)> = members
+            .iter()
+            .filter_map(|vr| self.instances.get(vr))
+            .flat_map(|it| it.faults.iter().map(|fault| (it.vr, fault.clone())))
+            .collect();
+        // No result is no failure: it holds out of BACKUP who has not begun, and
+        // throws nobody out who has.
+        let certain = faults.iter().find(|(_, fault)| fault.is_certain());
+        let Some(team) = self.teams.get(&gate) else {
+            return;
+        };
+        let state = team.group.state();
+        let start = self.start_at.map_or(now, |at| at.max(now));
+        match (state, certain.or(faults.first())) {
+            (State::Initialize, None) => self.apply(gate, Event::Start, start, "start-up"),
+            (State::Fault, None) => self.apply(gate, Event::Clear, start, "the fault is over"),
+            (State::Fault, Some(_)) | (_, None) => {}
+            (_, Some(_)) if certain.is_none() => {}
+            (_, Some((vr, fault))) => {
+                let why = fault.to_string();
+                self.log_of(*vr, Level::Warning, &why);
+                self.apply(gate, Event::Fault, now, &why);
+            }
+        }
+        self.tell_members(gate);
+    }
+
+    /// `true`: it has become so weak that its group's claim has ended.
+    fn reassess_member(&mut self, vr: VrId, now: Instant) -> bool {
+        let Some(instance) = self.instances.get_mut(&vr) else {
+            return false;
+        };
+        let (priority, faults) = instance.assess(&self.links, &self.unwatched, &self.scripts);
+        let before = core::mem::replace(&mut instance.priority, priority);
+        instance.faults = faults;
+        let params = instance.params(&self.links);
+        let gate = instance.gate;
+        let team = self.teams.get_mut(&gate);
+        let beaten = team.is_some_and(|team| team.group.set_params(vr, params, now));
+        if before != priority {
+            let line = format!("Changing effective priority from {before} to {priority}");
+            self.log_of(vr, Level::Info, &line);
+        }
+        beaten
+    }
+
+    pub(super) fn reassess_mentioning(&mut self, interface: &str, now: Instant) {
+        self.reassess_where(now, |instance| instance.mentions(interface));
+    }
+
+    pub(super) fn reassess_where(
+        &mut self,
+        now: Instant,
+        concerned: impl Fn(&super::instance::Instance) -> bool,
+    ) {
+        if self.stopping.is_some() {
+            return;
+        }
+        let mut gates: Vec<GateId> = self
+            .instances
+            .values()
+            .filter(|it| concerned(it))
+            .map(|it| it.gate)
+            .collect();
+        gates.sort_unstable();
+        gates.dedup();
+        for gate in gates {
+            self.reassess(gate, now);
+        }
+    }
+}

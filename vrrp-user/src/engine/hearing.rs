@@ -1,0 +1,153 @@
+//! Adverts, and what is answered to them.
+
+use super::{
+    Engine,
+    action::{Action, Level},
+    input::Heard,
+    notify::queue,
+    reports::QUIET,
+};
+use crate::{
+    election::{
+        group::Outcome,
+        router::{Contest, Heeded},
+        transition::State,
+    },
+    ownership::command::{GateId, VrId},
+    time::Instant,
+};
+
+impl Engine {
+    /// An accepted advert, from the ring buffer or from a stamp.
+    pub(super) fn hear(&mut self, heard: &Heard, now: Instant) {
+        let Some(instance) = self.instances.get(&heard.vr) else {
+            return;
+        };
+        let gate = instance.gate;
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        let before = team.group.state();
+        match team.group.hear(heard, now) {
+            Outcome::Heeded(heeded) => self.heeded(heard, heeded),
+            Outcome::Contested(Contest::Beaten) => {
+                self.learn_form(heard);
+                let line = self.beaten_line(heard, before);
+                self.log(Level::Info, line);
+                self.entered(gate, before, now, "a winning advert");
+            }
+            Outcome::Contested(Contest::Loses) if before == State::Active => {
+                self.losing(heard, gate, now);
+            }
+            Outcome::Contested(Contest::Resigned) if before == State::Active => {
+                // §6.4.3: priority 0 while Active: advertise at once
+                self.actions
+                    .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
+            }
+            Outcome::Contested(_) | Outcome::Unheard => {}
+        }
+    }
+
+    fn heeded(&mut self, heard: &Heard, heeded: Heeded) {
+        let (source, theirs) = (heard.source, heard.priority);
+        match heeded {
+            Heeded::Adopted { changed } => {
+                self.learn_form(heard);
+                if changed {
+                    let line = format!("Following {source} with priority {theirs}");
+                    self.log_of(heard.vr, Level::Info, &line);
+                }
+            }
+            Heeded::Resigned => {
+                self.log_of(
+                    heard.vr,
+                    Level::Info,
+                    "Backup received priority 0 advertisement",
+                );
+            }
+            Heeded::Discarded => {
+                let line =
+                    format!("received lower priority ({theirs}) advert from {source} - discarding");
+                self.log_of(heard.vr, Level::Detail, &line);
+            }
+            Heeded::Nothing => {}
+        }
+    }
+
+    /// Only while Backup, from the Active; so the form never changes while Active.
+    fn learn_form(&mut self, heard: &Heard) {
+        if let Some(instance) = self.instances.get_mut(&heard.vr) {
+            instance.learned_form = Some(heard.checksum_form);
+        }
+    }
+
+    fn beaten_line(&self, heard: &Heard, before: State) -> String {
+        let Some(instance) = self.instances.get(&heard.vr) else {
+            return String::new();
+        };
+        let (name, ours) = (&instance.config.name, instance.priority);
+        let (source, theirs) = (heard.source, heard.priority);
+        let who = if before == State::Active {
+            "Master"
+        } else {
+            "Claimant"
+        };
+        if theirs == ours {
+            format!(
+                "({name}) {who} received advert from {source} with same priority {theirs} but higher IP address than ours"
+            )
+        } else {
+            format!(
+                "({name}) {who} received advert from {source} with higher priority {theirs}, ours {ours}"
+            )
+        }
+    }
+
+    /// §6.4.3: discard a losing advert and advertise at once; neighbours may have
+    /// believed its sender, so announce again too.
+    fn losing(&mut self, heard: &Heard, gate: GateId, now: Instant) {
+        let Some(instance) = self.instances.get(&heard.vr) else {
+            return;
+        };
+        let line = format!(
+            "Received advert from {} with lower priority {}, ours {}, forcing new election",
+            heard.source, heard.priority, instance.priority
+        );
+        let no_advert = instance.config.lower_prio_no_advert;
+        self.log_of(heard.vr, Level::Info, &line);
+        if !no_advert {
+            self.actions
+                .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
+        }
+        self.notify_lower(heard.vr, gate, now);
+        let shares = self.shares(gate);
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        if let Some(share) = shares.iter().find(|share| share.vr == heard.vr) {
+            let announcements = team.announcer.lower_priority(share, now);
+            self.announce(gate, announcements);
+        }
+    }
+
+    /// `notify_master_rx_lower_pri`; not more often than a script can be expected
+    /// to run, because what is queued is never dropped.
+    fn notify_lower(&mut self, vr: VrId, gate: GateId, now: Instant) {
+        let (Some(it), Some(team)) = (self.instances.get(&vr), self.teams.get_mut(&gate)) else {
+            return;
+        };
+        let notify = &it.config.notify;
+        if now >= team.lower_until
+            && let Some(command) = notify.master_rx_lower_priority.clone()
+        {
+            team.lower_until = now + QUIET;
+            let user = notify.user.as_ref();
+            self.actions.push_back(Action::Notify {
+                queue: queue("INSTANCE", &it.config.name),
+                command,
+                arguments: Vec::new(),
+                user: user.or(self.config.global.script_user.as_ref()).cloned(),
+            });
+        }
+    }
+}

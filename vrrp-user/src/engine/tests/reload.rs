@@ -1,0 +1,298 @@
+//! Reload: what changed changes, what did not goes on (keepalived; identity is
+//! VRID, family, interface and cast).
+
+use super::fixture::{
+    Bench, advert, config, grouped, host, instance, lead, ms, notify, script, tracked, vip,
+};
+use crate::{
+    config::model::{CommandLine, Config, Instance, Unicast, UnicastPeer},
+    engine::action::Action,
+    ownership::command::VrId,
+};
+
+const NOTHING: [&str; 0] = [];
+
+fn one(change: impl FnOnce(&mut Instance)) -> Config {
+    config(vec![instance(1, change)])
+}
+
+/// The same again: not one action.
+#[test]
+fn the_same_configuration_does_nothing() {
+    let mut config = grouped(vec![
+        instance(1, |it| it.notify = notify("n")),
+        instance(2, |it| it.track_scripts = vec![tracked("chk", 5)]),
+    ]);
+    config.scripts = vec![script("chk")];
+    let mut bench = Bench::active(config.clone());
+    bench.configure(config.clone());
+    assert_eq!(bench.actions().count(), 0);
+    let mut moved = config;
+    moved.instances[0].line = 99;
+    bench.configure(moved);
+    assert_eq!(bench.actions().count(), 0);
+}
+
+/// A Backup's timer is not started again.
+#[test]
+fn a_backup_goes_on_waiting() {
+    let mut bench = Bench::new(one(|_| {}));
+    bench.until(ms(500));
+    bench.hear(advert(host(1), 200));
+    bench.until(ms(2_000));
+    bench.configure(one(|it| it.garp.repeat = 1));
+    bench.until(ms(10_000));
+    assert_eq!(bench.times("claim"), [ms(500) + lead(3_609_375)]);
+}
+
+/// keepalived: a master stays a master and advertises its new priority.
+#[test]
+fn a_changed_priority() {
+    let mut bench = Bench::active(one(|_| {}));
+    bench.configure(one(|it| it.priority = 50));
+    let kinds = ["router", "update", "cease", "claim", "notify"];
+    let lowered = [
+        "router 0 priority 50 from 192.0.2.10",
+        "update 0 priority 50",
+    ];
+    assert_eq!(bench.trace(&kinds), lowered);
+    bench.until(ms(65_000));
+    bench.clear();
+    bench.configure(one(|it| it.priority = 150));
+    assert_eq!(bench.trace(&kinds), ["update 0 priority 150"]);
+    bench.until(ms(70_000));
+    let recorded = [
+        "update 0 priority 150",
+        "router 0 priority 150 from 192.0.2.10",
+    ];
+    assert_eq!(bench.trace(&kinds), recorded);
+    assert_eq!(bench.state(1), "MASTER");
+}
+
+/// Its addresses are put there before they are announced (RFC 9568 §6.4.1), and the
+/// old ones are left alone.
+#[test]
+fn an_added_address() {
+    let mut bench = Bench::active(one(|_| {}));
+    bench.configure(one(|it| it.addresses.push(vip(50))));
+    let again = "198.51.100.50 ".repeat(5);
+    assert_eq!(
+        bench.trace(&["vips", "addresses", "announce", "cease", "claim"]),
+        [
+            "vips 198.51.100.1 198.51.100.50",
+            "addresses 198.51.100.1 198.51.100.50",
+            &format!("announce {}", again.trim_end()),
+        ]
+    );
+    assert_eq!(bench.state(1), "MASTER");
+    let update = bench.actions().find_map(|action| match action {
+        Action::UpdateAdvert { advert, .. } => Some(advert.addresses.len()),
+        _ => None,
+    });
+    assert_eq!(update, Some(2));
+}
+
+#[test]
+fn a_removed_address() {
+    let two = |it: &mut Instance| it.addresses.push(vip(50));
+    let mut bench = Bench::active(one(two));
+    bench.configure(one(|_| {}));
+    assert_eq!(
+        bench.trace(&["vips", "addresses", "announce", "cease", "claim"]),
+        ["vips 198.51.100.1", "addresses 198.51.100.1"]
+    );
+    assert_eq!(bench.state(1), "MASTER");
+}
+
+/// A Backup's added address is fenced, not placed.
+#[test]
+fn an_address_added_to_a_backup() {
+    let mut bench = Bench::new(one(|_| {}));
+    bench.clear();
+    bench.configure(one(|it| it.addresses.push(vip(50))));
+    assert_eq!(
+        bench.trace(&["vips", "addresses", "announce"]),
+        ["vips 198.51.100.1 198.51.100.50", "addresses"]
+    );
+}
+
+#[test]
+fn an_added_instance_starts_and_disturbs_nobody() {
+    let mut bench = Bench::active(one(|_| {}));
+    bench.configure(config(vec![instance(2, |_| {}), instance(1, |_| {})]));
+    assert_eq!([bench.state(1), bench.state(2)], ["MASTER", "BACKUP"]);
+    assert_eq!(bench.status(1).vr, VrId(0), "its number stays");
+    bench.until(ms(70_000));
+    assert_eq!(bench.trace(&["cease"]), NOTHING);
+    assert_eq!(bench.times("claim"), [ms(60_000) + lead(3_609_375)]);
+}
+
+/// A removed master resigns; nothing of it is left.
+#[test]
+fn a_removed_instance_resigns() {
+    let mut bench = Bench::active(config(vec![instance(1, |_| {}), instance(2, |_| {})]));
+    bench.configure(one(|_| {}));
+    assert_eq!(
+        bench.trace(&["cease", "router", "vips"]),
+        ["cease 1 resign", "router 1 gone", "vips 198.51.100.1"]
+    );
+    assert_eq!(
+        bench.trace(&["addresses"]).last().map(String::as_str),
+        Some("addresses 198.51.100.1")
+    );
+    assert_eq!(bench.state(1), "MASTER");
+}
+
+/// Its gate is not given away before its last word is out.
+#[test]
+fn a_gate_is_free_when_it_is_quiet() {
+    let mut bench = Bench::active(one(|_| {}));
+    bench.answering = false;
+    bench.configure(config(vec![instance(2, |_| {})]));
+    assert_eq!(bench.status(2).gate.0, 1);
+    bench.answering = true;
+    bench.report(crate::ownership::command::Report::Ceased {
+        gate: crate::ownership::command::GateId(0),
+    });
+    bench.configure(config(vec![instance(2, |_| {}), instance(3, |_| {})]));
+    assert_eq!(bench.status(3).gate.0, 0);
+}
+
+/// keepalived: the name is not the identity.
+#[test]
+fn a_renamed_instance_keeps_its_state() {
+    let named = |name: &str| {
+        one(|it| {
+            it.name = name.into();
+            it.notify = notify("n");
+        })
+    };
+    let mut bench = Bench::active(named("old"));
+    bench.configure(named("new"));
+    assert_eq!(bench.actions().count(), 0);
+    assert_eq!(bench.status(1).name, "new");
+    assert_eq!(bench.state(1), "MASTER");
+    bench.hear(advert(host(1), 200));
+    assert_eq!(
+        bench.trace(&["notify"]),
+        ["notify /n/backup", "notify /n/any INSTANCE new BACKUP 100"]
+    );
+}
+
+/// Two that exchange their names keep their own state each.
+#[test]
+fn exchanged_names() {
+    let named = |a: &str, b: &str| {
+        config(vec![
+            instance(1, |it| it.name = a.into()),
+            instance(2, |it| it.name = b.into()),
+        ])
+    };
+    let mut bench = Bench::new(named("a", "b"));
+    bench.hear_every(ms(1_000), ms(10_000), advert(host(1), 200));
+    assert_eq!([bench.state(1), bench.state(2)], ["BACKUP", "MASTER"]);
+    bench.clear();
+    bench.configure(named("b", "a"));
+    assert_eq!([bench.state(1), bench.state(2)], ["BACKUP", "MASTER"]);
+    assert_eq!(bench.status(2).name, "a");
+    assert_eq!(bench.trace(&["claim", "cease"]), NOTHING);
+}
+
+/// What makes another virtual router of it: the old one resigns, the new one starts.
+#[test]
+fn another_identity_is_another_router() {
+    let unicast = |it: &mut Instance| {
+        it.unicast = Some(Unicast {
+            peers: vec![UnicastPeer {
+                address: host(1),
+                min_ttl: 255,
+                max_ttl: 255,
+            }],
+            check_source: false,
+        });
+    };
+    for change in [
+        (|it: &mut Instance| it.vrid = 9) as fn(&mut Instance),
+        unicast,
+    ] {
+        let mut bench = Bench::active(one(|_| {}));
+        bench.configure(one(change));
+        assert_eq!(bench.trace(&["cease"]), ["cease 0 resign"]);
+        assert_eq!(bench.engine.status().instances[0].state, "BACKUP");
+    }
+}
+
+/// A group that gets another member begins anew as a whole; its name is only a name.
+#[test]
+fn groups() {
+    let mut bench = Bench::active(grouped(vec![instance(1, |_| {})]));
+    let mut renamed = grouped(vec![instance(1, |_| {})]);
+    renamed.groups[0].name = "H".into();
+    bench.configure(renamed);
+    assert_eq!(bench.actions().count(), 0);
+    assert_eq!(bench.engine.status().groups[0].name, "H");
+    bench.configure(grouped(vec![instance(1, |_| {}), instance(2, |_| {})]));
+    assert_eq!(bench.trace(&["cease"]), ["cease 0 resign"]);
+    bench.until(ms(70_000));
+    assert_eq!([bench.state(1), bench.state(2)], ["MASTER"; 2]);
+}
+
+fn scripted(command: &str, fall: u32) -> Config {
+    let mut config = one(|it| {
+        it.track_scripts = vec![tracked("chk", 0)];
+        it.notify = notify("n");
+    });
+    config.scripts = vec![script("chk")];
+    config.scripts[0].command = CommandLine::Argv(vec![command.into()]);
+    config.scripts[0].fall = fall;
+    config
+}
+
+/// keepalived holds a *starting* instance until its scripts have spoken. One that
+/// runs is not thrown out of office because a reload gave it another script.
+#[test]
+fn a_new_script_is_no_fault_before_it_fails() {
+    let cases = [
+        ("another command", one(|_| {}), scripted("/usr/bin/b", 1)),
+        ("a new script", one(|_| {}), scripted("/usr/bin/a", 1)),
+        ("another fall", one(|_| {}), scripted("/usr/bin/a", 3)),
+    ];
+    for (what, mut before, after) in cases {
+        if what != "a new script" {
+            before = scripted("/usr/bin/a", 1);
+        }
+        let mut bench = Bench::new(before);
+        bench.until(ms(100));
+        bench.script_done("chk", 0);
+        bench.until(ms(10_000));
+        assert_eq!(bench.state(1), "MASTER", "{what}");
+        bench.clear();
+        bench.configure(after);
+        assert_eq!(bench.state(1), "MASTER", "{what}");
+        assert_eq!(bench.trace(&["cease", "notify"]), NOTHING, "{what}");
+        bench.until(ms(11_500));
+        bench.script_done("chk", 0);
+        assert_eq!(bench.state(1), "MASTER", "{what}");
+        for _ in 0..3 {
+            bench.until(bench.elapsed() + ms(1_000));
+            bench.script_done("chk", 1);
+        }
+        assert_eq!(bench.state(1), "FAULT", "{what}");
+    }
+}
+
+/// Scripts that nothing tracks any more stop.
+#[test]
+fn an_untracked_script_stops() {
+    let mut bench = Bench::new(scripted("/usr/bin/a", 1));
+    bench.until(ms(0));
+    assert_eq!(bench.trace(&["run"]), ["run chk"]);
+    let mut untracked = scripted("/usr/bin/a", 1);
+    untracked.instances[0].track_scripts.clear();
+    bench.clear();
+    bench.configure(untracked);
+    assert_eq!(bench.trace(&["stop"]), ["stop chk"]);
+    assert_eq!(bench.state(1), "BACKUP");
+    bench.until(ms(3_000));
+    assert_eq!(bench.trace(&["run"]), NOTHING);
+}

@@ -1,0 +1,59 @@
+//! Actions as words to compare.
+
+use crate::{
+    config::model::CommandLine,
+    engine::action::{Action, Announcement, PlacedAddress},
+};
+
+/// An action in few words.
+pub(super) fn words(action: &Action) -> String {
+    let list = |items: &mut dyn Iterator<Item = String>| -> String {
+        items.flat_map(|it| [" ".to_owned(), it]).collect()
+    };
+    let placed =
+        |all: &[PlacedAddress]| list(&mut all.iter().map(|it| it.address.address.to_string()));
+    let announced = |all: &[Announcement]| list(&mut all.iter().map(|it| it.address.to_string()));
+    match action {
+        Action::AttachInterfaces(all) => format!("attach {all:?}"),
+        Action::SetRouter { vr, record: None } => format!("router {} gone", vr.0),
+        Action::SetRouter {
+            vr,
+            record: Some(it),
+        } => {
+            format!(
+                "router {} priority {} from {}",
+                vr.0, it.priority, it.source
+            )
+        }
+        Action::SetVips(all) => {
+            let vips = list(&mut all.iter().map(|it| it.address.to_string()));
+            format!("vips{vips}")
+        }
+        Action::SetAddresses { wanted, .. } => format!("addresses{}", placed(wanted)),
+        Action::Claim { gate, .. } => format!("claim {}", gate.0),
+        Action::Confirm { gate, .. } => format!("confirm {}", gate.0),
+        Action::UpdateAdvert { advert, .. } => {
+            format!("update {} priority {}", advert.vr.0, advert.priority)
+        }
+        Action::AdvertiseNow { vr, .. } => format!("advertise {}", vr.0),
+        Action::Cease {
+            gate, resign: true, ..
+        } => format!("cease {} resign", gate.0),
+        Action::Cease { gate, .. } => format!("cease {}", gate.0),
+        Action::Announce { announcements, .. } => format!("announce{}", announced(announcements)),
+        Action::RunScript { script, .. } => format!("run {script}"),
+        Action::StopScript { script } => format!("stop {script}"),
+        Action::Notify {
+            command, arguments, ..
+        } => {
+            let mut argv = match command {
+                CommandLine::Argv(argv) => argv.clone(),
+                CommandLine::Shell(line) => vec![line.clone()],
+            };
+            argv.extend(arguments.iter().cloned());
+            format!("notify{}", list(&mut argv.into_iter()))
+        }
+        Action::Log(_, line) => format!("log {line}"),
+        Action::Finished => "finished".into(),
+    }
+}

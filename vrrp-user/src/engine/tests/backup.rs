@@ -1,11 +1,27 @@
 //! Backup (§6.4.2).
 
 use super::fixture::{
-    Bench, HOLD, T0, advert, config, host, host6, instance, lead, lead_ns, ms, us,
+    Bench, HOLD, T0, advert, config, host, host6, instance, lead, lead_ns, link, ms, us,
 };
 use crate::config::model::{Family, Version};
-use crate::engine::input::Heard;
+use crate::engine::{input::Heard, settings::Settings};
 use core::time::Duration;
+
+/// The gate is to open when the `Active_Down_Interval` ends, so the claim starts
+/// earlier by the hold and by what threads take.
+#[test]
+fn a_claim_starts_early_by_all_it_takes() {
+    let mut bench = Bench::with(Settings::default());
+    bench.link(link(2, "eth0"));
+    bench.configure(config(vec![instance(1, |it| {
+        it.version = Version::V3;
+        it.priority = 100;
+        it.advert_interval = ms(100);
+    })]));
+    let (claim, _) = bench.engine.poll_timeout().expect("a Backup waits");
+    let down = Duration::from_nanos(360_937_500);
+    assert_eq!(claim, T0 + down - HOLD - us(500));
+}
 
 /// RFC 9568 §6.1, RFC 3768 §6.1: `Active_Down_Interval` after the last advert. In
 /// version 3 the skew scales with the interval, in version 2 it never does.

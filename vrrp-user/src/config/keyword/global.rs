@@ -26,7 +26,12 @@ pub(super) const VRRP: &[Keyword] = &[
     served("vrrp_garp_interval", 1, "SECONDS"),
     served("vrrp_gna_interval", 1, "SECONDS"),
     served("vrrp_lower_prio_no_advert", 0, "[on|off]"),
-    served("vrrp_higher_prio_send_advert", 0, "[on|off]"),
+    later(
+        "vrrp_higher_prio_send_advert",
+        0,
+        "[on|off]",
+        "a MASTER that is beaten falls silent at once",
+    ),
     served("vrrp_down_timer_adverts", 1, "NUMBER"),
     served("vrrp_startup_delay", 1, "SECONDS"),
     served("v3_checksum_as_v2", 0, "[on|off]"),

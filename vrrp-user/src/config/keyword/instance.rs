@@ -78,11 +78,21 @@ pub(super) const INSTANCE: &[Keyword] = &[
     ),
     served("v3_checksum_as_v2", 0, "[on|off]"),
     served("accept", 0, ""),
-    served("no_accept", 0, ""),
+    later(
+        "no_accept",
+        0,
+        "",
+        "packets to the addresses are accepted, as without it",
+    ),
     served("strict_mode", 0, "[on|off]"),
     served("skip_check_adv_addr", 0, "[on|off]"),
     served("lower_prio_no_advert", 0, "[on|off]"),
-    served("higher_prio_send_advert", 0, "[on|off]"),
+    later(
+        "higher_prio_send_advert",
+        0,
+        "[on|off]",
+        "a MASTER that is beaten falls silent at once",
+    ),
     later(
         "owner_ignore_adverts",
         0,

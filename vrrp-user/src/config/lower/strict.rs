@@ -95,7 +95,7 @@ pub(super) fn apply(
     if instance.accept && !owner && instance.version == Version::V2 {
         overrule(
             "accept",
-            "strict version 2 has no accept mode: packets to the addresses are dropped",
+            "strict version 2 has no accept mode",
             "write `version 3`, or remove `vrrp_strict`",
         );
         instance.accept = false;
@@ -105,9 +105,9 @@ pub(super) fn apply(
             .get("strict_mode")
             .or_else(|| globals.place("vrrp_strict"))
             .unwrap_or(draft.name.span);
-        let message = "in strict mode a router that does not own the addresses drops what is sent to them: no ping, no service on them";
+        let message = "in strict mode a router that does not own the addresses drops what is sent to them (no ping, no service); that is not served yet: it is accepted";
         diagnostics.push(
-            Diagnostic::note(Code::Lint, at, message)
+            Diagnostic::note(Code::NotServed, at, message)
                 .help("remove `vrrp_strict` if clients talk to the addresses"),
         );
     }

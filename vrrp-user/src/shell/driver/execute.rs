@@ -55,7 +55,7 @@ impl Driver {
             Action::Confirm { gate, epoch } => self.transmit.send(Command::Confirm { gate, epoch }),
             Action::UpdateAdvert { gate, advert } => match frames::member(&advert) {
                 Ok(member) => self.transmit.send(Command::Update { gate, member }),
-                Err(error) => self.failed("build an advert", &error.to_string(), Some(advert.vr)),
+                Err(error) => self.is_mute(advert.vr, &error.to_string()),
             },
             Action::AdvertiseNow { gate, vr } => {
                 self.transmit.send(Command::AdvertiseNow { gate, vr });
@@ -103,13 +103,14 @@ impl Driver {
     }
 
     /// All the adverts of a claim as frames. One that cannot be built fails the
-    /// claim: a group without all its members must not open its gate.
+    /// claim, and puts its group into FAULT: without all its members it must not
+    /// open its gate.
     fn members(&mut self, adverts: &[Advert]) -> Option<Vec<Member<Frame>>> {
         let mut members = Vec::with_capacity(adverts.len());
         for advert in adverts {
             match frames::member(advert) {
                 Ok(member) => members.push(member),
-                Err(error) => self.failed("build an advert", &error.to_string(), Some(advert.vr)),
+                Err(error) => self.is_mute(advert.vr, &error.to_string()),
             }
         }
         (members.len() == adverts.len()).then_some(members)

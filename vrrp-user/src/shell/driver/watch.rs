@@ -31,6 +31,8 @@ pub(super) struct Watch {
     /// VRRP's group could not be joined.
     deaf: BTreeSet<u32>,
     unrecorded: BTreeMap<VrId, RouterRecord>,
+    /// Their adverts cannot be built: with the next record they are tried again.
+    mute: BTreeSet<VrId>,
     complaints: BTreeMap<&'static str, BTreeSet<String>>,
     told: Unwatched,
     attachments_told: Vec<String>,
@@ -46,7 +48,7 @@ impl Watch {
         let interfaces = [&self.unattached, &self.unguarded, &self.deaf];
         Unwatched {
             interfaces: interfaces.into_iter().flatten().copied().collect(),
-            routers: self.unrecorded.keys().copied().collect(),
+            routers: self.unrecorded.keys().chain(&self.mute).copied().collect(),
         }
     }
 }
@@ -59,6 +61,7 @@ impl Driver {
     }
 
     pub(super) fn set_router(&mut self, vr: VrId, record: Option<&RouterRecord>) {
+        self.watch.mute.remove(&vr);
         self.record(vr, record);
         self.hearing.set_router(vr, record);
         self.watch.groups.set_router(vr, record);
@@ -72,6 +75,13 @@ impl Driver {
         self.watch.vips = vips;
         self.guard();
         self.join();
+        self.tell_unwatched();
+    }
+
+    /// An advert of it cannot be built.
+    pub(super) fn is_mute(&mut self, vr: VrId, why: &str) {
+        self.failed("build an advert", why, Some(vr));
+        self.watch.mute.insert(vr);
         self.tell_unwatched();
     }
 

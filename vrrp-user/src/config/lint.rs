@@ -17,6 +17,7 @@ pub(crate) fn lint(
     for one in instances {
         owner(one, diagnostics);
         weights(one, diagnostics);
+        patience(one, diagnostics);
     }
     shared_addresses(instances, diagnostics);
     unused_scripts(instances, scripts, diagnostics);
@@ -39,6 +40,19 @@ fn owner(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {
         let found = Diagnostic::note(Code::Lint, one.places.at("priority"), message);
         diagnostics.push(found.help("write 254 or less if the addresses are only virtual"));
     }
+}
+
+/// A lease ends one advert before a peer's patience does, to survive the loss of one.
+fn patience(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {
+    if one.instance.down_timer_adverts >= 3 {
+        return;
+    }
+    let message = "with fewer than 3 adverts to wait for, a lease cannot survive a lost one: the addresses fall silent for a moment at every interval";
+    let at = one.places.at("down_timer_adverts");
+    diagnostics.push(
+        Diagnostic::warning(Code::Lint, at, message)
+            .help("write `down_timer_adverts 3` on every router of the group, and a shorter `advert_int` for a faster failover"),
+    );
 }
 
 fn weights(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {

@@ -217,6 +217,13 @@ fn what_would_make_two_masters_is_held_in_fault() {
 }
 
 #[test]
+fn too_few_adverts_to_wait_for_are_pointed_out() {
+    let said = |n| told("", &format!("down_timer_adverts {n}")).1;
+    assert!(said(2).contains("cannot survive a lost one"), "{}", said(2));
+    assert_eq!(said(3), "");
+}
+
+#[test]
 fn strict_mode_takes_back_what_it_has_not() {
     let lines = "state MASTER\npriority 100\nauthentication {\nauth_type PASS\nauth_pass x\n}";
     let (i, message) = told("vrrp_strict", lines);

@@ -7,6 +7,7 @@
 
 mod cpio;
 mod guest;
+mod vlan;
 
 use std::{path::Path, time::Duration};
 

@@ -4,7 +4,7 @@ use crate::{PATIENCE, guest::Guest};
 use xvrrp_tests::place;
 
 /// A router with `eth0`, `eth0.100` and `eth0.200`, and a neighbour on VLAN 200.
-const NETWORK: &str = r#"
+const NETWORK: &str = r"
 for module in llc stp garp mrp 8021q veth sch_ingress cls_bpf; do
     [ -e /modules/$module.ko ] && insmod /modules/$module.ko
 done
@@ -27,7 +27,7 @@ done
 # A veth that leaves tags to its peer to add would hide them from XDP there.
 ethtool -K eth0 txvlan off
 ip netns exec neighbour ethtool -K eth0 txvlan off
-"#;
+";
 
 const SCENE: &str = r#"
 /xvrrpd -n -l -D -P -f /router >/log 2>&1 & daemon=$!

@@ -114,16 +114,7 @@ fn two_instances_in_one_namespace() {
     let lab = Lab::new(1);
     let tap = Tap::new(&lab);
     let node = lab.router(0);
-    node.ns
-        .ip("link add eth1 link eth0 type macvlan mode bridge");
-    node.ns.ip("addr add 10.78.0.1/24 dev eth1");
-    node.ns.ip("link set eth1 up");
-    let east = format!("instance east\n{}", PROFILE.conf(HIGH).keepalived());
-    let west = east
-        .replace("instance east", "instance west")
-        .replace("interface eth0", "interface eth1")
-        .replace("virtual_router_id 51", "virtual_router_id 52")
-        .replace("10.77.0.50/24", "10.78.0.50/24 dev eth1");
+    let [east, west] = one_on_each(node);
     // The kernel attaches below only while nothing is attached on top.
     let east = Xvrrpd.start_text(node, &east);
     await_owner(node, &tap);
@@ -159,16 +150,7 @@ fn without_a_program_it_stays_in_fault() {
     let lab = Lab::new(1);
     let tap = Tap::new(&lab);
     let node = lab.router(0);
-    node.ns
-        .ip("link add eth1 link eth0 type macvlan mode bridge");
-    node.ns.ip("addr add 10.78.0.1/24 dev eth1");
-    node.ns.ip("link set eth1 up");
-    let below = format!("instance below\n{}", PROFILE.conf(HIGH).keepalived());
-    let above = below
-        .replace("instance below", "instance above")
-        .replace("interface eth0", "interface eth1")
-        .replace("virtual_router_id 51", "virtual_router_id 52")
-        .replace("10.77.0.50/24", "10.78.0.50/24 dev eth1");
+    let [below, above] = one_on_each(node);
     let above = Xvrrpd.start_text(node, &above);
     let log = |daemon: &Running, text: &str| {
         daemon.log().wait(PATIENCE, Stamp::default(), text);
@@ -220,6 +202,21 @@ fn started_under_ip_netns_exec() {
         reached_the_host || warned,
         "no pin where the host would find it, and no word about the fence: {said:?}"
     );
+}
+
+/// Puts a macvlan `eth1` on `eth0` and gives a configuration for each of the two.
+fn one_on_each(node: &Node) -> [String; 2] {
+    node.ns
+        .ip("link add eth1 link eth0 type macvlan mode bridge");
+    node.ns.ip("addr add 10.78.0.1/24 dev eth1");
+    node.ns.ip("link set eth1 up");
+    let below = format!("instance below\n{}", PROFILE.conf(HIGH).keepalived());
+    let above = below
+        .replace("instance below", "instance above")
+        .replace("interface eth0", "interface eth1")
+        .replace("virtual_router_id 51", "virtual_router_id 52")
+        .replace("10.77.0.50/24", "10.78.0.50/24 dev eth1");
+    [below, above]
 }
 
 fn await_owner(node: &Node, tap: &Tap) {

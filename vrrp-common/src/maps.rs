@@ -84,9 +84,6 @@ pub const VR_REFUSE_OTHER_ADDRESSES: u32 = 1 << 1;
 pub const VR_CHECK_UNICAST_SOURCE: u32 = 1 << 2;
 /// [`VirtualRouter::flags`]: the address list is not compared at all.
 pub const VR_SKIP_ADDRESSES: u32 = 1 << 3;
-/// [`VirtualRouter::flags`]: only the plain v3/IPv4 checksum is refused or accepted
-/// like the other; set to note that we send it (`v3_checksum_as_v2`).
-pub const VR_SENDS_PLAIN_CHECKSUM: u32 = 1 << 4;
 
 /// How to judge the adverts of one virtual router.
 #[repr(C)]

@@ -11,13 +11,7 @@ use crate::{program, test, workspace};
 const LONGEST_FILE_LINES: usize = 800;
 
 /// Where somebody's machine, or an unfinished thought, shows through.
-const UNWANTED: &[&str] = &[
-    "/root/",
-    "/home/",
-    "todo!",
-    "FIXME",
-    "XXX",
-];
+const UNWANTED: &[&str] = &["/root/", "/home/", "todo!", "FIXME", "XXX"];
 
 /// The rooms that decide. Time, packets and results come in as arguments.
 const PURE_ROOMS: &[&str] = &[

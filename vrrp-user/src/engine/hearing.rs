@@ -41,8 +41,10 @@ impl Engine {
             }
             Outcome::Contested(Contest::Resigned) if before == State::Active => {
                 // §6.4.3: priority 0 while Active: advertise at once
-                self.actions
-                    .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
+                if self.may_answer(heard.vr, now) {
+                    self.actions
+                        .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
+                }
             }
             Outcome::Contested(_) | Outcome::Unheard => {}
         }
@@ -104,22 +106,31 @@ impl Engine {
     }
 
     /// §6.4.3: discard a losing advert and advertise at once; neighbours may have
-    /// believed its sender, so announce again too.
+    /// believed its sender, so announce again too. Once an interval, whatever comes.
     fn losing(&mut self, heard: &Heard, gate: GateId, now: Instant) {
-        let Some(instance) = self.instances.get(&heard.vr) else {
+        let Some(instance) = self.instances.get_mut(&heard.vr) else {
             return;
         };
-        let line = format!(
-            "Received advert from {} with lower priority {}, ours {}, forcing new election",
-            heard.source, heard.priority, instance.priority
-        );
         let no_advert = instance.config.lower_prio_no_advert;
-        self.log_of(heard.vr, Level::Info, &line);
+        if let Some(untold) = instance.losers.may_tell(QUIET, now) {
+            let more = match untold {
+                0 => String::new(),
+                n => format!(" ({n} more since the last such line)"),
+            };
+            let line = format!(
+                "Received advert from {} with lower priority {}, ours {}, forcing new election{more}",
+                heard.source, heard.priority, instance.priority
+            );
+            self.log_of(heard.vr, Level::Info, &line);
+        }
+        self.notify_lower(heard.vr, gate, now);
+        if !self.may_answer(heard.vr, now) {
+            return;
+        }
         if !no_advert {
             self.actions
                 .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
         }
-        self.notify_lower(heard.vr, gate, now);
         let shares = self.shares(gate);
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
@@ -128,6 +139,13 @@ impl Engine {
             let announcements = team.announcer.lower_priority(share, now);
             self.announce(gate, announcements);
         }
+    }
+
+    fn may_answer(&mut self, vr: VrId, now: Instant) -> bool {
+        self.instances.get_mut(&vr).is_some_and(|it| {
+            let interval = it.config.advert_interval;
+            it.losers.may_answer(interval, now)
+        })
     }
 
     /// `notify_master_rx_lower_pri`; not more often than a script can be expected

@@ -3,6 +3,7 @@
 use super::{
     action::{Advert, Announcement, PlacedAddress, RouterRecord, VipRecord},
     input::{Link, Unwatched},
+    losers::Losers,
 };
 use crate::{
     config::model::{self, ChecksumPolicy, Family, VirtualAddress},
@@ -66,6 +67,8 @@ pub(super) struct Instance {
     pub(super) learned_form: Option<u8>,
     /// Why it last changed state, in words.
     pub(super) reason: String,
+    /// How often losing adverts are answered, and told of.
+    pub(super) losers: Losers,
 }
 
 impl Instance {
@@ -82,6 +85,7 @@ impl Instance {
             known_interval: Duration::ZERO,
             learned_form: None,
             reason: String::from("start-up"),
+            losers: Losers::default(),
         }
     }
 

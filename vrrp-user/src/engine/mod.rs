@@ -22,6 +22,7 @@ mod desired;
 mod hearing;
 pub mod input;
 mod instance;
+mod losers;
 mod moves;
 mod notify;
 mod reload;

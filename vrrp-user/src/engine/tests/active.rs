@@ -185,3 +185,24 @@ fn the_log_says_why() {
         assert_eq!(bench.trace(&["log"])[0], line);
     }
 }
+
+/// §6.4.3 answers every losing advert; a flood of them is answered once an interval
+/// and told of once a second, and the election goes on as if there were none.
+#[test]
+fn a_flood_of_losing_adverts_is_answered_once_an_interval() {
+    for priority in [99, 0] {
+        let mut bench = Bench::active(config(vec![instance(1, |it| {
+            it.advert_interval = ms(100);
+        })]));
+        for n in 0..1000 {
+            bench.hear(advert(host(9), priority));
+            bench.until(bench.elapsed() + us(500));
+            assert_eq!(bench.state(1), "MASTER", "{priority} after {n}");
+        }
+        let answers = bench.times("advertise").len();
+        assert_eq!(answers, 5, "{priority}: 500 ms");
+        let lines = bench.trace(&["log"]);
+        let told = lines.iter().filter(|line| line.contains("lower priority"));
+        assert!(told.count() <= 1, "{lines:?}");
+    }
+}

@@ -176,7 +176,6 @@ pub(crate) struct Node {
     pub(crate) script_ok: bool,
     /// The kernel refuses what it sends.
     pub(crate) sends_fail: bool,
-    settings: Settings,
     permit: Duration,
     mutation: Mutation,
 }
@@ -198,7 +197,6 @@ impl Node {
             link_up: true,
             script_ok: true,
             sends_fail: false,
-            settings: schedule.settings,
             permit: schedule.permit,
             mutation,
         }
@@ -215,7 +213,7 @@ impl Node {
             .gates
             .values()
             .flat_map(|gate| [gate.epoch, gate.revoked_epoch, gate.closed_epoch].map(Epoch));
-        let engine = Engine::new(self.settings, seen);
+        let engine = Engine::new(Settings::default(), seen);
         self.daemon = Some(Daemon {
             engine,
             sender: Sender::new(),

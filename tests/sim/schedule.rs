@@ -12,7 +12,7 @@ use crate::{
 };
 use cluster::Cluster;
 use core::time::Duration;
-use vrrp_user::{config::model::Config, engine::settings::Settings};
+use vrrp_user::config::model::{Config, Lease};
 
 /// What a schedule is mostly about. Each but the first begins with the one
 /// situation in which some rule is all that stands between two owners, with
@@ -39,7 +39,8 @@ pub(crate) enum Kind {
 pub(crate) struct Schedule {
     pub(crate) seed: u64,
     pub(crate) kind: Kind,
-    pub(crate) settings: Settings,
+    /// Adverts in a row that may be lost (m).
+    pub(crate) loss_tolerance: u8,
     pub(crate) permit: Duration,
     pub(crate) interval: Duration,
     pub(crate) configs: Vec<Config>,
@@ -102,7 +103,10 @@ impl Schedule {
         };
         // A lease of N adverts of which m may be lost is renewed m + 1 intervals
         // after its oldest: with two adverts nothing may be lost.
-        schedule.settings.loss_tolerance = cluster.down_adverts - 2;
+        schedule.loss_tolerance = cluster.down_adverts - 2;
+        for config in &mut schedule.configs {
+            config.global.lease.loss_tolerance = schedule.loss_tolerance;
+        }
         schedule.peers.clone_from(&cluster.peers);
         let mut at = schedule.start_spread_ns + down;
         let mut latest = at;
@@ -130,7 +134,7 @@ impl Schedule {
         Self {
             seed,
             kind: Kind::Chaos,
-            settings: Settings::default(),
+            loss_tolerance: Lease::default().loss_tolerance,
             permit: (interval * 2).max(Duration::from_millis(20)),
             interval,
             configs,

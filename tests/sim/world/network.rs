@@ -52,7 +52,7 @@ impl World {
     /// Never more than m in a row on a path that is whole.
     pub(super) fn loses(&mut self, from: usize, to: usize, vrid: u8) -> bool {
         let lossy = self.rng.chance(self.schedule.loss_percent);
-        let tolerated = u32::from(self.schedule.settings.loss_tolerance);
+        let tolerated = u32::from(self.schedule.loss_tolerance);
         let path = self.paths.entry((from, to)).or_default();
         if path.cuts > 0 {
             return true;

@@ -42,17 +42,27 @@ fn owner(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// A lease ends one advert before a peer's patience does, to survive the loss of one.
+/// A lease ends as many intervals before a peer's patience does as adverts may be
+/// lost; what is left must outlast the interval to the next one.
 fn patience(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {
-    if one.instance.down_timer_adverts >= 3 {
+    let waits = one.instance.down_timer_adverts;
+    let adverts = waits.min(one.lease.adverts);
+    let lost = one.lease.loss_tolerance;
+    if adverts >= lost + 2 {
         return;
     }
-    let message = "with fewer than 3 adverts to wait for, a lease cannot survive a lost one: the addresses fall silent for a moment at every interval";
-    let at = one.places.at("down_timer_adverts");
-    diagnostics.push(
-        Diagnostic::warning(Code::Lint, at, message)
-            .help("write `down_timer_adverts 3` on every router of the group, and a shorter `advert_int` for a faster failover"),
+    let message = format!(
+        "a lease of {adverts} adverts, of which {lost} may be lost, ends before the next one is due: the addresses fall silent for a moment at every interval"
     );
+    let help = match (lost, waits) {
+        (2, _) => "write `lease_loss_tolerance 1` in `global_defs`",
+        (_, 3..) => "write `lease_adverts 3` in `global_defs`",
+        _ => {
+            "write `down_timer_adverts 3` on every router of the group, and a shorter `advert_int` for a faster failover"
+        }
+    };
+    let at = one.places.at("down_timer_adverts");
+    diagnostics.push(Diagnostic::warning(Code::Lint, at, message).help(help));
 }
 
 fn weights(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {

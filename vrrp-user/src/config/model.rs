@@ -34,6 +34,30 @@ pub struct Global {
     /// `instance NAME`, or `-i`'s config-id where no name is given: separates
     /// two daemons in one network namespace.
     pub instance_name: Option<String>,
+    /// What a lease and a claim are made of.
+    pub lease: Lease,
+}
+
+/// `lease_*` and `claim_hold`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// `lease_loss_tolerance`, m: adverts in a row that may be lost on the way, 0-2.
+    pub loss_tolerance: u8,
+    /// `lease_adverts`: adverts a lease lasts at most, 1-3.
+    pub adverts: u8,
+    /// `claim_hold`, H: from a claim's burst to the opening of its gate. More than
+    /// the burst takes plus the one-way delay between nodes.
+    pub claim_hold: Duration,
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self {
+            loss_tolerance: 1,
+            adverts: 3,
+            claim_hold: Duration::from_millis(1),
+        }
+    }
 }
 
 /// `user NAME [GROUP]`.

@@ -238,7 +238,7 @@ impl Engine {
 
     fn deadlines(&self, team: &Team) -> impl Iterator<Item = (Instant, Reason)> {
         let gate = team.gate;
-        let claim = team.group.claim_at(self.settings.lead());
+        let claim = team.group.claim_at(self.lead());
         let claim = claim.map(|(at, vr)| (at, Reason::ActiveDown(vr)));
         let check = match team.check {
             Check::Nothing => None,
@@ -259,6 +259,11 @@ impl Engine {
         if all_gone || now >= end {
             self.finish();
         }
+    }
+
+    /// How much earlier than its gate is to open a claim starts.
+    fn lead(&self) -> core::time::Duration {
+        self.config.global.lease.claim_hold + self.settings.overhead
     }
 
     fn log(&mut self, level: Level, line: String) {

@@ -34,7 +34,7 @@ impl Engine {
 
     /// What only fresh stamps can decide.
     fn decide(&mut self, gate: GateId, now: Instant) {
-        let lead = self.settings.lead();
+        let lead = self.lead();
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
         };
@@ -125,7 +125,9 @@ impl Engine {
         let previous_interval = team.group.previous_interval();
         let members = team.members.clone();
         let mut adverts = Vec::with_capacity(members.len());
-        let mut lease_adverts = self.settings.lease_adverts.min(MAX_LEASE_ADVERTS);
+        // A reload's count from the next claim.
+        let lease = self.config.global.lease;
+        let mut lease_adverts = lease.adverts.min(MAX_LEASE_ADVERTS);
         for vr in &members {
             let Some(instance) = self.instances.get_mut(vr) else {
                 continue;
@@ -140,8 +142,8 @@ impl Engine {
         self.actions.push_back(Action::Claim {
             gate,
             epoch,
-            hold: self.settings.hold,
-            loss_tolerance: self.settings.loss_tolerance,
+            hold: lease.claim_hold,
+            loss_tolerance: lease.loss_tolerance,
             lease_adverts,
             previous_interval,
             adverts,

@@ -1,7 +1,8 @@
 //! What the engine knows, for `xvrrpd status` and the control socket.
 
-use super::{Engine, input::ScriptResult, settings::Settings};
+use super::{Engine, input::ScriptResult};
 use crate::{
+    config::model::Lease,
     election::transition::State,
     ownership::command::{Epoch, GateId, VrId},
     time::Instant,
@@ -15,7 +16,7 @@ use vrrp_common::maps::VrKey;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// Lease and claim settings.
-    pub lease: Settings,
+    pub lease: Lease,
     /// Every `vrrp_instance`.
     pub instances: Vec<InstanceStatus>,
     /// Every `vrrp_sync_group`.
@@ -115,7 +116,7 @@ impl Engine {
     #[must_use]
     pub fn status(&self) -> Status {
         Status {
-            lease: self.settings,
+            lease: self.config.global.lease,
             instances: self
                 .config
                 .instances
@@ -191,7 +192,7 @@ impl Engine {
                     interval_ms: milliseconds(active.interval),
                     heard: active.at,
                 }),
-            claim_at: team.group.claim_at(self.settings.lead()).map(|(at, _)| at),
+            claim_at: team.group.claim_at(self.lead()).map(|(at, _)| at),
             fault_text: faults.iter().map(ToString::to_string).collect(),
             faults,
             addresses: it.addresses().map(|address| address.address).collect(),

@@ -34,6 +34,9 @@ pub(super) const VRRP: &[Keyword] = &[
     ),
     served("vrrp_down_timer_adverts", 1, "NUMBER"),
     served("vrrp_startup_delay", 1, "SECONDS"),
+    served("lease_loss_tolerance", 1, "0-2"),
+    served("lease_adverts", 1, "1-3"),
+    served("claim_hold", 1, "SECONDS"),
     served("v3_checksum_as_v2", 0, "[on|off]"),
     later(
         "vrrp_delay_after_boot",

@@ -12,7 +12,8 @@ use super::{
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     model::{
-        ChecksumPolicy, Family, Garp, InitialState, Instance, Unicast, Version, VirtualAddress,
+        ChecksumPolicy, Family, Garp, InitialState, Instance, Lease, Unicast, Version,
+        VirtualAddress,
     },
     source::Span,
     value::is_link_local,
@@ -28,6 +29,7 @@ pub(crate) struct Completed {
     /// Scripts named in `track_script`, followed or not.
     pub(crate) script_names: Vec<String>,
     pub(crate) addresses: Vec<(IpAddr, Span)>,
+    pub(crate) lease: Lease,
 }
 
 /// Adverts a Backup waits for unless told otherwise (RFC 9568 section 6.1).
@@ -141,6 +143,7 @@ pub(super) fn complete(
         tracks,
         script_names,
         addresses: listed,
+        lease: globals.lease(),
     })
 }
 

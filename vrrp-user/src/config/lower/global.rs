@@ -4,16 +4,19 @@ use super::{Places, told_twice, unheard};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
-    model::{Global, User, Version},
+    model::{Global, Lease, User, Version},
     source::Span,
     tree::Statement,
     value::{number, seconds, surplus, switch},
     words::Word,
 };
-use core::time::Duration;
+use core::{ops::RangeInclusive, time::Duration};
 
 /// Most whole seconds keepalived's microsecond counters hold.
 pub(super) const MOST_MICROS: u64 = u32::MAX as u64;
+
+/// `claim_hold`: less than a burst takes would be none, more than a second a gap.
+const HOLD_MICROS: RangeInclusive<u64> = 100..=1_000_000;
 
 /// What `global_defs` says, and what instances take from it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
@@ -137,6 +140,20 @@ impl Globals {
                     self.global.startup_delay = delay;
                 }
             }
+            "lease_loss_tolerance" => {
+                let lease = &mut self.global.lease;
+                lease.loss_tolerance =
+                    small(first, 0..=2, diagnostics).unwrap_or(lease.loss_tolerance);
+            }
+            "lease_adverts" => {
+                let lease = &mut self.global.lease;
+                lease.adverts = small(first, 1..=3, diagnostics).unwrap_or(lease.adverts);
+            }
+            "claim_hold" => {
+                if let Some(hold) = first.and_then(|w| seconds(w, HOLD_MICROS, 6, diagnostics)) {
+                    self.global.lease.claim_hold = hold;
+                }
+            }
             "vrrp_version" => {
                 if let Some(version) = first.and_then(|w| version(w, diagnostics)) {
                     self.version = version;
@@ -194,6 +211,10 @@ impl Globals {
         self.global.instance_name = Some(word.text.clone());
     }
 
+    pub(super) const fn lease(&self) -> Lease {
+        self.global.lease
+    }
+
     pub(super) fn finish(self) -> Global {
         self.global
     }
@@ -202,6 +223,15 @@ impl Globals {
     pub(super) fn place(&self, keyword: &str) -> Option<Span> {
         self.places.as_ref()?.get(keyword)
     }
+}
+
+fn small(
+    word: Option<&Word>,
+    range: RangeInclusive<i64>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<u8> {
+    let value = number(word?, range, diagnostics)?;
+    u8::try_from(value).ok()
 }
 
 pub(super) fn set(target: &mut bool, value: Option<bool>) {

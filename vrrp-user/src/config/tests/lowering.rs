@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::model::{Authentication, Broadcast, ChecksumPolicy, Instance};
+use crate::config::model::{Authentication, Broadcast, ChecksumPolicy, Instance, Lease};
 
 /// The first instance of a file whose instance has these lines, and what was said.
 fn one(globals: &str, lines: &str) -> (Option<Instance>, Vec<String>) {
@@ -218,9 +218,31 @@ fn what_would_make_two_masters_is_held_in_fault() {
 
 #[test]
 fn too_few_adverts_to_wait_for_are_pointed_out() {
-    let said = |n| told("", &format!("down_timer_adverts {n}")).1;
-    assert!(said(2).contains("cannot survive a lost one"), "{}", said(2));
-    assert_eq!(said(3), "");
+    let said = |globals, n| told(globals, &format!("down_timer_adverts {n}")).1;
+    let silent = |text: String| text.contains("fall silent for a moment at every interval");
+    assert!(silent(said("", 2)));
+    assert_eq!(said("", 3), "");
+    assert_eq!(said("lease_loss_tolerance 0", 2), "");
+    assert!(silent(said("lease_loss_tolerance 2", 5)));
+    assert!(silent(said("lease_adverts 2", 5)));
+}
+
+#[test]
+fn what_a_lease_is_made_of() {
+    let lease = |lines: &str| {
+        let loaded = read(&format!("global_defs {{\n{lines}\n}}\n"));
+        loaded.config.expect("a configuration").global.lease
+    };
+    assert_eq!(lease(""), Lease::default());
+    let said = lease("lease_loss_tolerance 0\nlease_adverts 2\nclaim_hold 0.0025");
+    assert_eq!(
+        said,
+        Lease {
+            loss_tolerance: 0,
+            adverts: 2,
+            claim_hold: Duration::from_micros(2500),
+        }
+    );
 }
 
 #[test]

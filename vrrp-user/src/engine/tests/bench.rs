@@ -50,7 +50,6 @@ impl Bench {
         // What threads take is no matter of the tables: times are round without.
         Self::with(Settings {
             overhead: Duration::ZERO,
-            ..Settings::default()
         })
     }
 

@@ -2,8 +2,8 @@
 
 use super::fixture::{Bench, advert, config, host, instance, lead, ms};
 use crate::{
-    config::model::{ChecksumPolicy, Instance},
-    engine::{action::Action, input::Heard, settings::Settings},
+    config::model::{ChecksumPolicy, Instance, Lease},
+    engine::{Engine, action::Action, input::Heard, settings::Settings},
     ownership::command::{Epoch, GateId, Report, VrId},
 };
 use core::time::Duration;
@@ -81,7 +81,7 @@ fn what_a_claim_carries() {
         }
         _ => None,
     });
-    let hold = Settings::default().hold;
+    let hold = Lease::default().claim_hold;
     let want = (Epoch(1), hold, (1, 2, 5), ms(500), vec![ms(2_000)]);
     assert_eq!(claim, Some(want));
 }
@@ -130,9 +130,8 @@ fn a_claim_speaks_the_groups_checksum() {
 /// New claims exceed every epoch that was found.
 #[test]
 fn epochs_go_on_where_the_last_daemon_stopped() {
-    let settings = Settings::default();
     let mut bench = Bench::without_links();
-    bench.engine = crate::engine::Engine::new(settings, [Epoch(7), Epoch(40), Epoch(3)]);
+    bench.engine = Engine::new(Settings::default(), [Epoch(7), Epoch(40), Epoch(3)]);
     bench.link(super::fixture::link(2, "eth0"));
     bench.configure(config(vec![instance(1, |it| it.priority = 255)]));
     bench.until(ms(10));
@@ -259,4 +258,44 @@ fn reports_of_another_epoch_mean_nothing() {
         bench.wake();
     }
     assert_eq!(bench.state(1), "MASTER");
+}
+
+/// `claim_hold`, `lease_loss_tolerance` and `lease_adverts`; a reload's count from
+/// the next claim.
+#[test]
+fn a_claim_is_made_of_what_the_configuration_says() {
+    let with = |lease| {
+        let mut config = config(vec![instance(1, |it| it.priority = 255)]);
+        config.global.lease = lease;
+        config
+    };
+    let claims = |bench: &Bench| -> Vec<Lease> {
+        let made_of = bench.actions().filter_map(|action| match action {
+            Action::Claim {
+                hold,
+                loss_tolerance,
+                lease_adverts,
+                ..
+            } => Some(Lease {
+                claim_hold: *hold,
+                loss_tolerance: *loss_tolerance,
+                adverts: *lease_adverts,
+            }),
+            _ => None,
+        });
+        made_of.collect()
+    };
+    let first = Lease {
+        claim_hold: ms(5),
+        loss_tolerance: 0,
+        adverts: 2,
+    };
+    let mut bench = Bench::new(with(first));
+    bench.until(ms(100));
+    assert_eq!(claims(&bench), [first]);
+    bench.clear();
+    bench.configure(with(Lease::default()));
+    bench.until(ms(200));
+    assert_eq!(claims(&bench), [], "a claim that stands goes on");
+    assert_eq!(bench.engine.status().lease, Lease::default());
 }

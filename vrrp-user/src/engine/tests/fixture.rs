@@ -17,7 +17,7 @@ use core::{
 
 /// Everything starts here, far enough from zero to look back.
 pub(super) const T0: Instant = Instant::from_ns(1_000_000_000_000);
-/// Of [`Settings::default`].
+/// Of [`Lease::default`](crate::config::model::Lease).
 pub(super) const HOLD: Duration = Duration::from_millis(1);
 
 pub(super) const fn ms(n: u64) -> Duration {

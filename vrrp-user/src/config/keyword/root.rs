@@ -12,7 +12,7 @@ pub(super) const ROOT: &[Keyword] = &[
         "net_namespace",
         1,
         "NAME",
-        "xvrrpd stays in the network namespace it was started in; start it by `ip netns exec`",
+        "xvrrpd stays in the network namespace it was started in; start it with `-s NAME`",
     ),
     later(
         "net_namespace_ipvs",

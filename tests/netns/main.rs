@@ -12,6 +12,7 @@ mod harness;
 mod interface;
 mod isolation;
 mod layouts;
+mod lost_news;
 mod notify;
 mod quiet;
 mod reload;

@@ -5,6 +5,7 @@
 
 use std::{
     net::Ipv4Addr,
+    os::fd::OwnedFd,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -36,17 +37,21 @@ impl Speaker {
     /// checksum over the message alone.
     #[must_use]
     pub fn start(node: &Node, vrid: u8, priority: u8, interval: Duration, vip: Ipv4Addr) -> Self {
-        let frame = advert(node.v4, vrid, priority, interval, vip);
-        let (sender, ifindex) = node.ns.run(|| {
-            let sender = socket(
-                AddressFamily::Packet,
-                SockType::Raw,
-                SockFlag::SOCK_CLOEXEC,
-                None,
-            );
-            let ifindex = nix::net::if_::if_nametoindex(INTERFACE).expect("the node's interface");
-            (sender.expect("a raw socket; are you root?"), ifindex)
-        });
+        Self::as_if_from(node.v4, node, vrid, priority, interval, vip)
+    }
+
+    /// The same under another address than the node's.
+    #[must_use]
+    pub fn as_if_from(
+        source: Ipv4Addr,
+        node: &Node,
+        vrid: u8,
+        priority: u8,
+        interval: Duration,
+        vip: Ipv4Addr,
+    ) -> Self {
+        let frame = advert(source, vrid, priority, interval, vip);
+        let (sender, ifindex) = raw_socket(node);
         let stop = Arc::new(AtomicBool::new(false));
         let thread = thread::spawn({
             let stop = Arc::clone(&stop);
@@ -73,6 +78,35 @@ impl Drop for Speaker {
             let _ = sender.join();
         }
     }
+}
+
+/// Sends one advert from each of `sources`, as fast as it can.
+pub fn crowd(
+    sources: impl Iterator<Item = Ipv4Addr>,
+    node: &Node,
+    vrid: u8,
+    priority: u8,
+    interval: Duration,
+    vip: Ipv4Addr,
+) {
+    let (sender, ifindex) = raw_socket(node);
+    for source in sources {
+        let frame = advert(source, vrid, priority, interval, vip);
+        send_frame(&sender, ifindex, &frame).expect("a frame on a link that is up");
+    }
+}
+
+fn raw_socket(node: &Node) -> (OwnedFd, u32) {
+    node.ns.run(|| {
+        let sender = socket(
+            AddressFamily::Packet,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        );
+        let ifindex = nix::net::if_::if_nametoindex(INTERFACE).expect("the node's interface");
+        (sender.expect("a raw socket; are you root?"), ifindex)
+    })
 }
 
 fn advert(source: Ipv4Addr, vrid: u8, priority: u8, interval: Duration, vip: Ipv4Addr) -> Vec<u8> {

@@ -3,12 +3,12 @@
 use super::Driver;
 use crate::{
     engine::{
-        action::{Action, Advert, Announcement, Level},
+        action::{Action, Advert, Announcement},
         input::Input,
     },
     ownership::command::{Command, Member, VrId},
     shell::{
-        clock,
+        clock, log,
         transmit::{Frame, frames},
     },
 };
@@ -97,7 +97,7 @@ impl Driver {
             } => {
                 self.runner.notify(&queue, command, arguments, user);
             }
-            Action::Log(level, line) => say(level, &line),
+            Action::Log(level, line) => log::line(level, &line),
             Action::Finished => self.finished = true,
         }
     }
@@ -143,14 +143,5 @@ impl Driver {
             },
             clock::now(),
         );
-    }
-}
-
-fn say(level: Level, line: &str) {
-    match level {
-        Level::Error => tracing::error!("{line}"),
-        Level::Warning => tracing::warn!("{line}"),
-        Level::Info => tracing::info!("{line}"),
-        Level::Detail => tracing::debug!("{line}"),
     }
 }

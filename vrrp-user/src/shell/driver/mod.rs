@@ -230,14 +230,15 @@ impl Driver {
         self.engine.handle(input, clock::now());
     }
 
-    /// Takes in what the ring buffer holds, before anything is decided.
-    fn hear(&mut self) {
+    /// Takes in what the ring buffer holds. `false`: more than is taken at a time.
+    fn hear(&mut self) -> bool {
         for _ in 0..EVENTS_AT_ONCE {
             let Some(event) = self.events.try_next() else {
-                return;
+                return true;
             };
             self.hear_event(&event);
         }
+        false
     }
 
     fn hear_event(&mut self, event: &vrrp_common::event::Event) {
@@ -248,14 +249,42 @@ impl Driver {
     }
 
     /// A deadline passed. A peer's is only obeyed after a look at the stamps: they
-    /// may be newer than what woke us.
+    /// may be newer than what woke us. Of a peer nobody has told us yet, because its
+    /// news is lost or still in the queue, only the whole map knows.
     fn expire(&mut self) {
         let now = clock::now();
-        self.hear();
-        for vr in self.engine.stamps_needed(now) {
-            self.look(vr);
+        let caught_up = self.hear();
+        let needed = self.engine.stamps_needed(now);
+        if !needed.is_empty() {
+            let lost = self.heal();
+            if !caught_up && !lost {
+                self.look_everywhere();
+            }
+            for vr in needed {
+                self.look(vr);
+            }
         }
         self.engine.handle_timeout(now);
+    }
+
+    /// Reads all peers if news was lost since the last time, or might have been;
+    /// `true` if so.
+    fn heal(&mut self) -> bool {
+        let lost = match self.tables.counters() {
+            Ok(counters) => counters.event_lost.wrapping_sub(self.events_lost),
+            Err(error) => {
+                self.failed("read XVRRP_COUNT", &format!("{error:#}"), None);
+                self.look_everywhere();
+                return true;
+            }
+        };
+        if lost == 0 {
+            return false;
+        }
+        self.events_lost = self.events_lost.wrapping_add(lost);
+        tracing::warn!("{lost} events lost, the ring buffer was full: reading all peers");
+        self.look_everywhere();
+        true
     }
 
     fn look(&mut self, vr: VrId) {
@@ -324,16 +353,7 @@ impl Driver {
     /// What no event asks for.
     fn upkeep(&mut self) {
         self.watch_again();
-        match self.tables.counters() {
-            Ok(counters) if counters.event_lost != self.events_lost => {
-                let lost = counters.event_lost.wrapping_sub(self.events_lost);
-                self.events_lost = counters.event_lost;
-                tracing::warn!("{lost} events lost, the ring buffer was full: reading all peers");
-                self.look_everywhere();
-            }
-            Ok(_) => {}
-            Err(error) => self.failed("read XVRRP_COUNT", &format!("{error:#}"), None),
-        }
+        self.heal();
         self.upkeeps = self.upkeeps.wrapping_add(1);
         if !self.upkeeps.is_multiple_of(PRUNE_EVERY) {
             return;

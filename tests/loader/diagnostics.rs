@@ -33,7 +33,11 @@ fn a_gate_shut_by_the_kernel_is_read_about_in_the_log() {
             .expect("written");
         let lease_end = clock::now() + Duration::from_mins(1);
         loaded.sender_gates.begin_epoch(GATE, Epoch(5));
-        assert!(loaded.sender_gates.write_lease(GATE, Epoch(5), lease_end));
+        assert!(
+            loaded
+                .sender_gates
+                .write_lease(GATE, Epoch(5), lease_end, clock::now())
+        );
         world.block_on(async {
             Sender::new().advert(7);
             tokio::time::timeout(Duration::from_secs(5), loaded.events.next())

@@ -71,10 +71,11 @@ fn gates_written_in_memory_are_what_the_kernel_reads() {
         let lease_end = clock::now() + Duration::from_mins(1);
         sender.begin_epoch(GATE, Epoch(5));
         event_loop.permit_until(GATE, Instant::from_ns(11));
-        assert!(sender.write_lease(GATE, Epoch(5), lease_end));
+        assert!(sender.write_lease(GATE, Epoch(5), lease_end, Instant::from_ns(7)));
         let want = Gate {
             epoch: 5,
             lease_end_ns: lease_end.as_ns(),
+            last_sent_ns: 7,
             permit_end_ns: 11,
             ..Gate::default()
         };
@@ -92,7 +93,7 @@ fn gates_written_in_memory_are_what_the_kernel_reads() {
             revoked_epoch: 5,
             ..want
         };
-        let bytes: Vec<String> = [value.epoch, value.lease_end_ns, 11, 0, 5, 0, 0, 0]
+        let bytes: Vec<String> = [value.epoch, value.lease_end_ns, 7, 11, 0, 5, 0, 0]
             .iter()
             .flat_map(|word| word.to_ne_bytes())
             .map(|byte| byte.to_string())
@@ -105,7 +106,7 @@ fn gates_written_in_memory_are_what_the_kernel_reads() {
         ));
         assert_eq!(sender.read(GATE), value);
         assert!(
-            !sender.write_lease(GATE, Epoch(5), lease_end),
+            !sender.write_lease(GATE, Epoch(5), lease_end, Instant::from_ns(7)),
             "a beaten claim gets no lease"
         );
         loaded.dataplane.teardown().expect("tears down");
@@ -122,22 +123,22 @@ fn gates_open_only_by_a_claim_of_their_own() {
         sender.begin_epoch(GATE, Epoch(1));
         assert!(!is_open());
         assert!(
-            !sender.write_lease(GATE, Epoch(2), later),
+            !sender.write_lease(GATE, Epoch(2), later, later),
             "a lease of another claim"
         );
-        assert!(sender.write_lease(GATE, Epoch(1), later));
+        assert!(sender.write_lease(GATE, Epoch(1), later, later));
         assert!(is_open());
         event_loop.close_through(GATE, Epoch(1));
         assert!(!is_open());
         assert!(
-            !sender.write_lease(GATE, Epoch(1), later),
+            !sender.write_lease(GATE, Epoch(1), later, later),
             "a lease of a closed claim"
         );
         event_loop.close_through(GATE, Epoch(0));
         assert_eq!(sender.read(GATE).closed_epoch, 1, "closing never reopens");
         sender.begin_epoch(GATE, Epoch(2));
         assert!(!is_open(), "the older lease does not open the new claim");
-        assert!(sender.write_lease(GATE, Epoch(2), later) && is_open());
+        assert!(sender.write_lease(GATE, Epoch(2), later, later) && is_open());
         sender.end_lease(GATE);
         assert!(!is_open());
         loaded.dataplane.teardown().expect("tears down");
@@ -155,7 +156,8 @@ fn a_restart_can_shut_what_its_predecessor_held() {
         assert!(loaded.sender_gates.write_lease(
             GATE,
             Epoch(9),
-            clock::now() + Duration::from_mins(1)
+            clock::now() + Duration::from_mins(1),
+            clock::now()
         ));
         drop(loaded);
         let loaded = world.load(Variant::Newest);

@@ -105,7 +105,7 @@ impl Kernel {
         if claimed && wins && wire.priority != 0 && mutation != Mutation::NoRevocation {
             gate.revoked_epoch = gate.epoch;
             gate.revoked_at_ns = now.as_ns();
-            gate.revoked_by_priority = u64::from(wire.priority);
+            gate.revoked_by_priority = wire.priority;
             revoked = true;
         }
         let same = |old: Stamp| {

@@ -68,7 +68,7 @@ impl GateWriter for Gates {
         self.record(gate)[0].store(epoch.0, SeqCst);
     }
 
-    fn write_lease(&self, gate: GateId, epoch: Epoch, lease_end: Instant) {
+    fn write_lease(&self, gate: GateId, epoch: Epoch, lease_end: Instant, _last_sent: Instant) {
         if self.record(gate)[0].load(SeqCst) == epoch.0 {
             self.record(gate)[1].store(lease_end.as_ns(), SeqCst);
         }

@@ -8,6 +8,13 @@
 
 #![allow(clippy::inline_always, reason = "the BPF side has to see through it")]
 
+/// [`Gate::mode`]: a shut gate drops, and counts.
+pub const LEASE_ENFORCE: u8 = 0;
+/// [`Gate::mode`]: a shut gate counts what it would have dropped.
+pub const LEASE_OBSERVE: u8 = 1;
+/// [`Gate::mode`]: a shut gate does nothing.
+pub const LEASE_OFF: u8 = 2;
+
 /// One sync group's gate. Times are `CLOCK_MONOTONIC` nanoseconds; 0 means never.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +23,9 @@ pub struct Gate {
     pub epoch: u64,
     /// Until when the adverts really sent entitle us. Written by the transmit thread.
     pub lease_end_ns: u64,
+    /// When the last advert left whose every member sent one: a successor counts
+    /// from it what peers wait. Written by the transmit thread, before `lease_end_ns`.
+    pub last_sent_ns: u64,
     /// Until when the event loop lets adverts leave. Written by the event loop.
     pub permit_end_ns: u64,
     /// Claims up to this epoch were given up by the daemon. Written by the event loop.
@@ -25,9 +35,13 @@ pub struct Gate {
     /// When the kernel last revoked. Written by the kernel.
     pub revoked_at_ns: u64,
     /// Priority of the advert that revoked. Written by the kernel.
-    pub revoked_by_priority: u64,
-    /// Keeps a record to one cache line.
-    pub reserved: u64,
+    pub revoked_by_priority: u8,
+    /// Why the daemon gave up `closed_epoch`; `CLOSED_*`. Written by the event loop.
+    pub closed_why: u8,
+    /// What a shut gate does to packets; `LEASE_*`. Written by the event loop.
+    pub mode: u8,
+    /// Explicit padding, zero; keeps a record to one cache line.
+    pub pad: [u8; 5],
 }
 
 impl Gate {

@@ -114,6 +114,7 @@ impl Node {
                 gate,
                 epoch,
                 lease_end,
+                ..
             } => {
                 daemon.send_step = SendStep::Lease {
                     gate,

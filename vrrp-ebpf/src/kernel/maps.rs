@@ -119,7 +119,7 @@ impl Tables for Kernel {
                     return;
                 }
                 write_volatile(&raw mut (*gate).revoked_at_ns, at_ns);
-                write_volatile(&raw mut (*gate).revoked_by_priority, by_priority as u64);
+                write_volatile(&raw mut (*gate).revoked_by_priority, by_priority);
                 if atomic::compare_exchange(revoked, before, epoch) == before {
                     return;
                 }

@@ -154,7 +154,7 @@ impl Tables for World {
         {
             gate.revoked_epoch = epoch;
             gate.revoked_at_ns = at_ns;
-            gate.revoked_by_priority = u64::from(by_priority);
+            gate.revoked_by_priority = by_priority;
         }
     }
 

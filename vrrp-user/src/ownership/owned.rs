@@ -385,17 +385,23 @@ impl<F: Clone> Owned<F> {
             gate: self.gate,
             epoch: self.epoch,
             lease_end,
+            last_sent: self.last_sent(),
         });
+    }
+
+    /// When every member had sent its last advert.
+    fn last_sent(&self) -> Instant {
+        let last = |member: &Keeping<F>| member.history.last().map_or(Instant::default(), |s| s.at);
+        self.members.iter().map(last).min().unwrap_or_default()
     }
 
     /// The lease is over, or never came to be.
     fn end(&mut self, effects: &mut VecDeque<Effect<F>>) {
         self.phase = Phase::Over;
-        let last = |member: &Keeping<F>| member.history.last().map_or(Instant::default(), |s| s.at);
         effects.push_back(Effect::Report(Report::LeaseOver {
             gate: self.gate,
             epoch: self.epoch,
-            last_sent: self.members.iter().map(last).min().unwrap_or_default(),
+            last_sent: self.last_sent(),
         }));
     }
 

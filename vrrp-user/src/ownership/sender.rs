@@ -67,7 +67,7 @@ pub enum Effect<F> {
         /// In order.
         frames: Vec<F>,
     },
-    /// Write `lease_end_ns` and nothing else; void unless `epoch` is still the record's (V6).
+    /// Write `last_sent_ns`, `lease_end_ns` and nothing else; void unless `epoch` is still the record's (V6).
     WriteLease {
         /// The group.
         gate: GateId,
@@ -75,6 +75,8 @@ pub enum Effect<F> {
         epoch: Epoch,
         /// Absolute.
         lease_end: Instant,
+        /// When the last advert left, of the member whose left first.
+        last_sent: Instant,
     },
     /// Hand over to the event loop.
     Report(Report),

@@ -207,13 +207,13 @@ impl Case {
     ///
     /// # Panics
     /// Where it is not as expected.
-    pub fn check_gate(&self, index: u32, before: u64, revoked_epoch: u64, by_priority: u64) {
+    pub fn check_gate(&self, index: u32, before: u64, revoked_epoch: u64, by_priority: u8) {
         let name = self.name;
         match self.revoked {
             Some((gate, priority)) if gate == index => {
                 let epoch = self.scene.gates[index as usize].epoch;
                 assert_eq!(revoked_epoch, epoch, "{name}: gate {index} is shut");
-                assert_eq!(by_priority, u64::from(priority), "{name}");
+                assert_eq!(by_priority, priority, "{name}");
             }
             _ => assert_eq!(revoked_epoch, before, "{name}: gate {index} is left alone"),
         }

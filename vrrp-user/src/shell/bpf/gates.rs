@@ -18,7 +18,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicU64,
+            AtomicU8, AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
         },
     },
@@ -30,31 +30,35 @@ use vrrp_common::{gate::Gate, maps::MAX_GATES};
 struct Record {
     epoch: AtomicU64,
     lease_end_ns: AtomicU64,
+    last_sent_ns: AtomicU64,
     permit_end_ns: AtomicU64,
     closed_epoch: AtomicU64,
     revoked_epoch: AtomicU64,
     revoked_at_ns: AtomicU64,
-    revoked_by_priority: AtomicU64,
-    reserved: AtomicU64,
+    revoked_by_priority: AtomicU8,
+    closed_why: AtomicU8,
+    mode: AtomicU8,
+    pad: [AtomicU8; 5],
 }
 
 const _: () = {
+    macro_rules! same_place {
+        ($($field:ident),+) => {$(
+            assert!(std::mem::offset_of!(Record, $field) == std::mem::offset_of!(Gate, $field));
+        )+};
+    }
     assert!(size_of::<Record>() == size_of::<Gate>());
-    assert!(std::mem::offset_of!(Record, epoch) == std::mem::offset_of!(Gate, epoch));
-    assert!(std::mem::offset_of!(Record, lease_end_ns) == std::mem::offset_of!(Gate, lease_end_ns));
-    assert!(
-        std::mem::offset_of!(Record, permit_end_ns) == std::mem::offset_of!(Gate, permit_end_ns)
-    );
-    assert!(std::mem::offset_of!(Record, closed_epoch) == std::mem::offset_of!(Gate, closed_epoch));
-    assert!(
-        std::mem::offset_of!(Record, revoked_epoch) == std::mem::offset_of!(Gate, revoked_epoch)
-    );
-    assert!(
-        std::mem::offset_of!(Record, revoked_at_ns) == std::mem::offset_of!(Gate, revoked_at_ns)
-    );
-    assert!(
-        std::mem::offset_of!(Record, revoked_by_priority)
-            == std::mem::offset_of!(Gate, revoked_by_priority)
+    same_place!(
+        epoch,
+        lease_end_ns,
+        last_sent_ns,
+        permit_end_ns,
+        closed_epoch,
+        revoked_epoch,
+        revoked_at_ns,
+        revoked_by_priority,
+        closed_why,
+        mode
     );
 };
 
@@ -113,12 +117,15 @@ impl GatePage {
         Gate {
             epoch,
             lease_end_ns: record.lease_end_ns.load(Acquire),
+            last_sent_ns: record.last_sent_ns.load(Acquire),
             permit_end_ns: record.permit_end_ns.load(Acquire),
             closed_epoch: record.closed_epoch.load(Acquire),
             revoked_epoch: record.revoked_epoch.load(Acquire),
             revoked_at_ns: record.revoked_at_ns.load(Relaxed),
             revoked_by_priority: record.revoked_by_priority.load(Relaxed),
-            reserved: 0,
+            closed_why: record.closed_why.load(Relaxed),
+            mode: record.mode.load(Relaxed),
+            pad: [0; 5],
         }
     }
 }
@@ -163,15 +170,20 @@ impl SenderGates {
     /// the current one or has been revoked or closed; nothing is written then. A
     /// revocation that comes in between wins all the same, as it is by epoch.
     #[must_use]
-    pub fn write_lease(&self, gate: GateId, epoch: Epoch, lease_end: Instant) -> bool {
+    pub fn write_lease(
+        &self,
+        gate: GateId,
+        epoch: Epoch,
+        lease_end: Instant,
+        last_sent: Instant,
+    ) -> bool {
         let found = self.0.read(gate);
         if found.epoch != epoch.0 || !found.is_claimed() {
             return false;
         }
-        self.0
-            .record(gate)
-            .lease_end_ns
-            .store(lease_end.as_ns(), Release);
+        let record = self.0.record(gate);
+        record.last_sent_ns.store(last_sent.as_ns(), Release);
+        record.lease_end_ns.store(lease_end.as_ns(), Release);
         true
     }
 

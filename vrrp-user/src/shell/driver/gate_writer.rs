@@ -23,8 +23,8 @@ impl GateWriter for MappedGates {
         self.0.begin_epoch(gate, epoch);
     }
 
-    fn write_lease(&self, gate: GateId, epoch: Epoch, lease_end: Instant) {
+    fn write_lease(&self, gate: GateId, epoch: Epoch, lease_end: Instant, last_sent: Instant) {
         // False: the record is in another epoch, so the lease is void (V6).
-        let _ = self.0.write_lease(gate, epoch, lease_end);
+        let _ = self.0.write_lease(gate, epoch, lease_end, last_sent);
     }
 }

@@ -30,6 +30,7 @@ pub trait GateWriter: GateView + Send {
     /// the last lease opens the gate before the claim is held.
     fn begin_epoch(&self, gate: GateId, epoch: Epoch);
 
-    /// Writes `lease_end_ns`, unless the record is in another epoch (V6).
-    fn write_lease(&self, gate: GateId, epoch: Epoch, lease_end: Instant);
+    /// Writes `last_sent_ns`, then `lease_end_ns`, unless the record is in another
+    /// epoch (V6).
+    fn write_lease(&self, gate: GateId, epoch: Epoch, lease_end: Instant, last_sent: Instant);
 }

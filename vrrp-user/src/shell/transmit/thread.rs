@@ -217,8 +217,9 @@ impl<G: GateWriter> Transmitter<G> {
                     gate,
                     epoch,
                     lease_end,
+                    last_sent,
                 }) => {
-                    self.gates.write_lease(gate, epoch, lease_end);
+                    self.gates.write_lease(gate, epoch, lease_end, last_sent);
                 }
                 // Nobody listens only while the event loop is on its way out.
                 Some(Effect::Report(report)) => drop(self.reports.send(report)),

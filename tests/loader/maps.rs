@@ -49,6 +49,7 @@ pub(crate) fn record(ifindex: u32, vrid: u8) -> RouterRecord {
         skip_check_advert_addresses: false,
         unicast_peers: Vec::new(),
         check_unicast_source: false,
+        checksum: vrrp_user::config::model::ChecksumPolicy::Plain,
     }
 }
 
@@ -166,7 +167,7 @@ fn a_restart_can_shut_what_its_predecessor_held() {
             found.epoch == 9 && found.is_open(clock::now().as_ns()),
             "{found:?}"
         );
-        loaded.loop_gates.close_all();
+        loaded.loop_gates.close_others(&[]);
         let found = loaded.loop_gates.read(GATE);
         let now = clock::now().as_ns();
         assert!(

@@ -113,8 +113,10 @@ pub struct VirtualRouter {
     pub min_ttl: u8,
     /// Highest TTL accepted.
     pub max_ttl: u8,
+    /// `CHECKSUM_*` of our own adverts; for a successor of this daemon.
+    pub sent_form: u8,
     /// Explicit padding, zero.
-    pub pad: [u8; 2],
+    pub pad: u8,
     /// Password, zero-padded.
     pub auth_data: [u8; 8],
 }

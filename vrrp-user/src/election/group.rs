@@ -77,6 +77,12 @@ impl Group {
         beaten
     }
 
+    /// Takes over from a predecessor of this process, which last advertised at
+    /// `last_sent` and was not beaten: what was heard up to then was its business.
+    pub fn inherit(&mut self, last_sent: Instant) {
+        self.each(|router| router.ignore_through(last_sent));
+    }
+
     /// All members.
     pub fn members(&self) -> impl Iterator<Item = (VrId, &Router)> {
         self.members.iter().map(|(&vr, router)| (vr, router))
@@ -109,7 +115,7 @@ impl Group {
         match event {
             Event::Start | Event::Clear => self.each(|router| router.start(now)),
             Event::Beaten | Event::Lapse => self.each(|router| router.back_off(now)),
-            Event::Open => self.each(Router::own),
+            Event::Open | Event::Resume => self.each(Router::own),
             Event::Expire | Event::LapseLately | Event::Fault | Event::Stop => {}
         }
         self.enter(state, now);

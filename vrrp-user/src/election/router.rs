@@ -99,6 +99,8 @@ pub struct Router {
     wait: Wait,
     preempt_at: Option<Instant>,
     newest: BTreeMap<IpAddr, Heard>,
+    /// A predecessor of this process has dealt with what was heard up to here.
+    settled: Instant,
 }
 
 impl Router {
@@ -112,6 +114,7 @@ impl Router {
             wait: Wait::Down(now),
             preempt_at: None,
             newest: BTreeMap::new(),
+            settled: Instant::default(),
         };
         router.start(now);
         router
@@ -159,6 +162,11 @@ impl Router {
         self.active = None;
         self.interval = self.params.interval;
         self.preempt_at = None;
+    }
+
+    /// Stamps outlive the process that obeyed them.
+    pub fn ignore_through(&mut self, settled: Instant) {
+        self.settled = settled;
     }
 
     /// When anybody was last heard.
@@ -326,11 +334,8 @@ impl Router {
 
     /// Stamps are read again and again, and the ring buffer may lag behind them.
     fn is_news(&mut self, heard: &Heard) -> bool {
-        if self
-            .newest
-            .get(&heard.source)
-            .is_some_and(|newest| heard.at <= newest.at)
-        {
+        let known = self.newest.get(&heard.source);
+        if heard.at <= self.settled || known.is_some_and(|newest| heard.at <= newest.at) {
             return false;
         }
         if self.newest.len() >= MAX_SOURCES && !self.newest.contains_key(&heard.source) {

@@ -46,6 +46,8 @@ impl State {
 pub enum Event {
     /// It is configured and nothing keeps it from taking part.
     Start,
+    /// A predecessor of this process owns the addresses, and its lease has not ended.
+    Resume,
     /// Every member may claim (V10).
     Expire,
     /// The transmit thread opened the gate.
@@ -74,9 +76,12 @@ pub const fn next(state: State, event: Event) -> Option<State> {
         (S::Initialize, E::Start)
         | (S::Fault, E::Clear)
         | (S::Claiming | S::Active, E::Beaten | E::Lapse) => Some(S::Backup),
-        // §6.4.2; V4
-        (S::Backup, E::Expire) | (S::Claiming | S::Active, E::LapseLately) => Some(S::Claiming),
-        (S::Claiming, E::Open) => Some(S::Active),
+        // §6.4.2; V4; a predecessor's lease may have ended lately as well
+        (S::Backup, E::Expire) | (S::Initialize | S::Claiming | S::Active, E::LapseLately) => {
+            Some(S::Claiming)
+        }
+        // V13: what stands already is not claimed again
+        (S::Claiming, E::Open) | (S::Initialize, E::Resume) => Some(S::Active),
         (S::Initialize | S::Backup | S::Claiming | S::Active, E::Fault) => Some(S::Fault),
         (S::Backup | S::Claiming | S::Active | S::Fault, E::Stop) => Some(S::Initialize),
         _ => None,
@@ -88,8 +93,9 @@ mod tests {
     use super::{Event as E, State as S, next};
 
     const STATES: [S; 5] = [S::Initialize, S::Backup, S::Claiming, S::Active, S::Fault];
-    const EVENTS: [E; 9] = [
+    const EVENTS: [E; 10] = [
         E::Start,
+        E::Resume,
         E::Expire,
         E::Open,
         E::Beaten,
@@ -106,12 +112,12 @@ mod tests {
         let to = Some;
         #[rustfmt::skip]
         let table = [
-            //              Start          Expire            Open           Beaten         LapseLately       Lapse          Fault         Clear          Stop
-            (S::Initialize, [to(S::Backup), none,             none,          none,          none,             none,          to(S::Fault), none,          none]),
-            (S::Backup,     [none,          to(S::Claiming),  none,          none,          none,             none,          to(S::Fault), none,          to(S::Initialize)]),
-            (S::Claiming,   [none,          none,             to(S::Active), to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
-            (S::Active,     [none,          none,             none,          to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
-            (S::Fault,      [none,          none,             none,          none,          none,             none,          none,         to(S::Backup), to(S::Initialize)]),
+            //              Start          Resume         Expire            Open           Beaten         LapseLately       Lapse          Fault         Clear          Stop
+            (S::Initialize, [to(S::Backup), to(S::Active), none,             none,          none,          to(S::Claiming),  none,          to(S::Fault), none,          none]),
+            (S::Backup,     [none,          none,          to(S::Claiming),  none,          none,          none,             none,          to(S::Fault), none,          to(S::Initialize)]),
+            (S::Claiming,   [none,          none,          none,             to(S::Active), to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
+            (S::Active,     [none,          none,          none,             none,          to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
+            (S::Fault,      [none,          none,          none,             none,          none,          none,             none,          none,         to(S::Backup), to(S::Initialize)]),
         ];
         assert_eq!(table.map(|(state, _)| state), STATES);
         for (state, row) in table {
@@ -122,11 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_claim_opens() {
+    fn only_a_claim_opens_or_one_that_stands() {
         for state in STATES {
             for event in EVENTS {
                 if next(state, event) == Some(S::Active) {
-                    assert_eq!((state, event), (S::Claiming, E::Open));
+                    let ways = [(S::Claiming, E::Open), (S::Initialize, E::Resume)];
+                    assert!(ways.contains(&(state, event)));
                 }
             }
         }

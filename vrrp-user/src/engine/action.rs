@@ -5,6 +5,7 @@ use crate::{
         Authentication, ChecksumPolicy, CommandLine, Family, User, Version, VirtualAddress,
     },
     ownership::command::{Epoch, GateId, VrId},
+    time::Instant,
 };
 use core::{net::IpAddr, time::Duration};
 use vrrp_common::maps::VrKey;
@@ -49,6 +50,35 @@ pub enum Action {
         adverts: Vec<Advert>,
         /// Announced once open.
         announcements: Vec<Announcement>,
+    },
+    /// Shut every gate a predecessor of this process left, but these (V13).
+    CloseOthers {
+        /// Those resumed, or about to be claimed again.
+        kept: Vec<GateId>,
+    },
+    /// To the transmit thread: go on owning what a predecessor of this process owned.
+    Resume {
+        /// The group.
+        gate: GateId,
+        /// The predecessor's claim.
+        epoch: Epoch,
+        /// Until when it entitles.
+        lease_end: Instant,
+        /// When the predecessor last advertised.
+        last_sent: Instant,
+        /// m.
+        loss_tolerance: u8,
+        /// N of the lease.
+        lease_adverts: u8,
+        /// An advert for each instance of the group.
+        adverts: Vec<Advert>,
+    },
+    /// To the transmit thread: make the lease as long as it can be, for a successor.
+    Prolong {
+        /// The group.
+        gate: GateId,
+        /// The claim.
+        epoch: Epoch,
     },
     /// To the transmit thread: the claim may open once its hold is over.
     Confirm {
@@ -120,6 +150,9 @@ pub enum Action {
     Log(Level, String),
     /// Shutdown is complete.
     Finished,
+    /// The daemon may end, and everything it placed, wrote and attached stays for a
+    /// successor.
+    Left,
 }
 
 /// Severity of a log line.
@@ -165,6 +198,8 @@ pub struct RouterRecord {
     pub unicast_peers: Vec<crate::config::model::UnicastPeer>,
     /// `check_unicast_src`.
     pub check_unicast_source: bool,
+    /// How our own adverts are summed, for a successor: resolved, never `Learn`.
+    pub checksum: ChecksumPolicy,
 }
 
 /// What `XVRRP_VIPS` holds for an address.

@@ -52,6 +52,9 @@ impl Engine {
             return false;
         };
         let (priority, faults) = instance.assess(&self.links, &self.unwatched, &self.scripts);
+        if !instance.awaits(&self.scripts) {
+            instance.inherited_priority = None;
+        }
         let before = core::mem::replace(&mut instance.priority, priority);
         instance.faults = faults;
         let params = instance.params(&self.links);

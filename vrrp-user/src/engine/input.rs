@@ -63,6 +63,8 @@ pub enum Input {
         /// The instance concerned.
         vr: Option<VrId>,
     },
+    /// QUIT: leave, with everything in place for a successor.
+    Leave,
     /// TERM or INT: resign, remove, notify, then [`Action::Finished`](super::action::Action::Finished).
     Shutdown,
 }

@@ -65,6 +65,9 @@ pub(super) struct Instance {
     pub(super) known_interval: Duration,
     /// Checksum form of the Active, learned while Backup.
     pub(super) learned_form: Option<u8>,
+    /// Effective priority of a predecessor of this process, in force until every
+    /// script has had its first result.
+    pub(super) inherited_priority: Option<u8>,
     /// Why it last changed state, in words.
     pub(super) reason: String,
     /// How often losing adverts are answered, and told of.
@@ -84,6 +87,7 @@ impl Instance {
             updating: false,
             known_interval: Duration::ZERO,
             learned_form: None,
+            inherited_priority: None,
             reason: String::from("start-up"),
             losers: Losers::default(),
         }
@@ -112,10 +116,17 @@ impl Instance {
         for tracked in &config.track_interfaces {
             sum.add(Kind::Interface, tracked, links.standing(&tracked.name));
         }
+        // A predecessor knew more than a script that has yet to run, `init_fail` or not.
+        let inherited = self.inherited_priority.filter(|_| self.awaits(scripts));
         for tracked in &config.track_scripts {
-            sum.add(Kind::Script, tracked, scripts.standing(&tracked.name));
+            let standing = if inherited.is_some() && !scripts.has_result(&tracked.name) {
+                Standing::Unknown
+            } else {
+                scripts.standing(&tracked.name)
+            };
+            sum.add(Kind::Script, tracked, standing);
         }
-        let priority = sum.effective(config.priority);
+        let priority = inherited.unwrap_or_else(|| sum.effective(config.priority));
         let unheard = config.unheard.iter().cloned().map(Fault::NotServed);
         sum.faults.extend(unheard);
         let own = config.interface.clone();
@@ -153,6 +164,12 @@ impl Instance {
             }
         }
         (priority, sum.faults)
+    }
+
+    /// A script it tracks has given no result yet.
+    pub(super) fn awaits(&self, scripts: &Scripts) -> bool {
+        let mut tracked = self.config.track_scripts.iter();
+        tracked.any(|tracked| !scripts.has_result(&tracked.name))
     }
 
     /// Its own, and those that carry its addresses.
@@ -240,6 +257,11 @@ impl Instance {
         }
     }
 
+    /// Its key, once it has an interface.
+    pub(super) fn key_at(&self, links: &Links) -> Option<VrKey> {
+        Some(self.key(links.named(&self.config.interface)?.ifindex))
+    }
+
     /// `None` while it has no interface or no address to advertise from.
     pub(super) fn build_record(&self, links: &Links) -> Option<RouterRecord> {
         let link = links.named(&self.config.interface)?;
@@ -273,6 +295,11 @@ impl Instance {
             skip_check_advert_addresses: self.config.skip_check_advert_addresses,
             check_unicast_source: unicast.is_some_and(|unicast| unicast.check_source),
             unicast_peers: peers,
+            // While it advertises, that form counts: it never changes while Active.
+            checksum: self
+                .advert
+                .as_ref()
+                .map_or_else(|| self.checksum(), |advert| advert.checksum),
         })
     }
 

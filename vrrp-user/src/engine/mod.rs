@@ -20,6 +20,7 @@ mod announce;
 mod assess;
 mod desired;
 mod hearing;
+pub mod inherit;
 pub mod input;
 mod instance;
 mod losers;
@@ -92,6 +93,9 @@ pub struct Engine {
     ceasing: BTreeMap<GateId, u32>,
     desired: Desired,
     actions: VecDeque<Action>,
+    /// Of a predecessor, until the first configuration settles it.
+    inherited: Vec<inherit::Inherited>,
+    has_heirloom: bool,
     /// Shutdown ends at the latest then.
     stopping: Option<Instant>,
     finished: bool,
@@ -116,6 +120,8 @@ impl Engine {
             ceasing: BTreeMap::new(),
             desired: Desired::default(),
             actions: VecDeque::new(),
+            inherited: Vec::new(),
+            has_heirloom: false,
             stopping: None,
             finished: false,
         }
@@ -168,6 +174,7 @@ impl Engine {
                 self.log(Level::Error, format!("{of}{what} failed: {why}"));
             }
             Input::Shutdown => self.shutdown(now),
+            Input::Leave => self.leave(now),
         }
         self.settle(now);
     }

@@ -3,6 +3,7 @@
 use super::{
     Engine,
     action::Action,
+    inherit::Inherited,
     instance::Instance,
     team::{Sync, Team},
 };
@@ -19,9 +20,9 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A team as configured.
-struct Wanted {
-    sync: Option<Sync>,
-    members: Vec<VrId>,
+pub(super) struct Wanted {
+    pub(super) sync: Option<Sync>,
+    pub(super) members: Vec<VrId>,
 }
 
 impl Engine {
@@ -45,9 +46,17 @@ impl Engine {
             self.put_instance(ids[&instance.name], instance.clone());
         }
         self.config = config;
-        for team in wanted {
-            self.put_team(team, now);
+        // Gates that go on keep their numbers, so they come first.
+        let inherited = |it: &Wanted| self.heirloom(it).cloned();
+        let (heirs, others): (Vec<_>, Vec<_>) = wanted
+            .into_iter()
+            .map(|team| (inherited(&team), team))
+            .partition(|(inherited, _)| inherited.is_some());
+        let mut kept = Vec::new();
+        for (inherited, team) in heirs.into_iter().chain(others) {
+            kept.extend(self.put_team(team, inherited.as_ref(), now));
         }
+        self.settle_inheritance(kept);
         let gates: Vec<GateId> = self.teams.keys().copied().collect();
         for &gate in &gates {
             self.reassess(gate, now);
@@ -124,7 +133,13 @@ impl Engine {
         }
     }
 
-    fn put_team(&mut self, wanted: Wanted, now: Instant) {
+    /// The gate, if it goes on as a predecessor left it.
+    fn put_team(
+        &mut self,
+        wanted: Wanted,
+        inherited: Option<&Inherited>,
+        now: Instant,
+    ) -> Option<GateId> {
         let members: BTreeSet<VrId> = wanted.members.iter().copied().collect();
         let kept = self
             .teams
@@ -133,9 +148,9 @@ impl Engine {
         if let Some(kept) = kept {
             kept.sync = wanted.sync;
             kept.members = wanted.members;
-            return;
+            return None;
         }
-        let gate = self.free_gate();
+        let gate = inherited.map_or_else(|| self.free_gate(), |inherited| inherited.gate);
         let mut routers = BTreeMap::new();
         for &vr in &wanted.members {
             if let Some(instance) = self.instances.get_mut(&vr) {
@@ -145,6 +160,8 @@ impl Engine {
         }
         let team = Team::new(gate, wanted.sync, wanted.members, Group::new(routers, now));
         self.teams.insert(gate, team);
+        let resumed = inherited.is_some_and(|inherited| self.resume(gate, inherited, now));
+        resumed.then_some(gate)
     }
 
     /// A gate whose last `Ceased` is still awaited is not free.

@@ -70,6 +70,34 @@ pub enum Command<F> {
         /// Sent once the gate is open.
         announcements: Vec<F>,
     },
+    /// Go on owning what a predecessor of this process owned, in its claim: the gate
+    /// is open as it stands, until `lease_end`. A burst of `loss_tolerance + 1`
+    /// adverts of every member leaves first, and only when all of it has left is the
+    /// lease extended (V1, V13).
+    Resume {
+        /// The group.
+        gate: GateId,
+        /// The predecessor's; the record's.
+        epoch: Epoch,
+        /// As the record has it.
+        lease_end: Instant,
+        /// As the record has it.
+        last_sent: Instant,
+        /// m of the ownership rules.
+        loss_tolerance: u8,
+        /// N of the lease, at most 3.
+        lease_adverts: u8,
+        /// Every instance of the group, at the intervals its peers know.
+        members: Vec<Member<F>>,
+    },
+    /// This process is about to end and leave its claim to a successor: a burst of
+    /// `loss_tolerance + 1` adverts now makes the lease as long as it can be.
+    Prolong {
+        /// The group.
+        gate: GateId,
+        /// The claim.
+        epoch: Epoch,
+    },
     /// No winning advert was accepted before the claim's epoch began: it may open
     /// once its hold is over. The kernel revokes only a claim it knows of, so
     /// the event loop looks at the stamps once more after [`Report::Claimed`];

@@ -23,6 +23,8 @@ enum Phase {
     Bursting { missing: usize },
     /// The burst has left; winning adverts have until `opens_at` to arrive.
     Held { opens_at: Instant, confirmed: bool },
+    /// A predecessor opened it, until `lease_end`; our first burst has not left.
+    Resuming { lease_end: Instant },
     /// The gate was opened, until `lease_end` so far.
     Open { lease_end: Instant },
     /// The lease ran out, or the event loop shut the gate: silent until told.
@@ -43,11 +45,47 @@ pub(super) struct Owned<F> {
     announcements: Vec<F>,
     announce_at: Option<Instant>,
     first_sent: Option<Instant>,
+    /// Of the predecessor whose claim was resumed.
+    sent_before: Instant,
     phase: Phase,
 }
 
 impl<F: Clone> Owned<F> {
-    /// From a [`Command::Claim`]; nothing else makes one.
+    /// From a [`Command::Resume`]; the record's epoch and lease stand.
+    pub(super) fn resume(command: Command<F>, now: Instant) -> Option<Self> {
+        let Command::Resume {
+            gate,
+            epoch,
+            lease_end,
+            last_sent,
+            loss_tolerance,
+            lease_adverts,
+            members,
+        } = command
+        else {
+            return None;
+        };
+        let keep = |form: Member<F>| {
+            let interval = form.interval;
+            Keeping::new(form, loss_tolerance, lease_adverts, interval, now)
+        };
+        Some(Self {
+            epoch,
+            scheduled: None,
+            gate,
+            hold: Duration::ZERO,
+            loss_tolerance,
+            lease_adverts,
+            members: members.into_iter().map(keep).collect(),
+            announcements: Vec::new(),
+            announce_at: None,
+            first_sent: None,
+            sent_before: last_sent,
+            phase: Phase::Resuming { lease_end },
+        })
+    }
+
+    /// From a [`Command::Claim`].
     pub(super) fn claim(command: Command<F>, now: Instant) -> Option<Self> {
         let Command::Claim {
             gate,
@@ -82,6 +120,7 @@ impl<F: Clone> Owned<F> {
             announcements,
             announce_at: None,
             first_sent: None,
+            sent_before: Instant::default(),
             phase: Phase::Begun {
                 look_at: now,
                 give_up: now + patience,
@@ -95,6 +134,9 @@ impl<F: Clone> Owned<F> {
         match self.phase {
             Phase::Begun { look_at, .. } => Some(look_at),
             Phase::Bursting { .. } | Phase::Over => None,
+            Phase::Resuming { lease_end } => {
+                Some(adverts.map_or(lease_end, |at| at.min(lease_end)))
+            }
             Phase::Held {
                 opens_at,
                 confirmed,
@@ -161,6 +203,18 @@ impl<F: Clone> Owned<F> {
                 }
                 self.advertise(now, may_send, effects);
             }
+            Phase::Resuming { lease_end } => {
+                if now >= lease_end {
+                    self.end(effects);
+                } else if may_send {
+                    self.phase = Phase::Open { lease_end };
+                    self.prolong(now, effects);
+                } else {
+                    for member in &mut self.members {
+                        member.next = now + PERMISSION_RETRY;
+                    }
+                }
+            }
             Phase::Open { lease_end } => {
                 if now >= lease_end {
                     self.end(effects);
@@ -218,7 +272,23 @@ impl<F: Clone> Owned<F> {
             }
             Phase::Bursting { .. } => self.burst_left(now, effects),
             Phase::Open { lease_end } => self.extend(lease_end, effects),
-            Phase::Begun { .. } | Phase::Held { .. } | Phase::Over => {}
+            Phase::Begun { .. } | Phase::Held { .. } | Phase::Resuming { .. } | Phase::Over => {}
+        }
+    }
+
+    /// m+1 adverts of every member while the gate is open: one of them arrives, so
+    /// the lease counts from them alone.
+    pub(super) fn prolong(&mut self, now: Instant, effects: &mut VecDeque<Effect<F>>) {
+        if !matches!(self.phase, Phase::Open { .. }) {
+            return;
+        }
+        for _ in 0..=self.loss_tolerance {
+            for member in &self.members {
+                effects.push_back(self.advert(member));
+            }
+        }
+        for member in &mut self.members {
+            member.next = now + member.spacing();
         }
     }
 
@@ -391,7 +461,7 @@ impl<F: Clone> Owned<F> {
 
     /// When every member had sent its last advert.
     fn last_sent(&self) -> Instant {
-        let last = |member: &Keeping<F>| member.history.last().map_or(Instant::default(), |s| s.at);
+        let last = |member: &Keeping<F>| member.history.last().map_or(self.sent_before, |s| s.at);
         self.members.iter().map(last).min().unwrap_or_default()
     }
 

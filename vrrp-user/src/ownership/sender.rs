@@ -117,6 +117,22 @@ impl<F: Clone> Sender<F> {
                 }
                 self.reschedule(gate);
             }
+            Command::Resume { gate, .. } => {
+                if self.claims.contains_key(&gate) {
+                    return;
+                }
+                if let Some(owned) = Owned::resume(command, now) {
+                    self.claims.insert(gate, owned);
+                }
+                self.reschedule(gate);
+            }
+            Command::Prolong { gate, epoch } => {
+                self.change(gate, |owned, effects| {
+                    if owned.epoch == epoch {
+                        owned.prolong(now, effects);
+                    }
+                });
+            }
             Command::Confirm { gate, epoch } => {
                 self.change(gate, |owned, _| {
                     if owned.epoch == epoch {

@@ -8,6 +8,8 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 pub enum Signal {
     /// TERM or INT: resign and stop.
     Terminate,
+    /// QUIT: leave everything in place for a successor.
+    Leave,
     /// HUP: read the configuration again.
     Reload,
     /// USR1: write the state to the log.
@@ -20,6 +22,7 @@ pub enum Signal {
 pub struct Signals {
     terminate: Stream,
     interrupt: Stream,
+    quit: Stream,
     hangup: Stream,
     data: Stream,
     stats: Stream,
@@ -32,6 +35,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
             data: signal(SignalKind::user_defined1())?,
             stats: signal(SignalKind::user_defined2())?,
@@ -43,6 +47,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Signal::Terminate,
             _ = self.interrupt.recv() => Signal::Terminate,
+            _ = self.quit.recv() => Signal::Leave,
             _ = self.hangup.recv() => Signal::Reload,
             _ = self.data.recv() => Signal::DumpData,
             _ = self.stats.recv() => Signal::DumpStats,

@@ -225,6 +225,14 @@ impl Scripts {
             .map_or(Standing::Down, Tracker::standing)
     }
 
+    /// It has run at least once; one that is not configured will never.
+    #[must_use]
+    pub fn has_result(&self, name: &str) -> bool {
+        self.trackers
+            .get(name)
+            .is_none_or(|tracker| tracker.last().is_some())
+    }
+
     /// All, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Tracker> {
         self.trackers.values()

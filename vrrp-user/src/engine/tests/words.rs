@@ -31,6 +31,17 @@ pub(super) fn words(action: &Action) -> String {
         }
         Action::SetAddresses { wanted, .. } => format!("addresses{}", placed(wanted)),
         Action::Claim { gate, .. } => format!("claim {}", gate.0),
+        Action::CloseOthers { kept } => {
+            format!(
+                "close all but{}",
+                list(&mut kept.iter().map(|it| it.0.to_string()))
+            )
+        }
+        Action::Resume { gate, adverts, .. } => {
+            let priorities = list(&mut adverts.iter().map(|it| it.priority.to_string()));
+            format!("resume {} priority{priorities}", gate.0)
+        }
+        Action::Prolong { gate, .. } => format!("prolong {}", gate.0),
         Action::Confirm { gate, .. } => format!("confirm {}", gate.0),
         Action::UpdateAdvert { advert, .. } => {
             format!("update {} priority {}", advert.vr.0, advert.priority)
@@ -55,5 +66,6 @@ pub(super) fn words(action: &Action) -> String {
         }
         Action::Log(_, line) => format!("log {line}"),
         Action::Finished => "finished".into(),
+        Action::Left => "left".into(),
     }
 }

@@ -1,23 +1,18 @@
 //! Everything together: load once, reconcile interfaces, tear down.
 
 use super::{
-    attach::{self, Attached, Attachment, Programs},
-    diagnostics::Diary,
+    attach::{self, Attached, Attachment},
     events::Events,
     gates::{self, LoopGates, SenderGates},
     instance::Instance,
     kernel::{Variant, Version},
-    object::{self, Diagnostics},
+    object::Diagnostics,
     pins::{Fence, Pins},
-    shapes,
+    programs::{self, Obtained, Programs},
     tables::Tables,
 };
-use anyhow::{Context, Error, Result, anyhow};
-use aya::{
-    Ebpf,
-    maps::{Map, MapData, RingBuf},
-    programs::{ProgramFd, SchedClassifier, Xdp},
-};
+use anyhow::{Context, Error, Result};
+use aya::maps::{Map, MapData, RingBuf};
 use std::collections::BTreeMap;
 use vrrp_common::maps::name;
 
@@ -26,8 +21,7 @@ use vrrp_common::maps::name;
 /// Dropped without [`teardown`](Self::teardown), as in a crash, it leaves
 /// everything that is pinned in place: the fence outlives the daemon.
 pub struct Dataplane {
-    ebpf: Ebpf,
-    xdp: ProgramFd,
+    programs: Programs,
     pins: Pins,
     variant: Variant,
     interfaces: BTreeMap<u32, Attached>,
@@ -61,7 +55,8 @@ pub struct AttachFailure {
 impl Dataplane {
     /// Loads the programs for `instance`, whose [`Lock`](super::Lock) the caller
     /// holds. Maps an earlier daemon pinned are taken over with what is in them:
-    /// the caller shuts its gates ([`LoopGates::close_all`]) and clears its tables.
+    /// the caller shuts those of its gates it does not go on with
+    /// ([`LoopGates::close_others`]) and clears its tables.
     ///
     /// With diagnostics, what the programs log is copied to the log from now on.
     ///
@@ -86,22 +81,13 @@ impl Dataplane {
                 "the fence lasts only as long as this daemon: {why}"
             ));
         }
-        notes.extend(shapes::drop_misshapen(&pins)?.map(|what| format!("{what}; maps made anew")));
-        let mut ebpf = load_object(&pins, diagnostics)?;
-        let xdp = load_xdp(&mut ebpf, variant, &mut notes)?;
-        egress(&mut ebpf)?
-            .load()
-            .with_context(|| format!("the kernel refuses {}", object::EGRESS))?;
-        // After the last program is loaded: they need the log's map until then.
-        if diagnostics == Diagnostics::On {
-            Diary::open(&mut ebpf)?.read_along();
-        }
-        let maps = Maps::take(&mut ebpf)?;
+        let Obtained { programs, maps } =
+            programs::obtain(&pins, variant, diagnostics, &mut notes)?;
+        let maps = Maps::sort(maps)?;
         let (sender_gates, loop_gates) = gates::map(maps.gates.fd())?;
         Ok(Loaded {
             dataplane: Self {
-                ebpf,
-                xdp,
+                programs,
                 pins,
                 variant,
                 interfaces: BTreeMap::new(),
@@ -158,9 +144,9 @@ impl Dataplane {
     }
 
     fn attach(&mut self, ifindex: u32) -> Result<()> {
-        let mut programs = Programs {
-            xdp: self.xdp.try_clone().context("a descriptor")?,
-            egress: egress(&mut self.ebpf)?,
+        let mut programs = attach::Programs {
+            xdp: self.programs.xdp.try_clone().context("a descriptor")?,
+            egress: self.programs.egress()?,
             variant: self.variant,
             pins: &self.pins,
         };
@@ -184,7 +170,7 @@ impl Dataplane {
     /// fences them afterwards. All of it is tried; the first error is returned.
     pub fn teardown(self) -> Result<()> {
         let Self {
-            ebpf,
+            programs,
             pins,
             interfaces,
             ..
@@ -194,95 +180,12 @@ impl Dataplane {
             .map(|attached| attached.detach(&pins))
             .collect();
         let unpinned = pins.remove_all();
-        drop(ebpf);
+        drop(programs);
         detached.into_iter().chain([unpinned]).collect()
     }
 }
 
-fn load_object(pins: &Pins, diagnostics: Diagnostics) -> Result<Ebpf> {
-    let mut loader = object::loader(diagnostics);
-    for (name, _) in shapes::MAPS {
-        if let Some(path) = pins.path(name) {
-            loader.map_pin_path(name, path);
-        }
-    }
-    let ebpf = loader
-        .load(object::OBJECT)
-        .map_err(Error::from)
-        .with_context(|| {
-            format!(
-                "cannot create the maps in {} (as root, or with CAP_BPF and CAP_NET_ADMIN?)",
-                pins.shown()
-            )
-        })?;
-    for (name, map) in ebpf.maps() {
-        if let Some(data) = data(map) {
-            shapes::check(name, data)?;
-        }
-    }
-    Ok(ebpf)
-}
-
-/// With fragments if the kernel knows them, else without.
-fn load_xdp(ebpf: &mut Ebpf, variant: Variant, notes: &mut Vec<String>) -> Result<ProgramFd> {
-    let with_frags = match variant {
-        Variant::Old => Err(anyhow!("the older variant was asked for")),
-        Variant::Newest => load_program(ebpf, object::XDP),
-    };
-    let why = match with_frags {
-        Ok(program) => return Ok(program),
-        Err(why) => why,
-    };
-    let program = load_program(ebpf, object::XDP_NO_FRAGS)
-        .with_context(|| format!("{}: {why:#}", object::XDP))?;
-    if variant == Variant::Newest {
-        notes.push(format!(
-            "XDP without fragments, so large MTUs need generic mode: {}",
-            root_cause(&why)
-        ));
-    }
-    Ok(program)
-}
-
-fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<ProgramFd> {
-    let program: &mut Xdp = ebpf
-        .program_mut(name)
-        .with_context(|| format!("the BPF object has no program {name}"))?
-        .try_into()?;
-    program
-        .load()
-        .with_context(|| format!("the kernel refuses {name}"))?;
-    Ok(program.fd()?.try_clone()?)
-}
-
-/// The error without the verifier's log.
-fn root_cause(error: &Error) -> String {
-    error
-        .root_cause()
-        .to_string()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-fn egress(ebpf: &mut Ebpf) -> Result<&mut SchedClassifier> {
-    Ok(ebpf
-        .program_mut(object::EGRESS)
-        .with_context(|| format!("the BPF object has no program {}", object::EGRESS))?
-        .try_into()?)
-}
-
-fn data(map: &Map) -> Option<&MapData> {
-    match map {
-        Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data) | Map::RingBuf(data) => {
-            Some(data)
-        }
-        _ => None,
-    }
-}
-
-/// The maps, out of aya's hands.
+/// The maps by what they are for.
 struct Maps {
     tables: Tables,
     gates: MapData,
@@ -290,10 +193,10 @@ struct Maps {
 }
 
 impl Maps {
-    fn take(ebpf: &mut Ebpf) -> Result<Self> {
+    fn sort(mut maps: BTreeMap<&'static str, Map>) -> Result<Self> {
         let mut take = |name: &str| {
-            ebpf.take_map(name)
-                .with_context(|| format!("the BPF object has no map {name}"))
+            maps.remove(name)
+                .with_context(|| format!("there is no map {name}"))
         };
         let Map::Array(gates) = take(name::GATES)? else {
             unreachable!("checked by `shapes`")

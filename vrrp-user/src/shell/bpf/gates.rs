@@ -223,10 +223,13 @@ impl LoopGates {
         }
     }
 
-    /// Shuts every gate and withdraws every permission: what a start does with
-    /// the claims of its predecessor, whose groups may have had other numbers.
-    pub fn close_all(&self) {
-        for record in self.0.records() {
+    /// Shuts every gate but these, and withdraws every permission: what a start does
+    /// with the claims of its predecessor that it does not go on with.
+    pub fn close_others(&self, kept: &[GateId]) {
+        for (index, record) in (0..).zip(self.0.records()) {
+            if kept.contains(&GateId(index)) {
+                continue;
+            }
             record.permit_end_ns.store(0, Release);
             let epoch = record.epoch.load(Acquire);
             if epoch > record.closed_epoch.load(Relaxed) {

@@ -3,6 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `dataplane` | everything together: load once, reconcile interfaces, tear down |
+//! | `programs` | the programs and their maps: found as a predecessor left them, or loaded |
 //! | `attach` | the programs on one interface |
 //! | `egress` | the egress program on one interface, by TCX or clsact |
 //! | `foreign` | whose XDP program is that |
@@ -14,6 +15,7 @@
 //! | `instance` | which daemon is this: network namespace, name, pid file |
 //! | `shapes` | does a pinned map have the layout this daemon expects |
 //! | `gates` | the shared-memory view of `XVRRP_GATES` |
+//! | `inherited` | what a predecessor of this process owned |
 //! | `tables` | typed writers and readers of the other maps |
 //! | `diagnostics` | what the programs log, to the daemon's log |
 //! | `events` | the ring buffer as an async source |
@@ -27,6 +29,7 @@ pub mod egress;
 pub mod events;
 pub mod foreign;
 pub mod gates;
+mod inherited;
 pub mod instance;
 pub mod kernel;
 pub mod object;
@@ -37,6 +40,7 @@ pub mod tables;
 pub mod vlan_offload;
 
 mod diagnostics;
+mod programs;
 mod rtnl;
 mod syscall;
 

@@ -1,7 +1,8 @@
 //! Names below the pin directory, and what the fence can promise.
 //!
 //! `/sys/fs/bpf/xvrrp/v{layout}/{cookie}[-{instance}]/` holds the maps by their
-//! kernel names and the links as `xdp-{ifindex}` and `tcx-egress-{ifindex}`.
+//! kernel names, the links as `xdp-{ifindex}` and `tcx-egress-{ifindex}`, and the
+//! programs as `program-xdp-{made of}` and `program-egress-{made of}`.
 
 use super::{bpffs, instance::Instance, syscall};
 use anyhow::{Context, Result};
@@ -138,6 +139,17 @@ impl Pins {
         };
         syscall::pin(object, &path)
             .with_context(|| format!("cannot pin {name} in {}", self.shown()))
+    }
+
+    /// Takes every name away that begins with `prefix`.
+    pub(super) fn unpin_all(&self, prefix: &str) -> Result<()> {
+        let Some(dir) = self.directory() else {
+            return Ok(());
+        };
+        for name in list(&dir).iter().filter(|name| name.starts_with(prefix)) {
+            Self::unpin(&dir.join(name))?;
+        }
+        Ok(())
     }
 
     /// Takes a name away.

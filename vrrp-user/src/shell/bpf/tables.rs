@@ -1,7 +1,7 @@
 //! Typed writers and readers of the maps.
 
 use crate::{
-    config::model::{Authentication, Version},
+    config::model::{Authentication, ChecksumPolicy, Version},
     engine::action::{RouterRecord, VipRecord},
     ownership::command::VrId,
     time::Instant,
@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use vrrp_common::{
     counter::Counters,
     maps::{
-        FAMILY_V4, FAMILY_V6, Peer, PeerKey, UnicastPeer, VIP_IN_STACK, VR_CHECK_UNICAST_SOURCE,
-        VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey, VirtualRouter, VrKey, name,
+        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Peer, PeerKey, UnicastPeer,
+        VIP_IN_STACK, VR_CHECK_UNICAST_SOURCE, VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey,
+        VirtualRouter, VrKey, name,
     },
     wire::{AUTH_NONE, AUTH_SIMPLE},
 };
@@ -153,6 +154,14 @@ impl Tables {
             .iter()
             .collect::<Result<_, _>>()
             .context(name::PEERS)
+    }
+
+    /// Every virtual router's record, a predecessor's among them.
+    pub(super) fn routers(&self) -> Result<Vec<(VrKey, VirtualRouter)>> {
+        self.routers
+            .iter()
+            .collect::<Result<_, _>>()
+            .context(name::ROUTERS)
     }
 
     /// Everybody heard on one virtual router. Walks the whole map: for a source
@@ -297,7 +306,11 @@ fn router(record: &RouterRecord) -> VirtualRouter {
         auth_type,
         min_ttl: record.ttl.0,
         max_ttl: record.ttl.1,
-        pad: [0; 2],
+        sent_form: match record.checksum {
+            ChecksumPolicy::Plain => CHECKSUM_PLAIN,
+            _ => CHECKSUM_PSEUDO,
+        },
+        pad: 0,
         auth_data,
     }
 }

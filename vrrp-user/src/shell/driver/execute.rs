@@ -1,6 +1,6 @@
 //! Carries out actions: one exhaustive match, and what fails goes back in.
 
-use super::Driver;
+use super::{Driver, Ending};
 use crate::{
     engine::{
         action::{Action, Advert, Announcement},
@@ -52,6 +52,12 @@ impl Driver {
                     });
                 }
             }
+            Action::CloseOthers { kept } => self.permission.close_others(&kept),
+            Action::Resume { .. } => self.resume(action),
+            Action::Prolong { gate, epoch } => {
+                self.permission.renew(clock::now());
+                self.transmit.send(Command::Prolong { gate, epoch });
+            }
             Action::Confirm { gate, epoch } => self.transmit.send(Command::Confirm { gate, epoch }),
             Action::UpdateAdvert { gate, advert } => match frames::member(&advert) {
                 Ok(member) => self.transmit.send(Command::Update { gate, member }),
@@ -98,7 +104,35 @@ impl Driver {
                 self.runner.notify(&queue, command, arguments, user);
             }
             Action::Log(level, line) => log::line(level, &line),
-            Action::Finished => self.finished = true,
+            Action::Finished => self.finished = Some(Ending::Clean),
+            Action::Left => self.finished = Some(Ending::Left),
+        }
+    }
+
+    fn resume(&mut self, action: Action) {
+        let Action::Resume {
+            gate,
+            epoch,
+            lease_end,
+            last_sent,
+            loss_tolerance,
+            lease_adverts,
+            adverts,
+        } = action
+        else {
+            return;
+        };
+        if let Some(members) = self.members(&adverts) {
+            self.permission.grant(gate, clock::now());
+            self.transmit.send(Command::Resume {
+                gate,
+                epoch,
+                lease_end,
+                last_sent,
+                loss_tolerance,
+                lease_adverts,
+                members,
+            });
         }
     }
 

@@ -203,6 +203,7 @@ mod tests {
             skip_check_advert_addresses: false,
             unicast_peers: Vec::new(),
             check_unicast_source: false,
+            checksum: crate::config::model::ChecksumPolicy::Pseudo,
         }
     }
 

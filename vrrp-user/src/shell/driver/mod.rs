@@ -91,7 +91,16 @@ struct Driver {
     names: BTreeMap<u32, String>,
     events_lost: u64,
     upkeeps: u32,
-    finished: bool,
+    finished: Option<Ending>,
+}
+
+/// How the daemon ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// With nothing left behind.
+    Clean,
+    /// With everything in place for a successor.
+    Left,
 }
 
 /// Runs until TERM, INT or `xvrrpd stop`. `ready` is called once everything is
@@ -123,8 +132,9 @@ pub async fn run(
     for note in notes {
         tracing::warn!("{note}");
     }
-    // Whatever a predecessor owned it owns no more: its groups may have had other numbers.
-    loop_gates.close_all();
+    let inherited = tables
+        .inherited(|gate| loop_gates.read(gate))
+        .context("read what a predecessor owned")?;
     let epochs = epochs(&loop_gates);
     let (transmit, mut reports) = transmit::start(
         MappedGates(sender_gates),
@@ -150,8 +160,9 @@ pub async fn run(
         names: BTreeMap::new(),
         events_lost: 0,
         upkeeps: 0,
-        finished: false,
+        finished: None,
     };
+    driver.engine.inherit(inherited);
     // Every link that exists is there before the first configuration asks for one.
     while let Ok(input) = links.try_recv() {
         driver.take(input);
@@ -167,7 +178,7 @@ pub async fn run(
     renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut upkeep = tokio::time::interval(UPKEEP);
     upkeep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while !driver.finished {
+    while driver.finished.is_none() {
         deadline.arm(driver.engine.poll_timeout().map(|(at, _)| at))?;
         tokio::select! {
             passed = deadline.passed() => {
@@ -199,7 +210,7 @@ pub async fn run(
         driver.execute();
         driver.permission.renew(clock::now());
     }
-    driver.leave().await
+    driver.end().await
 }
 
 /// The last claim of each gate, which the next must exceed.
@@ -307,6 +318,10 @@ impl Driver {
                 tracing::info!("Stopping");
                 self.take(Input::Shutdown);
             }
+            Signal::Leave => {
+                tracing::info!("Leaving, with everything in place for a successor");
+                self.take(Input::Leave);
+            }
             Signal::Reload => {
                 let _ = self.reload();
             }
@@ -363,8 +378,20 @@ impl Driver {
         }
     }
 
+    async fn end(self) -> Result<()> {
+        match self.finished {
+            Some(Ending::Left) => {
+                // The transmit thread ends with its last commands carried out.
+                drop(self.transmit);
+                tracing::info!("Left");
+                Ok(())
+            }
+            Some(Ending::Clean) | None => self.leave_nothing().await,
+        }
+    }
+
     /// A clean stop: nothing is left to fence, so nothing is left attached.
-    async fn leave(self) -> Result<()> {
+    async fn leave_nothing(self) -> Result<()> {
         if !self.netlink.settled(STOP_LIMIT).await {
             tracing::error!("addresses are still being removed after {STOP_LIMIT:?}");
         }

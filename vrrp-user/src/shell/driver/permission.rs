@@ -23,6 +23,11 @@ impl Permission {
         }
     }
 
+    /// Shuts every gate but these.
+    pub(super) fn close_others(&self, kept: &[GateId]) {
+        self.gates.close_others(kept);
+    }
+
     /// Before a claim: its burst is an advert too.
     pub(super) fn grant(&mut self, gate: GateId, now: Instant) {
         self.held.insert(gate);

@@ -6,7 +6,12 @@
 //! programs go by that; a winning advert shuts the gate as ever. So a group that
 //! is the same as before, and was not beaten, has never ceased to own.
 
-use super::{Engine, action::Action, reload::Wanted};
+use super::{
+    Engine,
+    action::{Action, Level},
+    reload::Wanted,
+    team::Team,
+};
 use crate::{
     config::model::{ChecksumPolicy, Version},
     election::{
@@ -61,6 +66,8 @@ impl Engine {
     /// What the pinned maps say, once, before the first
     /// [`Input::Config`](super::input::Input::Config), which settles it.
     pub fn inherit(&mut self, inherited: Vec<Inherited>) {
+        let epochs = inherited.iter().map(|it| it.epoch);
+        self.last_epoch = epochs.fold(self.last_epoch, Epoch::max);
         self.inherited = inherited;
         self.has_heirloom = true;
     }
@@ -162,6 +169,9 @@ impl Engine {
             instance.peers_know();
             adverts.extend(instance.advert.clone());
         }
+        if let Some(team) = self.teams.get_mut(&gate) {
+            team.epoch = inherited.epoch;
+        }
         self.actions.push_back(Action::Resume {
             gate,
             epoch: inherited.epoch,
@@ -172,6 +182,11 @@ impl Engine {
             adverts,
         });
         self.desired.addresses_stale = true;
+        let left_ms = inherited.lease_end.since(now).as_millis();
+        for vr in members {
+            let line = format!("Resuming as MASTER, {left_ms} ms before the lease ends");
+            self.log_of(vr, Level::Info, &line);
+        }
         self.apply(gate, Event::Resume, now, "resumed after a restart");
     }
 
@@ -199,20 +214,13 @@ impl Engine {
         })
     }
 
-    /// QUIT: a successor is to find everything as it is, and as much time as there can be.
-    pub(super) fn leave(&mut self, now: Instant) {
-        let teams: Vec<(GateId, Epoch, State)> = self
-            .teams
-            .values()
-            .map(|team| (team.gate, team.epoch, team.group.state()))
-            .collect();
-        for (gate, epoch, state) in teams {
-            match state {
-                State::Active => self.actions.push_back(Action::Prolong { gate, epoch }),
-                // A claim that has not opened is nobody's: its burst may be lost.
-                State::Claiming => self.apply(gate, Event::Stop, now, "restart"),
-                State::Initialize | State::Backup | State::Fault => {}
-            }
+    /// QUIT: a successor is to find everything as it is, and as much time as there can
+    /// be. A claim that has not opened is left to its rivals.
+    pub(super) fn leave(&mut self) {
+        let owning = |team: &&Team| team.group.state() == State::Active;
+        for team in self.teams.values().filter(owning) {
+            let (gate, epoch) = (team.gate, team.epoch);
+            self.actions.push_back(Action::Prolong { gate, epoch });
         }
         self.actions.push_back(Action::Left);
     }

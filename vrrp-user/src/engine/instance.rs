@@ -119,7 +119,7 @@ impl Instance {
         // A predecessor knew more than a script that has yet to run, `init_fail` or not.
         let inherited = self.inherited_priority.filter(|_| self.awaits(scripts));
         for tracked in &config.track_scripts {
-            let standing = if inherited.is_some() && !scripts.has_result(&tracked.name) {
+            let standing = if inherited.is_some() && !scripts.is_settled(&tracked.name) {
                 Standing::Unknown
             } else {
                 scripts.standing(&tracked.name)
@@ -166,10 +166,10 @@ impl Instance {
         (priority, sum.faults)
     }
 
-    /// A script it tracks has given no result yet.
+    /// How a script it tracks stands does not follow from its results yet.
     pub(super) fn awaits(&self, scripts: &Scripts) -> bool {
         let mut tracked = self.config.track_scripts.iter();
-        tracked.any(|tracked| !scripts.has_result(&tracked.name))
+        tracked.any(|tracked| !scripts.is_settled(&tracked.name))
     }
 
     /// Its own, and those that carry its addresses.

@@ -174,7 +174,7 @@ impl Engine {
                 self.log(Level::Error, format!("{of}{what} failed: {why}"));
             }
             Input::Shutdown => self.shutdown(now),
-            Input::Leave => self.leave(now),
+            Input::Leave => self.leave(),
         }
         self.settle(now);
     }

@@ -11,6 +11,7 @@ mod backup;
 mod claim;
 mod faults;
 mod groups;
+mod inherit;
 mod intervals;
 mod lateness;
 mod notify;

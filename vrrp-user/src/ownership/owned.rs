@@ -271,8 +271,12 @@ impl<F: Clone> Owned<F> {
                 };
             }
             Phase::Bursting { .. } => self.burst_left(now, effects),
-            Phase::Open { lease_end } => self.extend(lease_end, effects),
-            Phase::Begun { .. } | Phase::Held { .. } | Phase::Resuming { .. } | Phase::Over => {}
+            Phase::Open { lease_end } if ok => self.extend(lease_end, effects),
+            Phase::Begun { .. }
+            | Phase::Held { .. }
+            | Phase::Resuming { .. }
+            | Phase::Open { .. }
+            | Phase::Over => {}
         }
     }
 
@@ -429,8 +433,8 @@ impl<F: Clone> Owned<F> {
     }
 
     fn extend(&mut self, written: Instant, effects: &mut VecDeque<Effect<F>>) {
+        // Also where it ends as before: the record says when the last advert left.
         if let Some(lease_end) = self.lease_end()
-            && lease_end != written
             && !self.shortened_until_sent(written, lease_end)
         {
             self.write(lease_end, effects);

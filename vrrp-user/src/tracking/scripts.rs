@@ -24,7 +24,7 @@ pub struct Changed {
     pub standing: Standing,
     /// keepalived's line for it.
     pub line: String,
-    /// The first result, or a change of standing.
+    /// A change of standing, or the first that results brought about.
     pub turned: bool,
 }
 
@@ -35,6 +35,8 @@ pub struct Tracker {
     standing: Standing,
     /// Results in a row against the standing.
     against: u32,
+    /// The standing follows from results, not from how it began.
+    settled: bool,
     running: bool,
     next: Instant,
     last: Option<ScriptResult>,
@@ -51,6 +53,7 @@ impl Tracker {
             script,
             standing,
             against: 0,
+            settled: false,
             running: false,
             next: now,
             last: None,
@@ -90,10 +93,11 @@ impl Tracker {
         };
         if agrees {
             self.against = 0;
+            let settles = !core::mem::replace(&mut self.settled, true);
             return news.then_some(Changed {
                 standing: self.standing,
                 line,
-                turned: false,
+                turned: settles,
             });
         }
         self.against += 1;
@@ -104,6 +108,7 @@ impl Tracker {
         };
         let turned = self.against >= needed.max(1);
         if turned {
+            self.settled = true;
             self.against = 0;
             self.standing = if succeeded {
                 Standing::Up
@@ -225,12 +230,12 @@ impl Scripts {
             .map_or(Standing::Down, Tracker::standing)
     }
 
-    /// It has run at least once; one that is not configured will never.
+    /// Results have said how it stands; of one that is not configured there are none.
     #[must_use]
-    pub fn has_result(&self, name: &str) -> bool {
+    pub fn is_settled(&self, name: &str) -> bool {
         self.trackers
             .get(name)
-            .is_none_or(|tracker| tracker.last().is_some())
+            .is_none_or(|tracker| tracker.settled)
     }
 
     /// All, by name.

@@ -16,4 +16,5 @@ mod lost_news;
 mod notify;
 mod quiet;
 mod reload;
+mod restart;
 mod restore;

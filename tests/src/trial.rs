@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::signal::Signal;
+
 use crate::{
     capture::{Stamp, Tap},
     conf::{Conf, Instance},
     daemon::{Daemon, Running},
     net::Lab,
-    observe,
+    observe, process,
     wait::eventually,
 };
 
@@ -249,6 +251,17 @@ impl Trial {
         let mut running = self.running[router].take().expect("the daemon was started");
         let at = running.terminate();
         running.left();
+        at
+    }
+
+    /// Asks the daemon to leave everything to a successor (SIGQUIT) and waits until
+    /// it has left; gives the moment of asking.
+    #[track_caller]
+    pub fn quit(&mut self, router: usize) -> Stamp {
+        let mut running = self.running[router].take().expect("the daemon was started");
+        let at = Stamp::now();
+        process::signal(running.pid(), Signal::SIGQUIT);
+        assert!(running.left().success(), "it left in good order");
         at
     }
 

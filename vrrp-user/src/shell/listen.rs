@@ -4,9 +4,12 @@
 //! * Multicast groups stay joined, or a switch that snoops forwards nothing: the
 //!   VRRP groups, and each IPv6 virtual address's solicited-node group, so that
 //!   solicitations arrive before the address is in place.
+//! * The VRRP groups' stations stay in the interface's filter also when these
+//!   sockets are gone ([`station_filter`]), until a clean stop.
 //! * A socket of protocol 112 is open, or a unicast advert that reaches the stack
 //!   draws an ICMP error. Its filter drops everything.
 
+use super::station_filter::{self, station};
 use crate::packet::ipv6;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 use std::{
@@ -44,6 +47,12 @@ impl Membership {
         }
     }
 
+    /// One of VRRP's groups.
+    #[must_use]
+    pub fn is_vrrp(&self) -> bool {
+        self.group == IpAddr::from(GROUP_V4) || self.group == IpAddr::from(GROUP_V6)
+    }
+
     /// Where solicitations for `address` go.
     #[must_use]
     pub fn solicited_node(ifindex: u32, address: Ipv6Addr) -> Self {
@@ -63,12 +72,14 @@ pub struct NotJoined {
     pub error: io::Error,
 }
 
-/// The sockets. Closing them leaves every group.
+/// The sockets. Closing them leaves every group, but not the stations held.
 pub struct Listener {
     /// Held, never read.
     _swallow: Vec<Socket>,
     ipv4: Members,
     ipv6: Members,
+    /// Interfaces and stations in their filters.
+    held: BTreeSet<(u32, [u8; 6])>,
 }
 
 impl Listener {
@@ -87,6 +98,7 @@ impl Listener {
             _swallow: swallow,
             ipv4: Members::new(Domain::IPV4),
             ipv6: Members::new(Domain::IPV6),
+            held: BTreeSet::new(),
         })
     }
 
@@ -98,7 +110,38 @@ impl Listener {
             .partition(|membership| membership.group.is_ipv4());
         let mut failures = self.ipv4.set(&ipv4);
         failures.extend(self.ipv6.set(&ipv6));
+        self.hold(wanted);
         failures
+    }
+
+    fn hold(&mut self, wanted: &BTreeSet<Membership>) {
+        let stations: BTreeSet<_> = wanted
+            .iter()
+            .filter(|membership| membership.is_vrrp())
+            .map(|membership| (membership.ifindex, station(membership.group)))
+            .collect();
+        for &(ifindex, station) in self.held.difference(&stations) {
+            // Fails when the interface is gone, and its filter with it.
+            let _ = station_filter::release(ifindex, station);
+        }
+        self.held.retain(|held| stations.contains(held));
+        for &(ifindex, station) in &stations {
+            if self.held.contains(&(ifindex, station)) {
+                continue;
+            }
+            match station_filter::hold(ifindex, station) {
+                Ok(()) => drop(self.held.insert((ifindex, station))),
+                // The membership serves for as long as this process lives.
+                Err(error) => tracing::warn!(
+                    "interface {ifindex} will not take VRRP's multicast station once this daemon is dead: {error}"
+                ),
+            }
+        }
+    }
+
+    /// A clean stop: takes the stations out of the filters.
+    pub fn release(mut self) {
+        self.hold(&BTreeSet::new());
     }
 
     /// An interface is gone, or came back under its old index: its memberships are
@@ -106,6 +149,7 @@ impl Listener {
     pub fn forget(&mut self, ifindex: u32) {
         self.ipv4.forget(ifindex);
         self.ipv6.forget(ifindex);
+        self.held.retain(|(of, _)| *of != ifindex);
     }
 }
 

@@ -9,4 +9,5 @@ pub mod log;
 pub mod netlink;
 pub mod process;
 pub mod signals;
+mod station_filter;
 pub mod transmit;

@@ -399,6 +399,7 @@ impl Driver {
             tracing::error!("notify scripts are still running after {STOP_LIMIT:?}");
         }
         drop(self.transmit);
+        self.listener.release();
         self.dataplane.teardown()?;
         tracing::info!("Stopped");
         Ok(())

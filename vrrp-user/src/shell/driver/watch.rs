@@ -164,13 +164,9 @@ impl Driver {
     fn join(&mut self) {
         let failures = self.listener.set(&self.watch.groups.wanted());
         // A solicited-node group not joined costs an early answer, no more.
-        let vrrp = |membership: &Membership| {
-            *membership == Membership::vrrp_v4(membership.ifindex)
-                || *membership == Membership::vrrp_v6(membership.ifindex)
-        };
         self.watch.deaf = failures
             .iter()
-            .filter(|failure| vrrp(&failure.membership))
+            .filter(|failure| failure.membership.is_vrrp())
             .map(|failure| failure.membership.ifindex)
             .collect();
         let complaints = failures.iter().map(|failure| {

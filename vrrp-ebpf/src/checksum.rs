@@ -24,6 +24,17 @@ impl Sum {
         Self(sum as u64)
     }
 
+    /// Of an IPv4 header without options.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_five_words(header: &[u8; 20]) -> Self {
+        let mut sum = Self::ZERO;
+        for at in [0, 4, 8, 12, 16] {
+            sum = sum.word(view::word(header, at));
+        }
+        sum
+    }
+
     /// With one more word.
     #[inline(always)]
     #[must_use]

@@ -273,6 +273,8 @@ impl Instance {
             skip_check_advert_addresses: self.config.skip_check_advert_addresses,
             check_unicast_source: unicast.is_some_and(|unicast| unicast.check_source),
             unicast_peers: peers,
+            advert_sources: self.config.advert_sources.clone(),
+            mac: link.mac,
         })
     }
 

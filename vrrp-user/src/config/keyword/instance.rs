@@ -63,6 +63,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("unicast_src_ip", 1, "ADDRESS"),
     block(served("unicast_peer", 0, ""), Kind::Addresses),
     served("check_unicast_src", 0, ""),
+    block(served("advert_sources", 0, ""), Kind::Addresses),
     later("unicast_ttl", 1, "0-255", "adverts are sent with TTL 255"),
     later(
         "unicast_fault_no_peer",

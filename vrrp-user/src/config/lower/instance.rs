@@ -50,6 +50,7 @@ pub(super) struct Draft {
     pub(super) unicast: bool,
     pub(super) peers: Vec<UnicastPeer>,
     pub(super) check_source: bool,
+    pub(super) advert_sources: Vec<IpAddr>,
     pub(super) interfaces: Vec<track::Row>,
     pub(super) scripts: Vec<track::Row>,
     pub(super) notify: Notify,
@@ -111,6 +112,7 @@ impl Draft {
             unicast: false,
             peers: Vec::new(),
             check_source: false,
+            advert_sources: Vec::new(),
             interfaces: Vec::new(),
             scripts: Vec::new(),
             notify: Notify::default(),
@@ -287,6 +289,19 @@ impl Draft {
                     self.peer(row, diagnostics);
                 }
             }
+            "advert_sources" => {
+                let mut rows = body(statement).into_iter().peekable();
+                if rows.peek().is_none() {
+                    let message =
+                        "`advert_sources` lists nobody: adverts from everybody are accepted";
+                    let help = "list the addresses the other routers advertise from, or remove it";
+                    let found = Diagnostic::warning(Code::Overruled, statement.span(), message);
+                    diagnostics.push(found.help(help));
+                }
+                for row in rows {
+                    self.advert_source(row, diagnostics);
+                }
+            }
             "track_interface" => track::read(&mut self.interfaces, statement, diagnostics),
             "track_script" => track::read(&mut self.scripts, statement, diagnostics),
             _ => return false,
@@ -396,6 +411,24 @@ impl Draft {
         }
         self.check_source |= limited;
         self.peers.push(peer);
+    }
+
+    fn advert_source(&mut self, row: &Statement, diagnostics: &mut Vec<Diagnostic>) {
+        let Some((first, rest)) = row.words.split_first() else {
+            return;
+        };
+        surplus(rest, 0, diagnostics);
+        let Some(source) = plain_address(first, diagnostics) else {
+            return;
+        };
+        if !self.same_family(source, row.name_span(), diagnostics) {
+            return;
+        }
+        if self.advert_sources.contains(&source) {
+            diagnostics.push(twice(row));
+        } else {
+            self.advert_sources.push(source);
+        }
     }
 
     /// The first address decides; another family cannot travel with it.

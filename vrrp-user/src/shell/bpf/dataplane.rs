@@ -275,9 +275,11 @@ fn egress(ebpf: &mut Ebpf) -> Result<&mut SchedClassifier> {
 
 fn data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data) | Map::RingBuf(data) => {
-            Some(data)
-        }
+        Map::Array(data)
+        | Map::HashMap(data)
+        | Map::LruHashMap(data)
+        | Map::PerCpuArray(data)
+        | Map::RingBuf(data) => Some(data),
         _ => None,
     }
 }
@@ -305,7 +307,7 @@ impl Maps {
                 take(name::ROUTERS)?,
                 take(name::PEERS)?,
                 take(name::VIPS)?,
-                take(name::UNICAST)?,
+                take(name::SOURCES)?,
                 take(name::COUNT)?,
             )?,
         })

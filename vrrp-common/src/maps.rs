@@ -240,7 +240,7 @@ pub struct Talker {
     /// Packets refused. Exact at low rates; under a flood one of [`TALKER_SAMPLE`]
     /// stands for all that came since the one before.
     pub dropped: u64,
-    /// `CLOCK_MONOTONIC` of the last of them, to within a tick of the kernel's clock.
+    /// `CLOCK_MONOTONIC` of the last that was attributed.
     pub last_seen_ns: u64,
     /// [`Cause`](crate::counter::Cause) of the last.
     pub cause: u32,
@@ -290,8 +290,8 @@ pub struct Limits {
     pub own_source_ns: u64,
     /// Last diagnostic of those that strangers can cause.
     pub explained_ns: u64,
-    /// Tick of the clock that `rejects_in_tick` counts.
-    pub tick_ns: u64,
+    /// Tick of the kernel's clock that `rejects_in_tick` counts; a number, not a time.
+    pub tick: u64,
     /// Losing adverts told of.
     pub losers_told: u32,
     /// Packets refused.
@@ -303,17 +303,31 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The cause may be told of now; then it has been.
+    /// A packet is refused for `cause` in this tick of the kernel's clock. The clock
+    /// itself is asked once a tick: this is what a flood meets.
     #[inline(always)]
-    pub const fn tell_rejected(&mut self, cause: u32, now_ns: u64) -> bool {
-        if self.rejected_ns == 0 || now_ns.wrapping_sub(self.rejected_ns) >= REJECTED_WINDOW_NS {
-            self.rejected_ns = now_ns;
-            self.rejected_told = 0;
+    pub fn refuse(&mut self, cause: u32, tick: u64, now_ns: impl FnOnce() -> u64) -> Refusal {
+        if self.tick != tick {
+            self.tick = tick;
+            self.rejects_in_tick = 0;
+            let now_ns = now_ns();
+            let is_over = now_ns.wrapping_sub(self.rejected_ns) >= REJECTED_WINDOW_NS;
+            if self.rejected_ns == 0 || is_over {
+                self.rejected_ns = now_ns;
+                self.rejected_told = 0;
+            }
         }
         let bit = 1 << (cause & 63);
-        let may = self.rejected_told & bit == 0;
+        let tell = self.rejected_told & bit == 0;
         self.rejected_told |= bit;
-        may
+        self.rejects_in_tick = self.rejects_in_tick.wrapping_add(1);
+        self.unattributed = self.unattributed.wrapping_add(1);
+        let mut weight = 0;
+        if self.rejects_in_tick <= TALKER_EXACT || self.unattributed >= TALKER_SAMPLE {
+            weight = self.unattributed;
+            self.unattributed = 0;
+        }
+        Refusal { weight, tell }
     }
 
     /// One more losing advert may be told of now; then it has been.
@@ -329,24 +343,16 @@ impl Limits {
         self.losers_told += 1;
         true
     }
+}
 
-    /// One more packet is refused in this tick of the clock: for how many it
-    /// stands in its sender's record. 0: for none, it is left to a later one.
-    #[inline(always)]
-    pub const fn attribute(&mut self, tick_ns: u64) -> u32 {
-        if self.tick_ns != tick_ns {
-            self.tick_ns = tick_ns;
-            self.rejects_in_tick = 0;
-        }
-        self.rejects_in_tick = self.rejects_in_tick.wrapping_add(1);
-        self.unattributed = self.unattributed.wrapping_add(1);
-        if self.rejects_in_tick > TALKER_EXACT && self.unattributed < TALKER_SAMPLE {
-            return 0;
-        }
-        let weight = self.unattributed;
-        self.unattributed = 0;
-        weight
-    }
+/// What is to be done about a refused packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// For how many it stands in its sender's record; 0: for none, it is left to a
+    /// later one.
+    pub weight: u32,
+    /// It is told of.
+    pub tell: bool,
 }
 
 /// Enough time since `last_ns` (0: never) for another; then this is the last.
@@ -369,11 +375,26 @@ mod tests {
     #[test]
     fn each_cause_is_told_of_once_in_a_window() {
         let mut limits = Limits::default();
-        assert!(limits.tell_rejected(7, 5) && limits.tell_rejected(8, 5));
-        assert!(!limits.tell_rejected(7, 5 + REJECTED_WINDOW_NS - 1));
-        assert!(limits.tell_rejected(7, 5 + REJECTED_WINDOW_NS));
-        assert!(limits.tell_rejected(8, 5 + REJECTED_WINDOW_NS));
-        assert!(!limits.tell_rejected(8, 5 + REJECTED_WINDOW_NS));
+        let mut tell = |cause, tick, now_ns| limits.refuse(cause, tick, || now_ns).tell;
+        assert!(tell(7, 1, 5) && tell(8, 1, 5));
+        assert!(!tell(7, 2, 5 + REJECTED_WINDOW_NS - 1));
+        assert!(tell(7, 3, 5 + REJECTED_WINDOW_NS));
+        assert!(tell(8, 4, 6 + REJECTED_WINDOW_NS));
+        assert!(!tell(8, 5, 6 + REJECTED_WINDOW_NS));
+    }
+
+    #[test]
+    fn the_clock_is_asked_once_a_tick() {
+        let mut limits = Limits::default();
+        let mut asked = 0;
+        for tick in [4, 4, 4, 5, 5, 9] {
+            let now_ns = || {
+                asked += 1;
+                1
+            };
+            let _ = limits.refuse(7, tick, now_ns);
+        }
+        assert_eq!(asked, 3);
     }
 
     #[test]
@@ -393,14 +414,15 @@ mod tests {
     #[test]
     fn what_is_refused_is_attributed_whole() {
         let mut limits = Limits::default();
-        let exact: u32 = (0..TALKER_EXACT).map(|_| limits.attribute(4)).sum();
+        let mut weight = |tick| limits.refuse(7, tick, || 1).weight;
+        let exact: u32 = (0..TALKER_EXACT).map(|_| weight(4)).sum();
         assert_eq!(exact, TALKER_EXACT, "each by itself");
-        let sampled = (0..TALKER_SAMPLE * 10 + 5).map(|_| limits.attribute(4));
+        let sampled = (0..TALKER_SAMPLE * 10 + 5).map(|_| weight(4));
         let weights = sampled.filter(|&weight| weight != 0);
         assert!(weights.eq([TALKER_SAMPLE; 10]));
         // What is left over goes with the first of the next tick.
-        assert_eq!(limits.attribute(8), 6);
-        assert_eq!(limits.attribute(8), 1);
+        assert_eq!(weight(8), 6);
+        assert_eq!(weight(8), 1);
     }
 
     #[test]

@@ -82,6 +82,19 @@ impl Sum {
     }
 }
 
+impl Sums {
+    /// Of one word.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_word(window: &[u8; 4]) -> Self {
+        let word = view::word(window, 0);
+        Self {
+            folded: Sum::ZERO.word(word).folded(),
+            wrapping: u32::from_be(word),
+        }
+    }
+}
+
 /// [`View::sums`], one word at a time.
 #[inline(always)]
 pub fn sums<'a>(

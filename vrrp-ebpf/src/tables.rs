@@ -31,9 +31,9 @@ pub trait Tables {
 
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     fn now_ns(&self) -> u64;
-    /// The same clock as of the kernel's last tick, 1 to 10 ms ago: cheap, and good
-    /// enough to limit by.
-    fn tick_ns(&self) -> u64;
+    /// A number that changes with each tick of the kernel, every 1 to 10 ms. Unlike
+    /// the clock it costs nothing.
+    fn tick(&self) -> u64;
     /// The virtual router, if it is configured here.
     fn router(&self, key: &VrKey) -> Option<Self::Router>;
     /// The source, if it is listed for its virtual router.

@@ -189,8 +189,9 @@ fn check_origin<V: View, T: Tables>(
         return Err(Cause::DropDestination);
     }
     // Not refused for it: its sender may have a MAC of ours and be right otherwise.
-    if link::source(frame) == Some(router.mac) {
-        notice(frame, tables, envelope, Cause::OwnMac);
+    if link::is_from(frame, &router.mac) {
+        tables.count(Cause::OwnMac);
+        notice(frame, tables, envelope, Cause::OwnMac, 0);
     }
     let (mut min_ttl, mut max_ttl) = (router.min_ttl, router.max_ttl);
     let is_unicast = envelope.vr.cast == CAST_UNICAST;
@@ -215,37 +216,39 @@ fn check_origin<V: View, T: Tables>(
     Ok(())
 }
 
+/// Counts what is refused. In a flood that is all: the rest is in [`notice`], behind
+/// a call that most of it does not pay for.
 #[inline(always)]
 fn reject<V: View, T: Tables>(frame: &V, tables: &T, envelope: &Envelope, cause: Cause) -> Outcome {
-    notice(frame, tables, envelope, cause);
+    tables.count(cause);
+    let refusal = tables
+        .limits(|limits| limits.refuse(cause as u32, tables.tick(), || tables.now_ns()))
+        .unwrap_or_default();
+    if refusal.weight != 0 || refusal.tell || matches!(cause, Cause::DropOwnSource) {
+        let rest = refusal.weight << 1 | refusal.tell as u32;
+        notice(frame, tables, envelope, cause, rest);
+    }
     Outcome::Rejected
 }
 
-/// Counts what is refused or strange, adds it to its sender's record, and tells of
-/// it once in a while. By the clock of the kernel's tick: this is what a flood meets.
+/// Adds what is refused to its sender's record, and tells of it or of what is strange.
+/// `rest`: for how many it stands, and in the last bit whether to tell of it; a
+/// conflict has a limit of its own.
 #[inline(never)]
-fn notice<V: View, T: Tables>(frame: &V, tables: &T, envelope: &Envelope, cause: Cause) {
-    tables.count(cause);
-    let tick_ns = tables.tick_ns();
-    let judged = tables.limits(|limits| match cause {
-        Cause::OwnMac => {
-            let may_tell = take_turn(&mut limits.own_mac_ns, EVENT_SPACING_NS, tick_ns);
-            (0, may_tell)
-        }
-        Cause::DropOwnSource => {
-            let may_tell = take_turn(&mut limits.own_source_ns, EVENT_SPACING_NS, tick_ns);
-            (limits.attribute(tick_ns), may_tell)
-        }
-        _ => {
-            let may_tell = limits.tell_rejected(cause as u32, tick_ns);
-            (limits.attribute(tick_ns), may_tell)
-        }
-    });
-    let Some((weight, may_tell)) = judged else {
-        return;
-    };
-    if weight == 0 && !may_tell {
-        return;
+fn notice<V: View, T: Tables>(frame: &V, tables: &T, envelope: &Envelope, cause: Cause, rest: u32) {
+    let now_ns = tables.now_ns();
+    let (weight, mut tell) = (rest >> 1, rest & 1 != 0);
+    let is_conflict = matches!(cause, Cause::OwnMac | Cause::DropOwnSource);
+    if is_conflict {
+        let turn = tables.limits(|limits| {
+            let last_ns = if matches!(cause, Cause::OwnMac) {
+                &mut limits.own_mac_ns
+            } else {
+                &mut limits.own_source_ns
+            };
+            take_turn(last_ns, EVENT_SPACING_NS, now_ns)
+        });
+        tell = turn == Some(true);
     }
     let mac = link::source(frame).unwrap_or([0; 6]);
     if weight != 0 {
@@ -260,16 +263,15 @@ fn notice<V: View, T: Tables>(frame: &V, tables: &T, envelope: &Envelope, cause:
             &key,
             &Talker {
                 dropped: weight as u64,
-                last_seen_ns: tick_ns,
+                last_seen_ns: now_ns,
                 cause: cause as u32,
                 vrid: envelope.vr.vrid as u32,
             },
         );
     }
-    if may_tell {
-        let is_conflict = matches!(cause, Cause::OwnMac | Cause::DropOwnSource);
+    if tell {
         tables.tell(|| Event {
-            at_ns: tables.now_ns(),
+            at_ns: now_ns,
             kind: if is_conflict {
                 KIND_CONFLICT
             } else {

@@ -4,7 +4,7 @@ use super::{atomic, log};
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
     btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
-    helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns},
+    helpers::{bpf_jiffies64, bpf_ktime_get_ns},
     macros::btf_map,
 };
 use core::{
@@ -74,9 +74,9 @@ impl Tables for Kernel {
     }
 
     #[inline(always)]
-    fn tick_ns(&self) -> u64 {
-        // SAFETY: a helper without arguments.
-        unsafe { bpf_ktime_get_coarse_ns() }
+    fn tick(&self) -> u64 {
+        // SAFETY: a helper without arguments, which the verifier makes one load.
+        unsafe { bpf_jiffies64() }
     }
 
     #[inline(always)]

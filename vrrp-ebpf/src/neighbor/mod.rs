@@ -76,7 +76,7 @@ fn heard_question<V: View, T: Tables>(frame: &V, tables: &T, key: &VipKey, vip: 
 /// Our own MAC as the Ethernet source of what arrives: a loop, or a duplicate.
 #[inline(always)]
 fn is_from_us<V: View>(frame: &V, vip: &Vip) -> bool {
-    link::source(frame) == Some(vip.mac)
+    link::is_from(frame, &vip.mac)
 }
 
 #[inline(never)]

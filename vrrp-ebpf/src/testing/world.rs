@@ -149,8 +149,8 @@ impl Tables for World {
         self.now_ns.get()
     }
 
-    fn tick_ns(&self) -> u64 {
-        self.now_ns.get() / TICK_NS * TICK_NS
+    fn tick(&self) -> u64 {
+        self.now_ns.get() / TICK_NS
     }
 
     fn router(&self, key: &VrKey) -> Option<Self::Router> {

@@ -277,7 +277,7 @@ impl Draft {
                         a.address == address.address && a.dev == address.dev
                     };
                     if taken.clone().any(twin) {
-                        diagnostics.push(twice(row));
+                        diagnostics.push(twice(row.name(), row.name_span()));
                     } else {
                         self.excluded.push((address, row.span()));
                     }
@@ -290,16 +290,9 @@ impl Draft {
                 }
             }
             "advert_sources" => {
-                let mut rows = body(statement).into_iter().peekable();
-                if rows.peek().is_none() {
-                    let message =
-                        "`advert_sources` lists nobody: adverts from everybody are accepted";
-                    let help = "list the addresses the other routers advertise from, or remove it";
-                    let found = Diagnostic::warning(Code::Overruled, statement.span(), message);
-                    diagnostics.push(found.help(help));
-                }
-                for row in rows {
-                    self.advert_source(row, diagnostics);
+                self.advert_sources.clear();
+                for word in statement.arguments() {
+                    self.advert_source(word, diagnostics);
                 }
             }
             "track_interface" => track::read(&mut self.interfaces, statement, diagnostics),
@@ -392,7 +385,7 @@ impl Draft {
             .iter()
             .any(|(a, _)| a.address == address.address)
         {
-            diagnostics.push(twice(row));
+            diagnostics.push(twice(row.name(), row.name_span()));
             return;
         }
         self.addresses.push((address, row.span()));
@@ -406,26 +399,22 @@ impl Draft {
             return;
         }
         if self.peers.iter().any(|p| p.address == peer.address) {
-            diagnostics.push(twice(row));
+            diagnostics.push(twice(row.name(), row.name_span()));
             return;
         }
         self.check_source |= limited;
         self.peers.push(peer);
     }
 
-    fn advert_source(&mut self, row: &Statement, diagnostics: &mut Vec<Diagnostic>) {
-        let Some((first, rest)) = row.words.split_first() else {
+    fn advert_source(&mut self, word: &Word, diagnostics: &mut Vec<Diagnostic>) {
+        let Some(source) = plain_address(word, diagnostics) else {
             return;
         };
-        surplus(rest, 0, diagnostics);
-        let Some(source) = plain_address(first, diagnostics) else {
-            return;
-        };
-        if !self.same_family(source, row.name_span(), diagnostics) {
+        if !self.same_family(source, word.span, diagnostics) {
             return;
         }
         if self.advert_sources.contains(&source) {
-            diagnostics.push(twice(row));
+            diagnostics.push(twice(&word.text, word.span));
         } else {
             self.advert_sources.push(source);
         }
@@ -460,11 +449,11 @@ impl Draft {
     }
 }
 
-fn twice(row: &Statement) -> Diagnostic {
+fn twice(name: &str, at: Span) -> Diagnostic {
     Diagnostic::warning(
         Code::DuplicateName,
-        row.name_span(),
-        format!("`{}` is listed twice; it counts once", row.name()),
+        at,
+        format!("`{name}` is listed twice; it counts once"),
     )
     .help("remove one of them")
 }

@@ -264,22 +264,22 @@ fn what_a_shut_gate_does() {
 #[test]
 fn sources_of_adverts() {
     let sources = |text: &str| text.parse::<IpAddr>().expect("an address");
-    let i = good(
-        "",
-        &format!("{VIP}advert_sources {{\n10.0.0.2\n10.0.0.3\n}}"),
-    );
+    let i = good("", &format!("{VIP}advert_sources 10.0.0.2 10.0.0.3"));
     assert_eq!(i.advert_sources, ["10.0.0.2", "10.0.0.3"].map(sources));
     assert!(good("", VIP).advert_sources.is_empty());
 
-    let (i, message) = told("", "advert_sources {\n10.0.0.2\n10.0.0.2\n}");
+    let (i, message) = told("", "advert_sources 10.0.0.2 10.0.0.2");
     assert_eq!(i.advert_sources, [sources("10.0.0.2")]);
     assert!(message.contains("listed twice"), "{message}");
-    let (_, message) = told("", "advert_sources {\n}");
-    assert!(message.contains("lists nobody"), "{message}");
-    let both = "unicast_peer {\n10.0.0.2\n}\nadvert_sources {\n10.0.0.2\n}";
+    let (_, told_of_none) = one("", &format!("{VIP}advert_sources"));
+    assert!(
+        told_of_none[0].contains("advert_sources"),
+        "{told_of_none:?}"
+    );
+    let both = "unicast_peer {\n10.0.0.2\n}\nadvert_sources 10.0.0.2";
     let (i, message) = told("", both);
     assert!(i.advert_sources.is_empty() && message.contains("for multicast"));
-    let (i, told) = one("", &format!("{VIP}advert_sources {{\nfe80::1\n}}"));
+    let (i, told) = one("", &format!("{VIP}advert_sources fe80::1"));
     assert!(i.is_none() && told[0].contains("family"), "{told:?}");
 }
 

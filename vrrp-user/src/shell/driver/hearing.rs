@@ -310,13 +310,21 @@ mod tests {
                 None
             }
         };
-        use ConflictKind::{ArpClaim, NdClaim, OwnMac, OwnSource};
         // Of ARP and ND, the address's group; of an advert, its virtual router's.
-        assert_eq!(told(Cause::ArpConflict, 0, 9), Some((ArpClaim, 7)));
-        assert_eq!(told(Cause::NdConflict, 0, 9), Some((NdClaim, 7)));
-        assert_eq!(told(Cause::OwnMac, 0, 9), Some((OwnMac, 7)));
-        assert_eq!(told(Cause::OwnMac, 51, 3), Some((OwnMac, 0)));
-        assert_eq!(told(Cause::DropOwnSource, 51, 1), Some((OwnSource, 0)));
+        assert_eq!(
+            told(Cause::ArpConflict, 0, 9),
+            Some((ConflictKind::ArpClaim, 7))
+        );
+        assert_eq!(
+            told(Cause::NdConflict, 0, 9),
+            Some((ConflictKind::NdClaim, 7))
+        );
+        assert_eq!(told(Cause::OwnMac, 0, 9), Some((ConflictKind::OwnMac, 7)));
+        assert_eq!(told(Cause::OwnMac, 51, 3), Some((ConflictKind::OwnMac, 0)));
+        assert_eq!(
+            told(Cause::DropOwnSource, 51, 1),
+            Some((ConflictKind::OwnSource, 0))
+        );
         assert_eq!(told(Cause::ArpConflict, 0, 8), None, "no address of ours");
         assert_eq!(told(Cause::DropOwnSource, 52, 1), None, "no router of ours");
         assert_eq!(told(Cause::DropTtl, 51, 1), None, "no conflict");

@@ -191,11 +191,7 @@ pub async fn run(
                 driver.hear_event(&event);
             }
             report = reports.recv() => match report {
-                Some(report) => {
-                    let lease_over = matches!(report, Report::LeaseOver { .. });
-                    driver.leases_over += u64::from(lease_over);
-                    driver.take(Input::Sender(report));
-                }
+                Some(report) => driver.take(Input::Sender(report)),
                 None => anyhow::bail!("the transmit thread ended"),
             },
             input = links.recv() => match input {
@@ -257,6 +253,7 @@ impl Driver {
                 self.names.remove(ifindex);
                 self.listener.forget(*ifindex);
             }
+            Input::Sender(Report::LeaseOver { .. }) => self.leases_over += 1,
             _ => {}
         }
         self.engine.handle(input, clock::now());

@@ -193,18 +193,9 @@ impl Stage {
             return;
         }
         router.open = open;
-        let text = match router.maps.as_ref().map(|maps| maps.gate) {
-            _ if open => "Active: its gate is open".to_owned(),
-            Some(gate) if gate.epoch <= gate.revoked_epoch => {
-                format!(
-                    "its gate is shut: beaten by priority {}",
-                    gate.revoked_by_priority
-                )
-            }
-            Some(gate) if gate.epoch <= gate.closed_epoch => {
-                "its gate is shut: given up".to_owned()
-            }
-            Some(_) => "its gate is shut: the lease is over".to_owned(),
+        let text = match router.maps.as_ref().map(|maps| maps.standing) {
+            Some(standing) if open => format!("Active: its gate is {standing}"),
+            Some(standing) => format!("its gate is shut: {standing}"),
             None => "its maps are gone".to_owned(),
         };
         self.timeline.add(Origin::Router(index), text);

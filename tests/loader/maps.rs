@@ -4,7 +4,7 @@ use crate::world::{FAR_ADDRESS, Sender, attach, in_own_netns, output, run, veth}
 use std::{net::IpAddr, thread, time::Duration};
 use vrrp_common::{
     event::{KIND_ADVERT, NEWS_PEER},
-    gate::Gate,
+    gate::{CLOSED_FAULT, CLOSED_PREDECESSOR, CLOSED_STOPPED, Gate, LEASE_OBSERVE},
     maps::{CAST_MULTICAST, FAMILY_V4, PeerKey, VrKey, name},
 };
 use vrrp_user::{
@@ -50,6 +50,8 @@ pub(crate) fn record(ifindex: u32, vrid: u8) -> RouterRecord {
         unicast_peers: Vec::new(),
         check_unicast_source: false,
         checksum: vrrp_user::config::model::ChecksumPolicy::Plain,
+        advert_sources: Vec::new(),
+        mac: [2, 0, 0, 0, 0, 1],
     }
 }
 
@@ -129,14 +131,20 @@ fn gates_open_only_by_a_claim_of_their_own() {
         );
         assert!(sender.write_lease(GATE, Epoch(1), later, later));
         assert!(is_open());
-        event_loop.close_through(GATE, Epoch(1));
+        event_loop.close_through(GATE, Epoch(1), CLOSED_FAULT, Instant::from_ns(50));
         assert!(!is_open());
         assert!(
             !sender.write_lease(GATE, Epoch(1), later, later),
             "a lease of a closed claim"
         );
-        event_loop.close_through(GATE, Epoch(0));
-        assert_eq!(sender.read(GATE).closed_epoch, 1, "closing never reopens");
+        event_loop.close_through(GATE, Epoch(0), CLOSED_STOPPED, Instant::from_ns(60));
+        let found = sender.read(GATE);
+        assert_eq!(found.closed_epoch, 1, "closing never reopens");
+        assert_eq!(
+            (found.closed_why, found.permit_end_ns),
+            (CLOSED_FAULT, 50),
+            "nor says another reason"
+        );
         sender.begin_epoch(GATE, Epoch(2));
         assert!(!is_open(), "the older lease does not open the new claim");
         assert!(sender.write_lease(GATE, Epoch(2), later, later) && is_open());
@@ -167,13 +175,25 @@ fn a_restart_can_shut_what_its_predecessor_held() {
             found.epoch == 9 && found.is_open(clock::now().as_ns()),
             "{found:?}"
         );
-        loaded.loop_gates.close_others(&[]);
+        loaded
+            .loop_gates
+            .close_others(&[], CLOSED_PREDECESSOR, Instant::from_ns(70));
         let found = loaded.loop_gates.read(GATE);
         let now = clock::now().as_ns();
         assert!(
             !found.is_open(now) && !found.may_advertise(now),
             "{found:?}"
         );
+        assert_eq!(
+            (found.closed_why, found.permit_end_ns),
+            (CLOSED_PREDECESSOR, 70)
+        );
+        // Every record, so that whatever group comes next is fenced as configured.
+        loaded.loop_gates.set_mode(LEASE_OBSERVE);
+        let reader = Reader::open(&world.instance).expect("opens");
+        for gate in [0, GATE.0, 4095] {
+            assert_eq!(reader.gate(gate).expect("reads").mode, LEASE_OBSERVE);
+        }
         loaded.dataplane.teardown().expect("tears down");
     });
 }
@@ -336,7 +356,7 @@ fn routers_move_and_take_their_unicast_peers_along() {
             unicast_peers: peers.iter().map(|address| peer(address)).collect(),
             ..record(ifindex, 7)
         };
-        let unicast = || entries(world.pin_dir().join(name::UNICAST).to_str().expect("utf-8"));
+        let unicast = || entries(world.pin_dir().join(name::SOURCES).to_str().expect("utf-8"));
         let routers = |instance| -> Vec<u32> {
             let snapshot = Reader::open(instance)
                 .expect("opens")

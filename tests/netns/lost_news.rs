@@ -62,7 +62,7 @@ fn behind_a_queue() {
     follows_whom_it_was_not_told_of(2000);
 }
 
-/// More than the ring holds.
+/// More than the ring holds, and more than is told of in a second.
 #[test]
 fn lost_for_want_of_room() {
     follows_whom_it_was_not_told_of(4000);

@@ -63,6 +63,7 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
         },
         source: None,
         unicast: None,
+        advert_sources: Vec::new(),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
         notify: Notify::default(),

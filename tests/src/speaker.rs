@@ -96,7 +96,12 @@ pub fn crowd(
     }
 }
 
-fn raw_socket(node: &Node) -> (OwnedFd, u32) {
+/// A socket for [`send_frame`] on a node's interface, and the interface's index.
+///
+/// # Panics
+/// Without root.
+#[must_use]
+pub fn raw_socket(node: &Node) -> (OwnedFd, u32) {
     node.ns.run(|| {
         let sender = socket(
             AddressFamily::Packet,

@@ -40,8 +40,10 @@ fn a_revocation_says_who_and_how_long_the_lease_was() {
 #[test]
 fn a_full_ring_is_explained_once_in_a_while() {
     let mut kernel = Kernel::load_with(Diagnostics::On);
-    let case = case("steady loser while we own is told every time");
+    // Each is news: a source without a record that beats us.
+    let case = case("after we were beaten");
     kernel.enter(&case.scene);
+    kernel.fill_peers();
     let times = u32::try_from(EVENT_RING_BYTES / 64).expect("few");
     kernel.run_often(Entry::Ingress, &case.frame, times);
     let lines = kernel.take_lines();

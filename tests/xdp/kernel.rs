@@ -16,7 +16,10 @@ use vrrp_common::{
     counter::{Cause, Counters},
     event::Event,
     gate::Gate,
-    maps::{Limits, Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey, name},
+    maps::{
+        Limits, MAX_PEERS, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey, VirtualRouter,
+        VrKey, name,
+    },
 };
 use vrrp_ebpf::testing::cases::{IFINDEX, Scene, Verdict};
 use vrrp_user::shell::bpf::object::{self, Diagnostics, EGRESS, OBJECT, XDP, XDP_NO_FRAGS};
@@ -61,7 +64,8 @@ pub(crate) struct Kernel {
     bpf: Ebpf,
     pub(crate) routers: HashMap<MapData, VrKey, VirtualRouter>,
     pub(crate) peers: HashMap<MapData, PeerKey, Peer>,
-    unicast: HashMap<MapData, PeerKey, UnicastPeer>,
+    sources: HashMap<MapData, PeerKey, Source>,
+    talkers: HashMap<MapData, TalkerKey, Talker>,
     vips: HashMap<MapData, VipKey, Vip>,
     gates: Array<MapData, Gate>,
     counters: PerCpuArray<MapData, Counters>,
@@ -107,7 +111,8 @@ impl Kernel {
         Self {
             routers: map(name::ROUTERS).try_into().expect("a hash"),
             peers: map(name::PEERS).try_into().expect("a hash"),
-            unicast: map(name::UNICAST).try_into().expect("a hash"),
+            sources: map(name::SOURCES).try_into().expect("a hash"),
+            talkers: map(name::TALKERS).try_into().expect("a hash"),
             vips: map(name::VIPS).try_into().expect("a hash"),
             gates: map(name::GATES).try_into().expect("an array"),
             counters: map(name::COUNT).try_into().expect("a per-CPU array"),
@@ -123,7 +128,8 @@ impl Kernel {
     pub(crate) fn enter(&mut self, scene: &Scene) {
         refill(&mut self.routers, &scene.routers);
         refill(&mut self.peers, &scene.peers);
-        refill(&mut self.unicast, &scene.unicast);
+        refill(&mut self.sources, &scene.sources);
+        refill(&mut self.talkers, &[]);
         refill(&mut self.vips, &scene.vips);
         for (index, gate) in (0..).zip(&scene.gates) {
             self.gates.set(index, gate, 0).expect("an element");
@@ -132,6 +138,23 @@ impl Kernel {
         self.take_events();
         self.take_lines();
         self.allow_events();
+    }
+
+    /// Leaves no room for another peer.
+    pub(crate) fn fill_peers(&mut self) {
+        let old: Vec<PeerKey> = self.heard().into_iter().map(|(key, _)| key).collect();
+        for key in old {
+            self.peers.remove(&key).expect("still there");
+        }
+        for i in 0..MAX_PEERS {
+            let mut source = [0xfe; 16];
+            source[..8].copy_from_slice(&i.to_ne_bytes());
+            let key = PeerKey {
+                source,
+                ..PeerKey::default()
+            };
+            self.peers.insert(key, Peer::default(), 0).expect("room");
+        }
     }
 
     /// As if nothing rate-limited had been told before.
@@ -241,6 +264,14 @@ impl Kernel {
     /// A gate as it is.
     pub(crate) fn gate(&self, index: u32) -> Gate {
         self.gates.get(&index, 0).expect("an element")
+    }
+
+    /// Who sent what was refused.
+    pub(crate) fn talkers(&self) -> Vec<(TalkerKey, Talker)> {
+        self.talkers
+            .iter()
+            .map(|entry| entry.expect("an entry"))
+            .collect()
     }
 
     /// The peers heard.

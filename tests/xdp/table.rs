@@ -129,8 +129,5 @@ fn a_stamp_says_what_was_heard() {
         (event.checksum_form, event.ttl, event.mac),
         (1, 255, peer.mac)
     );
-    assert_eq!(
-        (event.pad, event.address, event.cause),
-        ([0; 2], [0; 16], 0)
-    );
+    assert_eq!((event.pad, event.address, event.cause), ([0; 2], source, 0));
 }

@@ -105,18 +105,28 @@ causes! {
     DropAuthData => drop_auth_data,
     /// Dropped: unicast advert from an address that is no configured peer.
     DropNotAPeer => drop_not_a_peer,
+    /// Dropped: advert from an address that `advert_sources` does not list.
+    DropNotAllowed => drop_not_allowed,
+    /// Adverts, ARP or ND arriving with our own MAC as their Ethernet source; a loop or a duplicate MAC.
+    OwnMac => own_mac,
     /// Winning adverts that shut our gate in the kernel.
     GateRevoked => gate_revoked,
     /// Adverts from a source the peer table has no room for.
     PeerTableFull => peer_table_full,
     /// News the ring buffer had no room for; userspace re-reads the maps.
     EventLost => event_lost,
+    /// Losing adverts that say what was told of a moment ago; userspace finds their stamps.
+    EventSpared => event_spared,
+    /// New sources that lose, too many at once to be told of; userspace re-reads the maps.
+    EventDeferred => event_deferred,
     /// ARP requests for a VIP answered by XDP.
     ArpAnswered => arp_answered,
     /// ARP requests for a VIP left to the stack, gate open.
     ArpLeftToStack => arp_left_to_stack,
     /// ARP requests for a VIP dropped, gate shut.
     DropArpGateShut => drop_arp_gate_shut,
+    /// ARP requests for a VIP passed with the gate shut, `lease observe`.
+    ObserveArpGateShut => observe_arp_gate_shut,
     /// ARP naming a VIP we hold as somebody else's.
     ArpConflict => arp_conflict,
     /// Neighbour solicitations for a VIP answered by XDP.
@@ -125,18 +135,57 @@ causes! {
     NdLeftToStack => nd_left_to_stack,
     /// Neighbour solicitations for a VIP dropped, gate shut.
     DropNdGateShut => drop_nd_gate_shut,
+    /// Neighbour solicitations for a VIP passed with the gate shut, `lease observe`.
+    ObserveNdGateShut => observe_nd_gate_shut,
     /// Neighbour advertisements naming a VIP we hold as somebody else's.
     NdConflict => nd_conflict,
     /// Packets to a VIP dropped, gate shut.
     DropVipGateShut => drop_vip_gate_shut,
+    /// Packets to a VIP passed with the gate shut, `lease observe`.
+    ObserveVipGateShut => observe_vip_gate_shut,
     /// Outgoing adverts let through.
     EgressAdvert => egress_advert,
     /// Outgoing adverts dropped: claim beaten, given up, or permission over.
     DropEgressAdvert => drop_egress_advert,
     /// Outgoing ARP or ND naming a VIP dropped, gate shut.
     DropEgressAnnouncement => drop_egress_announcement,
+    /// Outgoing ARP or ND naming a VIP passed with the gate shut, `lease observe`.
+    ObserveEgressAnnouncement => observe_egress_announcement,
     /// Outgoing packets from a VIP dropped, gate shut.
     DropEgressVip => drop_egress_vip,
+    /// Outgoing packets from a VIP passed with the gate shut, `lease observe`.
+    ObserveEgressVip => observe_egress_vip,
+}
+
+impl Cause {
+    /// What counts the same packet where a shut gate only observes.
+    #[must_use]
+    pub const fn observed(self) -> Option<Self> {
+        Some(match self {
+            Self::DropArpGateShut => Self::ObserveArpGateShut,
+            Self::DropNdGateShut => Self::ObserveNdGateShut,
+            Self::DropVipGateShut => Self::ObserveVipGateShut,
+            Self::DropEgressAnnouncement => Self::ObserveEgressAnnouncement,
+            Self::DropEgressVip => Self::ObserveEgressVip,
+            _ => return None,
+        })
+    }
+
+    /// As events and maps have it.
+    #[must_use]
+    pub fn from_index(index: u32) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|cause| *cause as u32 == index)
+    }
+
+    /// A VRRP packet that failed a check, whatever its sender meant.
+    #[must_use]
+    pub const fn is_rejection(self) -> bool {
+        let index = self as u32;
+        index >= Self::DropTruncated as u32 && index <= Self::DropNotAllowed as u32
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +200,26 @@ mod tests {
             assert_eq!(*cause as usize, index);
         }
         assert_eq!(size_of::<Counters>(), Cause::ALL.len() * size_of::<u64>());
+    }
+
+    #[test]
+    fn what_is_observed_is_named_like_what_is_dropped() {
+        for cause in Cause::ALL {
+            if let Some(observed) = cause.observed() {
+                let suffix = cause.name().strip_prefix("drop_").expect("a drop");
+                assert_eq!(observed.name(), format!("observe_{suffix}"));
+            }
+        }
+    }
+
+    /// The kernel remembers what it has told of in one bit for each.
+    #[test]
+    fn rejections_are_drops_and_few() {
+        for cause in Cause::ALL.iter().filter(|cause| cause.is_rejection()) {
+            assert!(cause.name().starts_with("drop_"), "{cause:?}");
+            assert!((*cause as u32) < u64::BITS, "{cause:?}");
+        }
+        assert!(!Cause::DropVipGateShut.is_rejection());
     }
 
     #[test]

@@ -4,7 +4,10 @@ use crate::maps::VrKey;
 
 /// An accepted advert that changes something.
 pub const KIND_ADVERT: u32 = 1;
-/// Somebody else's ARP or ND names an address we hold as theirs.
+/// Somebody else uses what is ours. `cause` says what: `arp_conflict`, `nd_conflict`
+/// (`address` is the virtual address they claim), `own_mac` (our MAC, in an advert
+/// from `address`, or in ARP or ND about it), `drop_own_source` (an advert from
+/// `address`, which is ours).
 pub const KIND_CONFLICT: u32 = 2;
 /// A VRRP packet was dropped (rate-limited; `cause` says why).
 pub const KIND_REJECTED: u32 = 3;
@@ -42,11 +45,11 @@ pub struct Event {
     pub news: u32,
     /// Virtual router, where one was recognised.
     pub vr: VrKey,
-    /// [`Cause`](crate::counter::Cause) of a rejected packet.
+    /// [`Cause`](crate::counter::Cause) of a rejected packet or a conflict.
     pub cause: u32,
-    /// Sender of the packet (IPv4 in the first four octets).
+    /// Sender of the packet (IPv4 in the first four octets); of ARP and ND, `address`.
     pub source: [u8; 16],
-    /// Address in conflict.
+    /// Address in conflict; of any other event, its source again.
     pub address: [u8; 16],
     /// Advertised interval, in centiseconds.
     pub interval_cs: u32,

@@ -15,6 +15,27 @@ pub const LEASE_OBSERVE: u8 = 1;
 /// [`Gate::mode`]: a shut gate does nothing.
 pub const LEASE_OFF: u8 = 2;
 
+/// [`Gate::closed_why`]: no reason was given.
+pub const CLOSED_UNSAID: u8 = 0;
+/// [`Gate::closed_why`]: the daemon stops.
+pub const CLOSED_STOPPED: u8 = 1;
+/// [`Gate::closed_why`]: a FAULT; the log says which.
+pub const CLOSED_FAULT: u8 = 2;
+/// [`Gate::closed_why`]: no longer configured, or its group has other members now.
+pub const CLOSED_UNCONFIGURED: u8 = 3;
+/// [`Gate::closed_why`]: a winning advert, as the daemon judged it.
+pub const CLOSED_BEATEN: u8 = 4;
+/// [`Gate::closed_why`]: weaker now than somebody whose adverts it had discarded.
+pub const CLOSED_WEAKER: u8 = 5;
+/// [`Gate::closed_why`]: the lease was over, and others may have claimed since.
+pub const CLOSED_LAPSED: u8 = 6;
+/// [`Gate::closed_why`]: a predecessor's claim, found when the daemon started.
+pub const CLOSED_PREDECESSOR: u8 = 7;
+/// [`Gate::closed_why`]: handed over by request.
+pub const CLOSED_HANDOVER: u8 = 8;
+/// [`Gate::closed_why`]: maintenance by request.
+pub const CLOSED_MAINTENANCE: u8 = 9;
+
 /// One sync group's gate. Times are `CLOCK_MONOTONIC` nanoseconds; 0 means never.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +47,8 @@ pub struct Gate {
     /// When the last advert left whose every member sent one: a successor counts
     /// from it what peers wait. Written by the transmit thread, before `lease_end_ns`.
     pub last_sent_ns: u64,
-    /// Until when the event loop lets adverts leave. Written by the event loop.
+    /// Until when the event loop lets adverts leave; of a closed claim, when it was
+    /// closed. Written by the event loop.
     pub permit_end_ns: u64,
     /// Claims up to this epoch were given up by the daemon. Written by the event loop.
     pub closed_epoch: u64,

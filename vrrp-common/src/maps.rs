@@ -10,15 +10,18 @@
 //! | `XVRRP_PEERS` | hash | [`PeerKey`] | [`Peer`] | XDP; pruned by the event loop |
 //! | `XVRRP_GATES` | mmapable array | group index | [`Gate`](crate::gate::Gate) | see its fields |
 //! | `XVRRP_VIPS` | hash | [`VipKey`] | [`Vip`] | event loop |
-//! | `XVRRP_UNICAST` | hash | [`PeerKey`] | [`UnicastPeer`] | event loop |
+//! | `XVRRP_SOURCES` | hash | [`PeerKey`] | [`Source`] | event loop |
+//! | `XVRRP_TALKERS` | LRU hash | [`TalkerKey`] | [`Talker`] | XDP |
 //! | `XVRRP_COUNT` | per-CPU array | 0 | [`Counters`](crate::counter::Counters) | XDP, tc |
 //! | `XVRRP_EVENTS` | ring buffer | | [`Event`](crate::event::Event) | XDP |
 //! | `XVRRP_LIMITS` | per-CPU array | 0 | [`Limits`] | XDP; of no use outside, not pinned |
 //! | `AYA_LOGS` | ring buffer | | `aya-log`'s | XDP, with `--bpf-log`; not pinned |
 
+#![allow(clippy::inline_always, reason = "the BPF side has to see through it")]
+
 /// Layout version; part of the pin directory's name. Raise it with any change
 /// to a key or a value, so that no daemon reads another layout's bytes.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// `VrKey::family`, `VipKey::family`.
 pub const FAMILY_V4: u8 = 4;
@@ -41,7 +44,8 @@ pub mod name {
     pub const PEERS: &str = "XVRRP_PEERS";
     pub const GATES: &str = "XVRRP_GATES";
     pub const VIPS: &str = "XVRRP_VIPS";
-    pub const UNICAST: &str = "XVRRP_UNICAST";
+    pub const SOURCES: &str = "XVRRP_SOURCES";
+    pub const TALKERS: &str = "XVRRP_TALKERS";
     pub const COUNT: &str = "XVRRP_COUNT";
     pub const EVENTS: &str = "XVRRP_EVENTS";
     pub const LIMITS: &str = "XVRRP_LIMITS";
@@ -53,6 +57,10 @@ pub const MAX_ROUTERS: usize = 4096;
 pub const MAX_PEERS: usize = 16384;
 /// Sync groups, counting an ungrouped instance as one.
 pub const MAX_GATES: usize = 4096;
+/// Listed sources of adverts, all virtual routers together.
+pub const MAX_SOURCES: usize = 16384;
+/// Senders of refused packets that are remembered; the one silent for longest goes first.
+pub const MAX_TALKERS: usize = 1024;
 /// Virtual addresses, all virtual routers together.
 pub const MAX_VIPS: usize = 65536;
 /// Ring buffer size in bytes; a power of two of pages.
@@ -80,10 +88,12 @@ pub struct VrKey {
 pub const VR_STRICT: u32 = 1 << 0;
 /// [`VirtualRouter::flags`]: a version 2 advert with another address list is refused.
 pub const VR_REFUSE_OTHER_ADDRESSES: u32 = 1 << 1;
-/// [`VirtualRouter::flags`]: unicast adverts only from `XVRRP_UNICAST`.
+/// [`VirtualRouter::flags`]: unicast adverts only from `XVRRP_SOURCES`.
 pub const VR_CHECK_UNICAST_SOURCE: u32 = 1 << 2;
 /// [`VirtualRouter::flags`]: the address list is not compared at all.
 pub const VR_SKIP_ADDRESSES: u32 = 1 << 3;
+/// [`VirtualRouter::flags`]: multicast adverts only from `XVRRP_SOURCES`.
+pub const VR_LISTED_SOURCES: u32 = 1 << 4;
 
 /// How to judge the adverts of one virtual router.
 #[repr(C)]
@@ -119,6 +129,11 @@ pub struct VirtualRouter {
     pub pad: u8,
     /// Password, zero-padded.
     pub auth_data: [u8; 8],
+    /// Hardware address of the interface: a frame from it has come back, or comes
+    /// from a duplicate.
+    pub mac: [u8; 6],
+    /// Explicit padding, zero.
+    pub pad2: [u8; 2],
 }
 
 /// One source of adverts for one virtual router.
@@ -141,6 +156,8 @@ pub struct Peer {
     pub first_seen_ns: u64,
     /// Adverts accepted.
     pub adverts: u64,
+    /// When an advert of it last had a turn to be told of though it changes nothing.
+    pub turn_ns: u64,
     /// Advertised interval, in centiseconds.
     pub interval_cs: u32,
     /// Advertised priority.
@@ -159,10 +176,10 @@ pub struct Peer {
     pub addresses_differ: u8,
 }
 
-/// A configured `unicast_peer`.
+/// A configured source of adverts: a line of `unicast_peer` or `advert_sources`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UnicastPeer {
+pub struct Source {
     /// Lowest TTL accepted from it.
     pub min_ttl: u8,
     /// Highest TTL accepted from it.
@@ -202,29 +219,231 @@ pub struct Vip {
     pub vlan: u16,
 }
 
-/// Between two [`KIND_REJECTED`](crate::event::KIND_REJECTED) events of one CPU, and
-/// between two [`KIND_CONFLICT`](crate::event::KIND_CONFLICT) events, and between
-/// two diagnostics that strangers can cause. Nanoseconds.
+/// Who sends packets that are refused.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TalkerKey {
+    /// Interface it came in by.
+    pub ifindex: u32,
+    /// [`FAMILY_V4`] or [`FAMILY_V6`].
+    pub family: u8,
+    /// Explicit padding, zero.
+    pub pad: u8,
+    /// Ethernet source.
+    pub mac: [u8; 6],
+    /// IP source.
+    pub source: [u8; 16],
+}
+
+/// What it sent.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Talker {
+    /// Packets refused. Exact at low rates; under a flood one of [`TALKER_SAMPLE`]
+    /// stands for all that came since the one before.
+    pub dropped: u64,
+    /// `CLOCK_MONOTONIC` of the last that was attributed.
+    pub last_seen_ns: u64,
+    /// [`Cause`](crate::counter::Cause) of the last.
+    pub cause: u32,
+    /// Virtual router ID the last one named.
+    pub vrid: u32,
+}
+
+/// Refused packets that one CPU attributes to their senders each, in one tick of
+/// the kernel's clock (1 to 10 ms).
+pub const TALKER_EXACT: u32 = 16;
+/// After those, one of this many is attributed, with the weight of the others.
+pub const TALKER_SAMPLE: u32 = 64;
+
+/// Within this time each cause of rejection is told of once by each CPU
+/// ([`KIND_REJECTED`](crate::event::KIND_REJECTED)). Nanoseconds.
+pub const REJECTED_WINDOW_NS: u64 = 1_000_000_000;
+/// Between two [`KIND_CONFLICT`](crate::event::KIND_CONFLICT) events of one CPU with
+/// the same cause, and between two diagnostics that strangers can cause. Nanoseconds.
 pub const EVENT_SPACING_NS: u64 = 100_000_000;
+/// Between two adverts of a peer that are told of though they lose and change
+/// nothing. Nanoseconds.
+pub const PEER_SPACING_NS: u64 = 10_000_000;
+/// Adverts one CPU tells of in [`LOSER_WINDOW_NS`] though they lose and are no
+/// change of a known peer.
+pub const LOSERS_IN_WINDOW: u32 = 1000;
+/// Nanoseconds.
+pub const LOSER_WINDOW_NS: u64 = 1_000_000_000;
 
 /// When one CPU last told of something that a stranger can cause at any rate.
-/// `CLOCK_MONOTONIC` nanoseconds.
+/// `CLOCK_MONOTONIC` nanoseconds; 0: never.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Last rejected packet told of.
+    /// Start of the window in which `rejected_told` counts.
     pub rejected_ns: u64,
-    /// Last conflict told of.
-    pub conflict_ns: u64,
+    /// Causes of rejection told of, a bit for each.
+    pub rejected_told: u64,
+    /// Start of the window in which `losers_told` counts.
+    pub losers_ns: u64,
+    /// Last ARP conflict told of.
+    pub arp_conflict_ns: u64,
+    /// Last ND conflict told of.
+    pub nd_conflict_ns: u64,
+    /// Last frame from our own MAC told of.
+    pub own_mac_ns: u64,
+    /// Last advert from our own address told of.
+    pub own_source_ns: u64,
     /// Last diagnostic of those that strangers can cause.
     pub explained_ns: u64,
+    /// Tick of the kernel's clock that `rejects_in_tick` counts; a number, not a time.
+    pub tick: u64,
+    /// Losing adverts told of.
+    pub losers_told: u32,
+    /// Packets refused.
+    pub rejects_in_tick: u32,
+    /// Packets refused and attributed to nobody yet.
+    pub unattributed: u32,
+    /// Explicit padding, zero.
+    pub pad: u32,
+}
+
+impl Limits {
+    /// A packet is refused for `cause` in this tick of the kernel's clock. The clock
+    /// itself is asked once a tick: this is what a flood meets.
+    #[inline(always)]
+    pub fn refuse(&mut self, cause: u32, tick: u64, now_ns: impl FnOnce() -> u64) -> Refusal {
+        if self.tick != tick {
+            self.tick = tick;
+            self.rejects_in_tick = 0;
+            let now_ns = now_ns();
+            let is_over = now_ns.wrapping_sub(self.rejected_ns) >= REJECTED_WINDOW_NS;
+            if self.rejected_ns == 0 || is_over {
+                self.rejected_ns = now_ns;
+                self.rejected_told = 0;
+            }
+        }
+        let bit = 1 << (cause & 63);
+        let tell = self.rejected_told & bit == 0;
+        self.rejected_told |= bit;
+        self.rejects_in_tick = self.rejects_in_tick.wrapping_add(1);
+        self.unattributed = self.unattributed.wrapping_add(1);
+        let mut weight = 0;
+        if self.rejects_in_tick <= TALKER_EXACT || self.unattributed >= TALKER_SAMPLE {
+            weight = self.unattributed;
+            self.unattributed = 0;
+        }
+        Refusal { weight, tell }
+    }
+
+    /// One more losing advert may be told of now; then it has been.
+    #[inline(always)]
+    pub const fn tell_loser(&mut self, now_ns: u64) -> bool {
+        if self.losers_ns == 0 || now_ns.wrapping_sub(self.losers_ns) >= LOSER_WINDOW_NS {
+            self.losers_ns = now_ns;
+            self.losers_told = 0;
+        }
+        if self.losers_told >= LOSERS_IN_WINDOW {
+            return false;
+        }
+        self.losers_told += 1;
+        true
+    }
+}
+
+/// What is to be done about a refused packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// For how many it stands in its sender's record; 0: for none, it is left to a
+    /// later one.
+    pub weight: u32,
+    /// It is told of.
+    pub tell: bool,
+}
+
+/// Enough time since `last_ns` (0: never) for another; then this is the last.
+#[inline(always)]
+pub const fn take_turn(last_ns: &mut u64, spacing_ns: u64, now_ns: u64) -> bool {
+    if *last_ns != 0 && now_ns.wrapping_sub(*last_ns) < spacing_ns {
+        return false;
+    }
+    *last_ns = now_ns;
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        LOSER_WINDOW_NS, LOSERS_IN_WINDOW, Limits, REJECTED_WINDOW_NS, TALKER_EXACT, TALKER_SAMPLE,
+        take_turn,
+    };
+
+    #[test]
+    fn each_cause_is_told_of_once_in_a_window() {
+        let mut limits = Limits::default();
+        let mut tell = |cause, tick, now_ns| limits.refuse(cause, tick, || now_ns).tell;
+        assert!(tell(7, 1, 5) && tell(8, 1, 5));
+        assert!(!tell(7, 2, 5 + REJECTED_WINDOW_NS - 1));
+        assert!(tell(7, 3, 5 + REJECTED_WINDOW_NS));
+        assert!(tell(8, 4, 6 + REJECTED_WINDOW_NS));
+        assert!(!tell(8, 5, 6 + REJECTED_WINDOW_NS));
+    }
+
+    #[test]
+    fn the_clock_is_asked_once_a_tick() {
+        let mut limits = Limits::default();
+        let mut asked = 0;
+        for tick in [4, 4, 4, 5, 5, 9] {
+            let now_ns = || {
+                asked += 1;
+                1
+            };
+            let _ = limits.refuse(7, tick, now_ns);
+        }
+        assert_eq!(asked, 3);
+    }
+
+    #[test]
+    fn losers_have_a_budget() {
+        let mut limits = Limits::default();
+        let told = |limits: &mut Limits, now| {
+            (0..LOSERS_IN_WINDOW + 9)
+                .filter(|_| limits.tell_loser(now))
+                .count()
+        };
+        let all = usize::try_from(LOSERS_IN_WINDOW).expect("few");
+        assert_eq!(told(&mut limits, 1), all);
+        assert_eq!(told(&mut limits, LOSER_WINDOW_NS), 0);
+        assert_eq!(told(&mut limits, 1 + LOSER_WINDOW_NS), all);
+    }
+
+    #[test]
+    fn what_is_refused_is_attributed_whole() {
+        let mut limits = Limits::default();
+        let mut weight = |tick| limits.refuse(7, tick, || 1).weight;
+        let exact: u32 = (0..TALKER_EXACT).map(|_| weight(4)).sum();
+        assert_eq!(exact, TALKER_EXACT, "each by itself");
+        let sampled = (0..TALKER_SAMPLE * 10 + 5).map(|_| weight(4));
+        let weights = sampled.filter(|&weight| weight != 0);
+        assert!(weights.eq([TALKER_SAMPLE; 10]));
+        // What is left over goes with the first of the next tick.
+        assert_eq!(weight(8), 6);
+        assert_eq!(weight(8), 1);
+    }
+
+    #[test]
+    fn turns_keep_their_distance() {
+        let mut last = 0;
+        assert!(take_turn(&mut last, 10, 3));
+        assert!(!take_turn(&mut last, 10, 12));
+        assert!(take_turn(&mut last, 10, 13));
+        assert_eq!(last, 13);
+    }
 }
 
 #[cfg(feature = "user")]
 mod pod {
     //! SAFETY (all of these): `repr(C)`, only integers and arrays of them, no
     //! implicit padding (checked below), so any bytes are a value.
-    use super::{Limits, Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey};
+    use super::{
+        Limits, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey, VirtualRouter, VrKey,
+    };
     use crate::{counter::Counters, event::Event, gate::Gate};
 
     macro_rules! plain {
@@ -242,10 +461,12 @@ mod pod {
         VrKey = 12,
         PeerKey = 28,
         VipKey = 24,
-        VirtualRouter = 48,
-        Peer = 40,
-        UnicastPeer = 8,
-        Limits = 24,
+        VirtualRouter = 56,
+        Peer = 48,
+        Source = 8,
+        Limits = 88,
+        TalkerKey = 28,
+        Talker = 24,
         Vip = 16,
         Gate = 64,
         Event = 88

@@ -33,31 +33,17 @@ impl Address {
     /// As map keys and values hold it.
     #[inline(always)]
     #[must_use]
-    pub const fn from_octets(octets: &[u8; 16]) -> Self {
-        let o = octets;
-        Self([
-            u32::from_ne_bytes([o[0], o[1], o[2], o[3]]),
-            u32::from_ne_bytes([o[4], o[5], o[6], o[7]]),
-            u32::from_ne_bytes([o[8], o[9], o[10], o[11]]),
-            u32::from_ne_bytes([o[12], o[13], o[14], o[15]]),
-        ])
+    pub fn from_octets(octets: &[u8; 16]) -> Self {
+        Self::v6(octets, 0)
     }
 
     /// As map keys and values hold it.
     #[inline(always)]
     #[must_use]
     pub const fn octets(self) -> [u8; 16] {
-        let [a, b, c, d] = self.0;
-        let (a, b, c, d) = (
-            a.to_ne_bytes(),
-            b.to_ne_bytes(),
-            c.to_ne_bytes(),
-            d.to_ne_bytes(),
-        );
-        [
-            a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3], c[0], c[1], c[2], c[3], d[0], d[1],
-            d[2], d[3],
-        ]
+        // As a whole: put together octet by octet it would be written so, too.
+        // SAFETY: sixteen octets, and any of them are a value.
+        unsafe { core::mem::transmute(self.0) }
     }
 
     /// All zero.

@@ -24,6 +24,17 @@ impl Sum {
         Self(sum as u64)
     }
 
+    /// Of an IPv4 header without options.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_five_words(header: &[u8; 20]) -> Self {
+        let mut sum = Self::ZERO;
+        for at in [0, 4, 8, 12, 16] {
+            sum = sum.word(view::word(header, at));
+        }
+        sum
+    }
+
     /// With one more word.
     #[inline(always)]
     #[must_use]
@@ -68,6 +79,19 @@ impl Sum {
     #[must_use]
     pub const fn field(self) -> [u8; 2] {
         (!self.folded()).to_ne_bytes()
+    }
+}
+
+impl Sums {
+    /// Of one word.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_word(window: &[u8; 4]) -> Self {
+        let word = view::word(window, 0);
+        Self {
+            folded: Sum::ZERO.word(word).folded(),
+            wrapping: u32::from_be(word),
+        }
     }
 }
 

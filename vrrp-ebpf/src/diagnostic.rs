@@ -3,7 +3,7 @@
 //! For the log only: nothing depends on a diagnostic being seen, and none is
 //! made unless the daemon was started with `--bpf-log`.
 
-use crate::{address::Address, tables::Limit};
+use crate::address::Address;
 use vrrp_common::maps::VrKey;
 
 /// Something rare.
@@ -47,10 +47,10 @@ impl Diagnostic<'_> {
     /// and only the daemon starts another.
     #[inline(always)]
     #[must_use]
-    pub const fn limit(&self) -> Option<Limit> {
+    pub const fn is_limited(&self) -> bool {
         match self {
-            Self::Revoked { .. } => None,
-            Self::Untold { .. } | Self::Unanswered { .. } => Some(Limit::Explained),
+            Self::Revoked { .. } => false,
+            Self::Untold { .. } | Self::Unanswered { .. } => true,
         }
     }
 }

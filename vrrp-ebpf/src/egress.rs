@@ -3,12 +3,13 @@
 //! A node whose gate is shut must not name the virtual address as its own in
 //! any way. Adverts are another matter: an address owner's have the address as
 //! their source, and a claim advertises before its gate opens. They are judged
-//! by the permission to send, not by the lease.
+//! by the permission to send, not by the lease, and so in every mode of it: two
+//! that advertise are a disturbance where nobody fences, too.
 
 use crate::{
     address::Address,
     advert::{Found, locate_v4, locate_v6},
-    lease,
+    lease::{self, Passage},
     link::{self, Link},
     neighbor::{
         self,
@@ -66,14 +67,10 @@ fn judge_visible<V: View, T: Tables>(
                 return Some(advert(tables, &locate_v4(frame, &link, ifindex)));
             }
             let source = Address::v4(header, 12);
-            Some(named(
-                tables,
-                &link,
-                ifindex,
-                FAMILY_V4,
-                source,
-                Cause::DropEgressVip,
-            ))
+            let cause = Cause::DropEgressVip;
+            Some(verdict(named(
+                tables, &link, ifindex, FAMILY_V4, source, cause,
+            )))
         }
         link::IPV6 => {
             let header = frame.window::<40>(link.payload)?;
@@ -87,21 +84,20 @@ fn judge_visible<V: View, T: Tables>(
                 frame.window::<{ nd::LEN }>(link.payload + 40)?;
                 let discovery = Discovery::read(frame, &link);
                 let cause = Cause::DropEgressAnnouncement;
-                if let Some(target) = discovery.map(|discovery| discovery.target)
-                    && let Verdict::Drop = named(tables, &link, ifindex, FAMILY_V6, target, cause)
-                {
-                    return Some(Verdict::Drop);
+                if let Some(target) = discovery.map(|discovery| discovery.target) {
+                    match named(tables, &link, ifindex, FAMILY_V6, target, cause) {
+                        // Counted; its source is not looked at as well.
+                        Some(Passage::Shut) => return Some(Verdict::Drop),
+                        Some(Passage::Unfenced) => return Some(Verdict::Pass),
+                        Some(Passage::Open) | None => {}
+                    }
                 }
             }
             let source = Address::v6(header, 8);
-            Some(named(
-                tables,
-                &link,
-                ifindex,
-                FAMILY_V6,
-                source,
-                Cause::DropEgressVip,
-            ))
+            let cause = Cause::DropEgressVip;
+            Some(verdict(named(
+                tables, &link, ifindex, FAMILY_V6, source, cause,
+            )))
         }
         link::ARP => {
             frame.window::<{ arp::LEN }>(link.payload)?;
@@ -109,13 +105,24 @@ fn judge_visible<V: View, T: Tables>(
                 return Some(Verdict::Pass);
             };
             let cause = Cause::DropEgressAnnouncement;
-            Some(named(tables, &link, ifindex, FAMILY_V4, arp.sender, cause))
+            let sender = arp.sender;
+            Some(verdict(named(
+                tables, &link, ifindex, FAMILY_V4, sender, cause,
+            )))
         }
         _ => Some(Verdict::Pass),
     }
 }
 
-/// The frame says that `address` is here. Of a virtual address only an open gate may.
+const fn verdict(passage: Option<Passage>) -> Verdict {
+    match passage {
+        Some(Passage::Shut) => Verdict::Drop,
+        Some(Passage::Open | Passage::Unfenced) | None => Verdict::Pass,
+    }
+}
+
+/// The frame says that `address` is here. Of a virtual address only an open gate may;
+/// any other may always.
 #[inline(always)]
 fn named<T: Tables>(
     tables: &T,
@@ -124,15 +131,9 @@ fn named<T: Tables>(
     family: u8,
     address: Address,
     cause: Cause,
-) -> Verdict {
-    let Some((_, vip)) = neighbor::find(tables, link, ifindex, family, address) else {
-        return Verdict::Pass;
-    };
-    if lease::is_open(tables, vip.gate) {
-        return Verdict::Pass;
-    }
-    tables.count(cause);
-    Verdict::Drop
+) -> Option<Passage> {
+    let (_, vip) = neighbor::find(tables, link, ifindex, family, address)?;
+    Some(lease::ask(tables, vip.gate, cause))
 }
 
 /// An advert leaves. Only those from our own address are ours to judge: others

@@ -3,7 +3,7 @@
 use crate::{
     address::Address,
     advert::{self, Outcome},
-    lease,
+    lease::{self, Passage},
     link::{self, Link},
     neighbor::{self, arp, nd},
     tables::Tables,
@@ -98,9 +98,8 @@ fn traffic<T: Tables>(
     let Some((_, vip)) = neighbor::find(tables, link, ifindex, family, destination) else {
         return Verdict::Pass;
     };
-    if lease::is_open(tables, vip.gate) {
-        return Verdict::Pass;
+    match lease::ask(tables, vip.gate, Cause::DropVipGateShut) {
+        Passage::Open | Passage::Unfenced => Verdict::Pass,
+        Passage::Shut => Verdict::Drop,
     }
-    tables.count(Cause::DropVipGateShut);
-    Verdict::Drop
 }

@@ -1,13 +1,53 @@
 //! Is this address ours right now, and who takes it from us?
 
 use crate::{address::Address, tables::Tables};
-use vrrp_common::{maps::VirtualRouter, wire::PRIORITY_RESIGN};
+use vrrp_common::{
+    counter::Cause,
+    gate::{LEASE_OBSERVE, LEASE_OFF},
+    maps::VirtualRouter,
+    wire::PRIORITY_RESIGN,
+};
 
-/// The gate is open. A gate that does not exist is shut.
+/// What a gate makes of a packet that only an open one is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// It is open.
+    Open,
+    /// It is shut and lets it through all the same: `lease observe`, `lease off`.
+    Unfenced,
+    /// It is shut.
+    Shut,
+}
+
+/// Asks a gate, and counts what is, or would have been, dropped as `cause`.
 #[inline(always)]
-pub fn is_open<T: Tables>(tables: &T, gate: u32) -> bool {
+pub fn ask<T: Tables>(tables: &T, gate: u32, cause: Cause) -> Passage {
+    // One that does not exist is shut, and fences.
+    let gate = tables.gate(gate).unwrap_or_default();
     // The clock after the gate: if the program was held up in between, the later
     // time can only shut it.
+    if gate.is_open(tables.now_ns()) {
+        return Passage::Open;
+    }
+    match gate.mode {
+        LEASE_OBSERVE => {
+            if let Some(observed) = cause.observed() {
+                tables.count(observed);
+            }
+            Passage::Unfenced
+        }
+        LEASE_OFF => Passage::Unfenced,
+        _ => {
+            tables.count(cause);
+            Passage::Shut
+        }
+    }
+}
+
+/// The gate is open, whatever a shut one does. A gate that does not exist is shut.
+#[inline(always)]
+pub fn is_open<T: Tables>(tables: &T, gate: u32) -> bool {
+    // The clock after the gate, as above.
     tables
         .gate(gate)
         .is_some_and(|gate| gate.is_open(tables.now_ns()))
@@ -81,9 +121,13 @@ pub fn meet<T: Tables>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Encounter, is_beaten, is_open, meet};
+    use super::{Encounter, Passage, ask, is_beaten, is_open, meet};
     use crate::testing::{World, address};
-    use vrrp_common::{gate::Gate, maps::VirtualRouter};
+    use vrrp_common::{
+        counter::Cause,
+        gate::{Gate, LEASE_ENFORCE, LEASE_OBSERVE, LEASE_OFF},
+        maps::VirtualRouter,
+    };
 
     fn ours(priority: u8) -> VirtualRouter {
         let own_address = address("10.0.0.2".parse().expect("an address")).octets();
@@ -169,5 +213,39 @@ mod tests {
     #[test]
     fn a_gate_that_does_not_exist_is_shut() {
         assert!(!is_open(&World::new(), 9999));
+        assert_eq!(
+            ask(&World::new(), 9999, Cause::DropVipGateShut),
+            Passage::Shut
+        );
+    }
+
+    #[test]
+    fn what_a_shut_gate_does_is_its_mode() {
+        use Cause::{DropVipGateShut, ObserveVipGateShut};
+        for (mode, open, want, counts) in [
+            (LEASE_ENFORCE, false, Passage::Shut, &[DropVipGateShut][..]),
+            (
+                LEASE_OBSERVE,
+                false,
+                Passage::Unfenced,
+                &[ObserveVipGateShut],
+            ),
+            (LEASE_OFF, false, Passage::Unfenced, &[]),
+            (77, false, Passage::Shut, &[DropVipGateShut]),
+            (LEASE_ENFORCE, true, Passage::Open, &[]),
+            (LEASE_OBSERVE, true, Passage::Open, &[]),
+            (LEASE_OFF, true, Passage::Open, &[]),
+        ] {
+            let world = World::new();
+            let gate = Gate {
+                epoch: u64::from(open),
+                lease_end_ns: u64::MAX,
+                mode,
+                ..Gate::default()
+            };
+            world.set_gate(1, gate);
+            assert_eq!(ask(&world, 1, DropVipGateShut), want, "{mode} {open}");
+            assert_eq!(world.take_counts(), counts, "{mode} {open}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Ethernet, and at most one VLAN tag.
 
-use crate::view::{View, be16, mac};
+use crate::view::{View, be16, mac, mac_bits};
 
 /// Ethertype of IPv4.
 pub const IPV4: u16 = 0x0800;
@@ -69,6 +69,14 @@ pub fn destination<V: View>(frame: &V) -> Option<[u8; 6]> {
 #[inline(always)]
 pub fn source<V: View>(frame: &V) -> Option<[u8; 6]> {
     Some(mac(frame.window::<12>(0)?, 6))
+}
+
+/// The Ethernet source is `mac`.
+#[inline(always)]
+pub fn is_from<V: View>(frame: &V, mac: &[u8; 6]) -> bool {
+    frame
+        .window::<12>(0)
+        .is_some_and(|stations| mac_bits(stations, 6) == mac_bits(mac, 0))
 }
 
 /// A group or the broadcast address (IEEE 802 §8.2: the first bit on the wire).

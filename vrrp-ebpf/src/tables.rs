@@ -6,27 +6,19 @@ use vrrp_common::{
     counter::Cause,
     event::Event,
     gate::Gate,
-    maps::{Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey},
+    maps::{Limits, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey, VirtualRouter, VrKey},
 };
 
-/// A kind of event that strangers can cause at any rate, and that is therefore
-/// told of at most once every [`EVENT_SPACING_NS`](vrrp_common::maps::EVENT_SPACING_NS).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// A rejected packet.
-    Rejected,
-    /// Somebody else claims an address of ours.
-    Conflict,
-    /// A diagnostic that says so ([`Diagnostic::limit`]).
-    Explained,
-}
+/// Of what [`Tables::stamp`]'s `compare` gives: `turn_ns` is to be set as well. No
+/// `NEWS_*` bit.
+pub const TURN: u32 = 1 << 31;
 
 /// What became of a peer's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
     /// There was none; there is one now.
     New,
-    /// There was one; these are the `NEWS_*` bits of what changed in it.
+    /// There was one; this is what `compare` said.
     Known(u32),
     /// There is no room for one.
     Full,
@@ -39,10 +31,13 @@ pub trait Tables {
 
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     fn now_ns(&self) -> u64;
+    /// A number that changes with each tick of the kernel, every 1 to 10 ms. Unlike
+    /// the clock it costs nothing.
+    fn tick(&self) -> u64;
     /// The virtual router, if it is configured here.
     fn router(&self, key: &VrKey) -> Option<Self::Router>;
-    /// The configured unicast peer.
-    fn unicast_peer(&self, key: &PeerKey) -> Option<UnicastPeer>;
+    /// The source, if it is listed for its virtual router.
+    fn source(&self, key: &PeerKey) -> Option<Source>;
     /// The virtual address, if it is managed here.
     fn vip(&self, key: &VipKey) -> Option<Vip>;
     /// A gate as it is now: its epoch read first and its lease last, because the
@@ -53,7 +48,8 @@ pub trait Tables {
     /// Writes what was heard from a peer: `last_seen_ns` after the rest, so that
     /// a fresh stamp never stands beside stale values, and a full barrier after
     /// that, so that a later [`gate`](Self::gate) is as new as the stamp. Keeps
-    /// `first_seen_ns` and counts `adverts` itself. `compare` sees what was there.
+    /// `first_seen_ns`, and `turn_ns` unless [`TURN`] is asked for; counts `adverts`
+    /// itself. `compare` sees what was there.
     fn stamp(&self, key: &PeerKey, heard: &Peer, compare: impl FnOnce(&Peer) -> u32) -> Stamp;
     /// Counts one packet.
     fn count(&self, cause: Cause);
@@ -64,6 +60,8 @@ pub trait Tables {
     fn explains(&self) -> bool;
     /// Logs, if the diagnostic's limit allows.
     fn explain(&self, diagnostic: &Diagnostic<'_>);
-    /// Whether an event of this kind may be told at `now_ns`, and if so, that it is.
-    fn take_turn(&self, limit: Limit, now_ns: u64) -> bool;
+    /// What this CPU has told of, to look at and change.
+    fn limits<R>(&self, judge: impl FnOnce(&mut Limits) -> R) -> Option<R>;
+    /// Adds to the record of whoever sends what is refused.
+    fn talked(&self, key: &TalkerKey, more: &Talker);
 }

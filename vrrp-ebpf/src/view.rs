@@ -77,6 +77,14 @@ pub const fn mac<const N: usize>(window: &[u8; N], at: usize) -> [u8; 6] {
     ]
 }
 
+/// Six octets as one number, to compare with another of the kind.
+#[inline(always)]
+#[must_use]
+pub fn mac_bits<const N: usize>(window: &[u8; N], at: usize) -> u64 {
+    let last = u16::from_ne_bytes([window[at + 4], window[at + 5]]);
+    (last as u64) << 32 | word(window, at) as u64
+}
+
 /// Overwrites `octets.len()` octets of a window from `at`.
 #[inline(always)]
 pub const fn put<const N: usize, const M: usize>(window: &mut [u8; N], at: usize, octets: [u8; M]) {

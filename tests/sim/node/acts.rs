@@ -38,7 +38,9 @@ impl Node {
             Action::SetAddresses { wanted, .. } => daemon.place(&wanted),
             Action::RunScript { script, .. } => out.scripts.push(script),
             Action::Finished => daemon.finished = true,
+            // Its gates always enforce.
             Action::AttachInterfaces(_)
+            | Action::SetLeaseMode(_)
             | Action::StopScript { .. }
             | Action::Notify { .. }
             | Action::Log(..) => {}
@@ -114,12 +116,14 @@ impl Node {
                 gate,
                 epoch,
                 resign,
+                why,
             } => {
                 if self.mutation == Mutation::ResignFirst && resign {
                     rest.push_front(Action::Cease {
                         gate,
                         epoch,
                         resign: false,
+                        why,
                     });
                 } else {
                     let record = self.kernel.gates.entry(gate).or_default();

@@ -3,7 +3,7 @@
 use crate::{
     address::Address,
     link::{Link, is_group},
-    view::{View, be16},
+    view::{View, be16, mac_bits},
 };
 use vrrp_common::{
     counter::Cause,
@@ -52,20 +52,15 @@ pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
     };
     let destination = Address::v4(header, 16);
     let group = destination == Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]);
+    // Other groups and broadcast are wrong for a multicast virtual router and never
+    // meant for a unicast one.
+    let cast = if destination.first_octet() >= 224 {
+        CAST_MULTICAST
+    } else {
+        CAST_UNICAST
+    };
     let mut envelope = Envelope {
-        vr: VrKey {
-            ifindex,
-            vlan: link.vlan,
-            family: FAMILY_V4,
-            // Other groups and broadcast are wrong for a multicast virtual
-            // router and never meant for a unicast one.
-            cast: if destination.first_octet() >= 224 {
-                CAST_MULTICAST
-            } else {
-                CAST_UNICAST
-            },
-            ..VrKey::default()
-        },
+        vr: key(ifindex, link.vlan, 0, FAMILY_V4, cast),
         source: Address::v4(header, 12),
         destination,
         ttl: header[8],
@@ -90,7 +85,8 @@ pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
     let Some(vrrp) = frame.window::<ADVERT_HEADER_LEN>(envelope.message) else {
         return broken(envelope, Cause::DropTruncated);
     };
-    Found::Advert(envelope.naming(*vrrp))
+    envelope.vr = key(ifindex, link.vlan, vrrp[1], FAMILY_V4, cast);
+    Found::Advert(envelope.saying(*vrrp))
 }
 
 /// Finds the message of an IPv6 packet whose first next header is 112.
@@ -101,25 +97,20 @@ pub fn locate_v6<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
     };
     let destination = Address::v6(header, 24);
     let group = destination == Address::from_octets(&GROUP_V6);
-    let envelope = Envelope {
-        vr: VrKey {
-            ifindex,
-            vlan: link.vlan,
-            family: FAMILY_V6,
-            cast: if destination.first_octet() == 0xff {
-                CAST_MULTICAST
-            } else {
-                CAST_UNICAST
-            },
-            ..VrKey::default()
-        },
+    let cast = if destination.first_octet() == 0xff {
+        CAST_MULTICAST
+    } else {
+        CAST_UNICAST
+    };
+    let mut envelope = Envelope {
+        vr: key(ifindex, link.vlan, 0, FAMILY_V6, cast),
         source: Address::v6(header, 8),
         destination,
         message: link.payload + 40,
         ttl: header[7],
         ..Envelope::default()
     };
-    let broken = |cause| {
+    let broken = |envelope, cause| {
         if group {
             Found::Broken(envelope, cause)
         } else {
@@ -127,19 +118,29 @@ pub fn locate_v6<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
         }
     };
     if header[0] >> 4 != 6 {
-        return broken(Cause::DropIpHeader);
+        return broken(envelope, Cause::DropIpHeader);
     }
     let Some(vrrp) = frame.window::<ADVERT_HEADER_LEN>(envelope.message) else {
-        return broken(Cause::DropTruncated);
+        return broken(envelope, Cause::DropTruncated);
     };
-    Found::Advert(envelope.naming(*vrrp))
+    envelope.vr = key(ifindex, link.vlan, vrrp[1], FAMILY_V6, cast);
+    Found::Advert(envelope.saying(*vrrp))
+}
+
+/// In words: the map reads it in words, and waits for what was written in octets.
+#[inline(always)]
+const fn key(ifindex: u32, vlan: u16, vrid: u8, family: u8, cast: u8) -> VrKey {
+    let [high, low] = vlan.to_ne_bytes();
+    let second = u32::from_ne_bytes([high, low, vrid, family]);
+    let third = u32::from_ne_bytes([cast, 0, 0, 0]);
+    // SAFETY: as many octets in the same places, and any of them are a value.
+    unsafe { core::mem::transmute([ifindex, second, third]) }
 }
 
 impl Envelope {
     #[inline(always)]
-    const fn naming(mut self, vrrp: [u8; ADVERT_HEADER_LEN]) -> Self {
+    const fn saying(mut self, vrrp: [u8; ADVERT_HEADER_LEN]) -> Self {
         self.version = vrrp[0] >> 4;
-        self.vr.vrid = vrrp[1];
         self.priority = vrrp[2];
         self
     }
@@ -162,6 +163,27 @@ impl Envelope {
             )
         };
         self.destination == group
-            && (station == group_mac || station == [0xff; 6] || !is_group(station))
+            && (!is_group(station)
+                || mac_bits(&station, 0) == mac_bits(&group_mac, 0)
+                || mac_bits(&station, 0) == mac_bits(&[0xff; 6], 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key;
+    use vrrp_common::maps::VrKey;
+
+    #[test]
+    fn a_key_in_words_is_the_key() {
+        let want = VrKey {
+            ifindex: 0x0102_0304,
+            vlan: 0x0506,
+            vrid: 7,
+            family: 8,
+            cast: 9,
+            pad: [0; 3],
+        };
+        assert_eq!(key(0x0102_0304, 0x0506, 7, 8, 9), want);
     }
 }

@@ -4,7 +4,7 @@ use super::envelope::Envelope;
 use crate::{
     address::Address,
     checksum::Sum,
-    view::{View, be16, word},
+    view::{Sums, View, be16, word},
 };
 use vrrp_common::{
     counter::Cause,
@@ -69,9 +69,14 @@ pub(super) fn check<V: View>(
         return Err(Cause::DropLength);
     }
 
-    let sums = frame
-        .sums(at + ADVERT_HEADER_LEN, addresses_len)
-        .ok_or(Cause::DropTruncated)?;
+    let addresses = at + ADVERT_HEADER_LEN;
+    // Most have one address, and in IPv4 that is one word.
+    let sums = if addresses_len == 4 {
+        frame.window::<4>(addresses).map(Sums::of_word)
+    } else {
+        frame.sums(addresses, addresses_len)
+    };
+    let sums = sums.ok_or(Cause::DropTruncated)?;
     let mut sum = Sum::from_folded(sums.folded)
         .word(word(header, 0))
         .word(word(header, 4));
@@ -149,7 +154,8 @@ fn check_v2<V: View>(
         let data = frame
             .window::<V2_AUTH_LEN>(auth_at)
             .ok_or(Cause::DropTruncated)?;
-        if *data != router.auth_data {
+        let same = |at| word(data, at) == word(&router.auth_data, at);
+        if !same(0) || !same(4) {
             return Err(Cause::DropAuthData);
         }
     }

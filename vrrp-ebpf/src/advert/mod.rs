@@ -9,18 +9,21 @@ mod record;
 
 use crate::{
     address::Address,
-    checksum,
+    checksum::{self, Sum},
     diagnostic::Diagnostic,
     link::{self, Link},
-    tables::{Limit, Tables},
+    tables::Tables,
     view::{View, be16},
 };
 use envelope::Envelope;
 use record::Aftermath;
 use vrrp_common::{
     counter::Cause,
-    event::{Event, KIND_REJECTED},
-    maps::{CAST_UNICAST, PeerKey, VR_CHECK_UNICAST_SOURCE, VirtualRouter},
+    event::{Event, KIND_CONFLICT, KIND_REJECTED},
+    maps::{
+        CAST_UNICAST, EVENT_SPACING_NS, PeerKey, Talker, TalkerKey, VR_CHECK_UNICAST_SOURCE,
+        VR_LISTED_SOURCES, VirtualRouter, take_turn,
+    },
     wire::ADVERT_HEADER_LEN,
 };
 
@@ -62,8 +65,13 @@ pub fn receive_v4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifinde
             if !frame.holds(link.payload, total_len) {
                 return Err(Cause::DropTruncated);
             }
-            let sum = checksum::of(frame, link.payload, header_len);
-            if !sum.ok_or(Cause::DropTruncated)?.is_valid() {
+            // Hardly any has options, and without them it is in sight already.
+            let sum = if header_len == 20 {
+                Sum::of_five_words(header)
+            } else {
+                checksum::of(frame, link.payload, header_len).ok_or(Cause::DropTruncated)?
+            };
+            if !sum.is_valid() {
                 return Err(Cause::DropIpChecksum);
             }
             if envelope.source.is_martian_v4() {
@@ -180,14 +188,21 @@ fn check_origin<V: View, T: Tables>(
     if !envelope.fits_station(station) {
         return Err(Cause::DropDestination);
     }
+    // Not refused for it: its sender may have a MAC of ours and be right otherwise.
+    if link::is_from(frame, &router.mac) {
+        tables.count(Cause::OwnMac);
+        notice(frame, tables, envelope, Cause::OwnMac, 0);
+    }
     let (mut min_ttl, mut max_ttl) = (router.min_ttl, router.max_ttl);
-    if envelope.vr.cast == CAST_UNICAST {
+    let is_unicast = envelope.vr.cast == CAST_UNICAST;
+    if is_unicast || router.flags & VR_LISTED_SOURCES != 0 {
         let key = PeerKey {
             vr: envelope.vr,
             source: envelope.source.octets(),
         };
-        match tables.unicast_peer(&key) {
-            Some(peer) => (min_ttl, max_ttl) = (peer.min_ttl, peer.max_ttl),
+        match tables.source(&key) {
+            Some(listed) => (min_ttl, max_ttl) = (listed.min_ttl, listed.max_ttl),
+            None if !is_unicast => return Err(Cause::DropNotAllowed),
             None if router.flags & VR_CHECK_UNICAST_SOURCE != 0 => {
                 return Err(Cause::DropNotAPeer);
             }
@@ -201,25 +216,78 @@ fn check_origin<V: View, T: Tables>(
     Ok(())
 }
 
-#[inline(never)]
+/// Counts what is refused. In a flood that is all: the rest is in [`notice`], behind
+/// a call that most of it does not pay for.
+#[inline(always)]
 fn reject<V: View, T: Tables>(frame: &V, tables: &T, envelope: &Envelope, cause: Cause) -> Outcome {
     tables.count(cause);
+    let refusal = tables
+        .limits(|limits| limits.refuse(cause as u32, tables.tick(), || tables.now_ns()))
+        .unwrap_or_default();
+    if refusal.weight != 0 || refusal.tell || matches!(cause, Cause::DropOwnSource) {
+        let rest = refusal.weight << 1 | refusal.tell as u32;
+        notice(frame, tables, envelope, cause, rest);
+    }
+    Outcome::Rejected
+}
+
+/// Adds what is refused to its sender's record, and tells of it or of what is strange.
+/// `rest`: for how many it stands, and in the last bit whether to tell of it; a
+/// conflict has a limit of its own.
+#[inline(never)]
+fn notice<V: View, T: Tables>(frame: &V, tables: &T, envelope: &Envelope, cause: Cause, rest: u32) {
     let now_ns = tables.now_ns();
-    if tables.take_turn(Limit::Rejected, now_ns) {
+    let (weight, mut tell) = (rest >> 1, rest & 1 != 0);
+    let is_conflict = matches!(cause, Cause::OwnMac | Cause::DropOwnSource);
+    if is_conflict {
+        let turn = tables.limits(|limits| {
+            let last_ns = if matches!(cause, Cause::OwnMac) {
+                &mut limits.own_mac_ns
+            } else {
+                &mut limits.own_source_ns
+            };
+            take_turn(last_ns, EVENT_SPACING_NS, now_ns)
+        });
+        tell = turn == Some(true);
+    }
+    let mac = link::source(frame).unwrap_or([0; 6]);
+    if weight != 0 {
+        let key = TalkerKey {
+            ifindex: envelope.vr.ifindex,
+            family: envelope.vr.family,
+            pad: 0,
+            mac,
+            source: envelope.source.octets(),
+        };
+        tables.talked(
+            &key,
+            &Talker {
+                dropped: weight as u64,
+                last_seen_ns: now_ns,
+                cause: cause as u32,
+                vrid: envelope.vr.vrid as u32,
+            },
+        );
+    }
+    if tell {
         tables.tell(|| Event {
             at_ns: now_ns,
-            kind: KIND_REJECTED,
+            kind: if is_conflict {
+                KIND_CONFLICT
+            } else {
+                KIND_REJECTED
+            },
             vr: envelope.vr,
             cause: cause as u32,
             source: envelope.source.octets(),
+            address: envelope.source.octets(),
             priority: envelope.priority,
             version: envelope.version,
             ttl: envelope.ttl,
-            mac: link::source(frame).unwrap_or([0; 6]),
+            mac,
             ..Event::default()
         });
     }
-    Outcome::Rejected
 }
 
 #[cfg(test)]
@@ -229,6 +297,7 @@ mod tests {
         testing::{
             World,
             cases::{self, IFINDEX, Scene},
+            frames::{Advert, PEER_MAC},
         },
     };
     use proptest::prelude::*;
@@ -236,7 +305,10 @@ mod tests {
     use vrrp_common::{
         counter::Cause,
         event::{KIND_ADVERT, KIND_REJECTED, NEWS_UNRECORDED},
-        maps::EVENT_SPACING_NS,
+        maps::{
+            LOSER_WINDOW_NS, LOSERS_IN_WINDOW, PEER_SPACING_NS, REJECTED_WINDOW_NS, TALKER_EXACT,
+            TALKER_SAMPLE,
+        },
     };
 
     fn frame_of(name: &str) -> (Scene, Vec<u8>) {
@@ -299,21 +371,104 @@ mod tests {
     }
 
     #[test]
-    fn rejections_are_told_ten_times_a_second_and_counted_always() {
+    fn rejections_are_told_once_a_second_each_and_counted_always() {
         let (scene, frame) = frame_of("one bit of an address");
+        let (_, other) = frame_of("TTL 254");
         let world = scene.world();
-        let step_ns = EVENT_SPACING_NS / 4;
+        let step_ns = REJECTED_WINDOW_NS / 4;
         for _ in 0..9 {
             receive(&world, &frame);
+            receive(&world, &other);
             world.pass_time(step_ns);
         }
-        assert_eq!(world.take_counts(), [Cause::DropChecksum; 9]);
-        let events = world.take_events();
-        assert_eq!(events.len(), 3);
-        assert!(events.iter().all(|event| event.kind == KIND_REJECTED));
+        assert_eq!(world.take_counts().len(), 18);
+        let causes: Vec<u32> = world
+            .take_events()
+            .iter()
+            .inspect(|event| assert_eq!(event.kind, KIND_REJECTED))
+            .map(|event| event.cause)
+            .collect();
+        let both = [Cause::DropChecksum as u32, Cause::DropTtl as u32];
+        assert_eq!(causes, both.repeat(3));
         // A rejection does not use up an accepted advert's turn.
         let (_, good) = frame_of("v3, checksum with pseudo-header");
         receive(&world, &good);
+        assert_eq!(world.take_events().len(), 1);
+    }
+
+    #[test]
+    fn whoever_sends_what_is_refused_is_remembered() {
+        let (scene, frame) = frame_of("one bit of an address");
+        let (_, other) = frame_of("TTL 254");
+        let world = scene.world();
+        let (exact, sampled) = (u64::from(TALKER_EXACT), u64::from(TALKER_SAMPLE) * 3);
+        for _ in 0..exact + sampled + 5 {
+            receive(&world, &frame);
+        }
+        let one = |world: &World| match world.talkers().as_slice() {
+            [(key, talker)] => (*key, *talker),
+            other => panic!("{other:?}"),
+        };
+        let (key, talker) = one(&world);
+        assert_eq!((key.ifindex, key.mac), (IFINDEX, PEER_MAC));
+        assert_eq!(key.source[..4], [10, 9, 0, 2]);
+        assert_eq!(talker.dropped, exact + sampled, "under a flood by samples");
+        assert_eq!(
+            (talker.cause, talker.vrid),
+            (Cause::DropChecksum as u32, 52)
+        );
+        // What was left out goes with the next tick's first.
+        world.pass_time(5_000_000);
+        receive(&world, &other);
+        let (_, talker) = one(&world);
+        assert_eq!(talker.dropped, exact + sampled + 6);
+        assert_eq!(talker.cause, Cause::DropTtl as u32);
+        // Whoever is accepted is nobody's trouble.
+        let (_, good) = frame_of("v3, checksum with pseudo-header");
+        receive(&world, &good);
+        assert_eq!(one(&world).1, talker);
+    }
+
+    #[test]
+    fn a_loser_that_repeats_itself_is_told_of_every_ten_milliseconds() {
+        let (scene, frame) = frame_of("steady loser while we own");
+        let world = scene.world();
+        world.pass_time(PEER_SPACING_NS);
+        for _ in 0..100 {
+            receive(&world, &frame);
+            world.pass_time(1_000_000);
+        }
+        assert_eq!(world.take_events().len(), 10);
+        let spared = |cause: &&Cause| **cause == Cause::EventSpared;
+        assert_eq!(world.take_counts().iter().filter(spared).count(), 90);
+    }
+
+    /// Each from another address, with the claim standing, and more than a second's.
+    #[test]
+    fn new_losers_are_deferred_and_new_winners_never() {
+        let (scene, _) = frame_of("steady loser while we own");
+        let from = |host: u32, priority| Advert {
+            from: core::net::Ipv4Addr::from_bits(0x0a09_4000 + host).into(),
+            priority,
+            ..cases::v3()
+        };
+        let budget = LOSERS_IN_WINDOW;
+        let world = scene.world();
+        for host in 0..budget + 50 {
+            receive(&world, &from(host, 90).build());
+        }
+        let budget = usize::try_from(budget).expect("few");
+        assert_eq!(world.take_events().len(), budget);
+        let deferred = |cause: &&Cause| **cause == Cause::EventDeferred;
+        assert_eq!(world.take_counts().iter().filter(deferred).count(), 50);
+        // Whether our claim stands, as for the first, or not.
+        for host in 5000..5050 {
+            receive(&world, &from(host, 101).build());
+        }
+        assert_eq!(world.take_events().len(), 50);
+        assert!(!world.take_counts().contains(&Cause::EventDeferred));
+        world.pass_time(LOSER_WINDOW_NS);
+        receive(&world, &from(9000, 90).build());
         assert_eq!(world.take_events().len(), 1);
     }
 

@@ -1,10 +1,31 @@
 //! What an accepted advert leaves behind: a stamp, and an event if it is news.
+//!
+//! Whoever sends valid adverts at any rate must not decide how often userspace
+//! wakes. So news that changes nothing is held back: a loser that repeats itself is
+//! told of once in 10 ms ([`PEER_SPACING_NS`](vrrp_common::maps::PEER_SPACING_NS)),
+//! and repetitions and new or unrecorded losers together at most
+//! [`LOSERS_IN_WINDOW`](vrrp_common::maps::LOSERS_IN_WINDOW) times a second and CPU.
+//! Never held back is what the daemon must act on at once: an advert that beats us,
+//! whoever sends it, and every change of a known peer, its resignation included.
+//!
+//! Why that makes neither two owners nor a missed takeover:
+//!
+//! * What shuts a gate is done here, in [`lease::meet`], before anything is told.
+//! * The stamp is written before anything is held back. The daemon obeys no deadline
+//!   that claims, confirms or backs off before it has read the stamps of all sources
+//!   it knows again, so of a repetition (`event_spared`) it misses nothing.
+//! * A new source held back (`event_deferred`) has a stamp and is not known. Like
+//!   news that was lost, its count makes the daemon read the whole map, before the
+//!   next such deadline and within a second: it is known from then on.
+//! * A source without a record (`peer_table_full`) is found nowhere else. Held back
+//!   it is a loser: if it owns and we time out, our claim beats it in its kernel
+//!   before our gate opens, as it would have if we had preempted it.
 
 use super::{envelope::Envelope, message::Message};
 use crate::{
     lease::{self, Encounter},
     link,
-    tables::{Stamp, Tables},
+    tables::{Stamp, TURN, Tables},
     view::View,
 };
 use vrrp_common::{
@@ -13,7 +34,7 @@ use vrrp_common::{
         Event, KIND_ADVERT, NEWS_ADDRESSES, NEWS_FORM, NEWS_INTERVAL, NEWS_PEER, NEWS_PRIORITY,
         NEWS_RESIGN, NEWS_REVOKED, NEWS_UNRECORDED, NEWS_WHILE_CLAIMED,
     },
-    maps::{CHECKSUM_PLAIN, FAMILY_V4, Peer, PeerKey, VirtualRouter},
+    maps::{CHECKSUM_PLAIN, FAMILY_V4, PEER_SPACING_NS, Peer, PeerKey, VirtualRouter},
     wire::PRIORITY_RESIGN,
 };
 
@@ -68,6 +89,7 @@ pub(super) fn accept<V: View, T: Tables>(
         last_seen_ns: now_ns,
         first_seen_ns: now_ns,
         adverts: 0,
+        turn_ns: now_ns,
         interval_cs: message.interval_cs,
         priority: message.priority,
         version: message.version,
@@ -84,7 +106,7 @@ pub(super) fn accept<V: View, T: Tables>(
     // The stamp first, then the gate: see `lease::meet`.
     let stamp = tables.stamp(&key, &heard, |before| changes(before, &heard));
     let mut news = match stamp {
-        Stamp::Known(changes) => changes,
+        Stamp::Known(changes) => changes & !TURN,
         Stamp::New => NEWS_PEER,
         // News every time, because nothing else will tell of it.
         Stamp::Full => {
@@ -110,6 +132,16 @@ pub(super) fn accept<V: View, T: Tables>(
     if news == 0 {
         return Aftermath::new(&met, false);
     }
+    // Nothing else changes: a repetition, or somebody new.
+    let changed = matches!(stamp, Stamp::Known(_)) && news & CHANGES != 0;
+    if !changed
+        && !met.revoked
+        && !lease::is_beaten(router, message.priority, envelope.source)
+        && let Some(held) = hold_back(tables, stamp, now_ns)
+    {
+        tables.count(held);
+        return Aftermath::new(&met, false);
+    }
     let told = tables.tell(|| Event {
         at_ns: now_ns,
         epoch: met.epoch,
@@ -117,6 +149,7 @@ pub(super) fn accept<V: View, T: Tables>(
         news,
         vr: envelope.vr,
         source: key.source,
+        address: key.source,
         interval_cs: heard.interval_cs,
         priority: heard.priority,
         version: heard.version,
@@ -126,6 +159,25 @@ pub(super) fn accept<V: View, T: Tables>(
         ..Event::default()
     });
     Aftermath::new(&met, !told)
+}
+
+/// What a known peer changes.
+const CHANGES: u32 = NEWS_PRIORITY | NEWS_INTERVAL | NEWS_FORM | NEWS_ADDRESSES;
+
+/// What counts an advert that changes nothing and loses, unless it may be told of.
+#[inline(always)]
+fn hold_back<T: Tables>(tables: &T, stamp: Stamp, now_ns: u64) -> Option<Cause> {
+    let has_turn = match stamp {
+        Stamp::Known(found) => found & TURN != 0,
+        Stamp::New | Stamp::Full => true,
+    };
+    if has_turn && tables.limits(|limits| limits.tell_loser(now_ns)) == Some(true) {
+        return None;
+    }
+    Some(match stamp {
+        Stamp::New => Cause::EventDeferred,
+        Stamp::Known(_) | Stamp::Full => Cause::EventSpared,
+    })
 }
 
 #[inline(always)]
@@ -146,10 +198,14 @@ fn count<T: Tables>(tables: &T, envelope: &Envelope, message: &Message) {
     }
 }
 
-/// What an advert says that its sender's last one did not.
+/// What an advert says that its sender's last one did not, and whether it has a turn
+/// if that is nothing.
 #[inline(always)]
 fn changes(before: &Peer, heard: &Peer) -> u32 {
     let mut news = 0;
+    if heard.last_seen_ns.saturating_sub(before.turn_ns) >= PEER_SPACING_NS {
+        news |= TURN;
+    }
     if before.priority != heard.priority {
         news |= NEWS_PRIORITY;
     }

@@ -3,23 +3,27 @@
 use super::{atomic, log};
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
-    btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
-    helpers::bpf_ktime_get_ns,
+    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    helpers::{bpf_jiffies64, bpf_ktime_get_ns},
     macros::btf_map,
 };
-use core::ptr::{read_volatile, write_volatile};
+use core::{
+    mem::offset_of,
+    ptr::{read_volatile, write_volatile},
+};
 use vrrp_common::{
     counter::{Cause, Counters},
     event::Event,
     gate::Gate,
     maps::{
-        EVENT_RING_BYTES, EVENT_SPACING_NS, Limits, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_VIPS,
-        Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey,
+        EVENT_RING_BYTES, EVENT_SPACING_NS, Limits, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_SOURCES,
+        MAX_TALKERS, MAX_VIPS, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey,
+        VirtualRouter, VrKey, take_turn,
     },
 };
 use vrrp_ebpf::{
     diagnostic::Diagnostic,
-    tables::{Limit, Stamp, Tables},
+    tables::{Stamp, TURN, Tables},
     view::opaque,
 };
 
@@ -36,7 +40,9 @@ static XVRRP_GATES: Array<Gate, MAX_GATES, MMAPABLE> = Array::new();
 #[btf_map]
 static XVRRP_VIPS: HashMap<VipKey, Vip, MAX_VIPS, NO_PREALLOC> = HashMap::new();
 #[btf_map]
-static XVRRP_UNICAST: HashMap<PeerKey, UnicastPeer, MAX_PEERS, NO_PREALLOC> = HashMap::new();
+static XVRRP_SOURCES: HashMap<PeerKey, Source, MAX_SOURCES, NO_PREALLOC> = HashMap::new();
+#[btf_map]
+static XVRRP_TALKERS: LruHashMap<TalkerKey, Talker, MAX_TALKERS> = LruHashMap::new();
 #[btf_map]
 static XVRRP_COUNT: PerCpuArray<Counters, 1> = PerCpuArray::new();
 // Holds `Event`s. Its BTF says nothing of them: libbpf refuses a ring buffer
@@ -45,6 +51,11 @@ static XVRRP_COUNT: PerCpuArray<Counters, 1> = PerCpuArray::new();
 static XVRRP_EVENTS: RingBuf<(), EVENT_RING_BYTES> = RingBuf::new();
 #[btf_map]
 static XVRRP_LIMITS: PerCpuArray<Limits, 1> = PerCpuArray::new();
+
+/// Word of a [`Peer`] from which on it is what the peer says, and nothing else.
+const PEER_SAYS: usize = offset_of!(Peer, interval_cs) / 8;
+const _: () = assert!(PEER_SAYS * 8 == offset_of!(Peer, interval_cs));
+const _: () = assert!(size_of::<Peer>() == PEER_SAYS * 8 + 16);
 
 /// How often a revocation is tried. It fails only when another CPU revokes at
 /// the same instant, and each time for a later epoch.
@@ -63,6 +74,12 @@ impl Tables for Kernel {
     }
 
     #[inline(always)]
+    fn tick(&self) -> u64 {
+        // SAFETY: a helper without arguments, which the verifier makes one load.
+        unsafe { bpf_jiffies64() }
+    }
+
+    #[inline(always)]
     fn router(&self, key: &VrKey) -> Option<Self::Router> {
         // SAFETY: an update replaces the record instead of writing into it, so
         // this one stays whole; at worst it is the one just replaced.
@@ -70,9 +87,9 @@ impl Tables for Kernel {
     }
 
     #[inline(always)]
-    fn unicast_peer(&self, key: &PeerKey) -> Option<UnicastPeer> {
+    fn source(&self, key: &PeerKey) -> Option<Source> {
         // SAFETY: as in `router`.
-        unsafe { XVRRP_UNICAST.get(key) }.copied()
+        unsafe { XVRRP_SOURCES.get(key) }.copied()
     }
 
     #[inline(always)]
@@ -92,6 +109,7 @@ impl Tables for Kernel {
             let revoked_epoch = read_volatile(&raw const (*gate).revoked_epoch);
             let closed_epoch = read_volatile(&raw const (*gate).closed_epoch);
             let permit_end_ns = read_volatile(&raw const (*gate).permit_end_ns);
+            let mode = read_volatile(&raw const (*gate).mode);
             let lease_end_ns = read_volatile(&raw const (*gate).lease_end_ns);
             Some(Gate {
                 epoch,
@@ -99,6 +117,7 @@ impl Tables for Kernel {
                 permit_end_ns,
                 closed_epoch,
                 revoked_epoch,
+                mode,
                 ..Gate::default()
             })
         }
@@ -144,14 +163,14 @@ impl Tables for Kernel {
         // silent for long, and then nobody reads what is written here.
         unsafe {
             let changes = compare(&*peer);
-            (*peer).interval_cs = heard.interval_cs;
-            (*peer).priority = heard.priority;
-            (*peer).version = heard.version;
-            (*peer).ttl = heard.ttl;
-            (*peer).checksum_form = heard.checksum_form;
-            (*peer).mac = heard.mac;
-            (*peer).address_count = heard.address_count;
-            (*peer).addresses_differ = heard.addresses_differ;
+            // As two words, not octet by octet.
+            let from = (&raw const *heard).cast::<u64>().add(PEER_SAYS);
+            let to = peer.cast::<u64>().add(PEER_SAYS);
+            *to = *from;
+            *to.add(1) = *from.add(1);
+            if changes & TURN != 0 {
+                (*peer).turn_ns = heard.turn_ns;
+            }
             write_volatile(&raw mut (*peer).last_seen_ns, heard.last_seen_ns);
             atomic::fetch_add(&raw mut (*peer).adverts, 1);
             if is_new {
@@ -194,31 +213,38 @@ impl Tables for Kernel {
 
     #[inline(always)]
     fn explain(&self, diagnostic: &Diagnostic<'_>) {
-        if let Some(limit) = diagnostic.limit()
-            && !self.take_turn(limit, self.now_ns())
-        {
-            return;
+        if diagnostic.is_limited() {
+            let now_ns = self.now_ns();
+            let may =
+                self.limits(|limits| take_turn(&mut limits.explained_ns, EVENT_SPACING_NS, now_ns));
+            if may != Some(true) {
+                return;
+            }
         }
         log::line(diagnostic);
     }
 
     #[inline(always)]
-    fn take_turn(&self, limit: Limit, now_ns: u64) -> bool {
-        let Some(limits) = XVRRP_LIMITS.get_ptr_mut(0) else {
-            return false;
-        };
+    fn limits<R>(&self, judge: impl FnOnce(&mut Limits) -> R) -> Option<R> {
+        let limits = XVRRP_LIMITS.get_ptr_mut(0)?;
         // SAFETY: this CPU's own.
-        let last = unsafe {
-            match limit {
-                Limit::Rejected => &mut (*limits).rejected_ns,
-                Limit::Conflict => &mut (*limits).conflict_ns,
-                Limit::Explained => &mut (*limits).explained_ns,
-            }
+        Some(judge(unsafe { &mut *limits }))
+    }
+
+    #[inline(always)]
+    fn talked(&self, key: &TalkerKey, more: &Talker) {
+        let Some(talker) = XVRRP_TALKERS.get_ptr_mut(key) else {
+            // Fails if another CPU has just added it: this one is not counted then.
+            let _ = XVRRP_TALKERS.insert(key, more, BPF_NOEXIST as u64);
+            return;
         };
-        if *last != 0 && now_ns.wrapping_sub(*last) < EVENT_SPACING_NS {
-            return false;
+        // SAFETY: an element of the map; if it makes way for another sender at this
+        // moment, that one is counted too much.
+        unsafe {
+            atomic::fetch_add(&raw mut (*talker).dropped, more.dropped);
+            (*talker).last_seen_ns = more.last_seen_ns;
+            (*talker).cause = more.cause;
+            (*talker).vrid = more.vrid;
         }
-        *last = now_ns;
-        true
     }
 }

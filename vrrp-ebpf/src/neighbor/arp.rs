@@ -1,10 +1,10 @@
 //! ARP (RFC 826) for virtual addresses, probes and announcements (RFC 5227) included.
 
-use super::{find, heard_claim};
+use super::{find, heard_claim, heard_question};
 use crate::{
     address::Address,
     ingress::Verdict,
-    lease,
+    lease::{self, Passage},
     link::Link,
     tables::Tables,
     view::{View, ViewMut, be16, mac, put},
@@ -70,7 +70,8 @@ pub fn judge<V: ViewMut, T: Tables>(
     if !arp.sender.is_none()
         && let Some((key, vip)) = find(tables, link, ifindex, FAMILY_V4, arp.sender)
     {
-        heard_claim(tables, &key, &vip, arp.sender_mac, Cause::ArpConflict);
+        let cause = Cause::ArpConflict;
+        heard_claim(frame, tables, &key, &vip, arp.sender_mac, cause);
         // An announcement asks for its own address: nothing to answer, and the
         // stack wants to know who has it.
         if arp.sender == arp.target {
@@ -80,12 +81,14 @@ pub fn judge<V: ViewMut, T: Tables>(
     if !arp.is_request {
         return Verdict::Pass;
     }
-    let Some((_, vip)) = find(tables, link, ifindex, FAMILY_V4, arp.target) else {
+    let Some((key, vip)) = find(tables, link, ifindex, FAMILY_V4, arp.target) else {
         return Verdict::Pass;
     };
-    if !lease::is_open(tables, vip.gate) {
-        tables.count(Cause::DropArpGateShut);
-        return Verdict::Drop;
+    heard_question(frame, tables, &key, &vip);
+    match lease::ask(tables, vip.gate, Cause::DropArpGateShut) {
+        Passage::Open => {}
+        Passage::Unfenced => return Verdict::Pass,
+        Passage::Shut => return Verdict::Drop,
     }
     if vip.flags & VIP_IN_STACK != 0 {
         tables.count(Cause::ArpLeftToStack);

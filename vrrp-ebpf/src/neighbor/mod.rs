@@ -10,13 +10,14 @@ pub mod nd;
 use crate::{
     address::Address,
     lease,
-    link::Link,
-    tables::{Limit, Tables},
+    link::{self, Link},
+    tables::Tables,
+    view::View,
 };
 use vrrp_common::{
     counter::Cause,
     event::{Event, KIND_CONFLICT},
-    maps::{Vip, VipKey, VrKey},
+    maps::{EVENT_SPACING_NS, Vip, VipKey, VrKey, take_turn},
 };
 
 /// The virtual address, if it is one on this interface and VLAN.
@@ -28,12 +29,7 @@ pub fn find<T: Tables>(
     family: u8,
     address: Address,
 ) -> Option<(VipKey, Vip)> {
-    let key = VipKey {
-        ifindex,
-        family,
-        pad: [0; 3],
-        address: address.octets(),
-    };
+    let key = key(ifindex, family, address);
     let vip = tables.vip(&key)?;
     if vip.vlan == link.vlan {
         Some((key, vip))
@@ -42,16 +38,60 @@ pub fn find<T: Tables>(
     }
 }
 
-/// Somebody says that `address` is at `mac`. While we hold it, that is a
+/// In words: three octets of padding would be a call to set them, for every packet.
+#[inline(always)]
+const fn key(ifindex: u32, family: u8, address: Address) -> VipKey {
+    let [a, b, c, d] = address.0;
+    let family = u32::from_ne_bytes([family, 0, 0, 0]);
+    // SAFETY: as many octets in the same places, and any of them are a value.
+    unsafe { core::mem::transmute([ifindex, family, a, b, c, d]) }
+}
+
+/// Somebody says that the virtual address is at `mac`. While we hold it, that is a
 /// conflict; while we do not, its owner announces it, which the stack may hear.
 #[inline(always)]
-fn heard_claim<T: Tables>(tables: &T, key: &VipKey, vip: &Vip, mac: [u8; 6], cause: Cause) {
-    if mac == vip.mac || !lease::is_open(tables, vip.gate) {
-        return;
+fn heard_claim<V: View, T: Tables>(
+    frame: &V,
+    tables: &T,
+    key: &VipKey,
+    vip: &Vip,
+    mac: [u8; 6],
+    cause: Cause,
+) {
+    if is_from_us(frame, vip) {
+        strange(tables, key, vip, vip.mac, Cause::OwnMac);
+    } else if mac != vip.mac && lease::is_open(tables, vip.gate) {
+        strange(tables, key, vip, mac, cause);
     }
+}
+
+/// Somebody asks for the virtual address: never we ourselves from outside.
+#[inline(always)]
+fn heard_question<V: View, T: Tables>(frame: &V, tables: &T, key: &VipKey, vip: &Vip) {
+    if is_from_us(frame, vip) {
+        strange(tables, key, vip, vip.mac, Cause::OwnMac);
+    }
+}
+
+/// Our own MAC as the Ethernet source of what arrives: a loop, or a duplicate.
+#[inline(always)]
+fn is_from_us<V: View>(frame: &V, vip: &Vip) -> bool {
+    link::is_from(frame, &vip.mac)
+}
+
+#[inline(never)]
+fn strange<T: Tables>(tables: &T, key: &VipKey, vip: &Vip, mac: [u8; 6], cause: Cause) {
     tables.count(cause);
     let now_ns = tables.now_ns();
-    if !tables.take_turn(Limit::Conflict, now_ns) {
+    let may_tell = tables.limits(|limits| {
+        let last_ns = match cause {
+            Cause::NdConflict => &mut limits.nd_conflict_ns,
+            Cause::OwnMac => &mut limits.own_mac_ns,
+            _ => &mut limits.arp_conflict_ns,
+        };
+        take_turn(last_ns, EVENT_SPACING_NS, now_ns)
+    });
+    if may_tell != Some(true) {
         return;
     }
     tables.tell(|| Event {
@@ -65,8 +105,28 @@ fn heard_claim<T: Tables>(tables: &T, key: &VipKey, vip: &Vip, mac: [u8; 6], cau
             family: key.family,
             ..VrKey::default()
         },
+        source: key.address,
         address: key.address,
         mac,
         ..Event::default()
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{VipKey, key};
+    use crate::testing::{address, ip, octets};
+
+    #[test]
+    fn a_key_in_words_is_the_key() {
+        for (text, family) in [("10.9.0.52", 4), ("2001:db8::55", 6)] {
+            let want = VipKey {
+                ifindex: 0x0102_0304,
+                family,
+                pad: [0; 3],
+                address: octets(ip(text)),
+            };
+            assert_eq!(key(0x0102_0304, family, address(ip(text))), want);
+        }
+    }
 }

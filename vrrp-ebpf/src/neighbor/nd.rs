@@ -1,12 +1,12 @@
 //! Neighbour discovery (RFC 4861) for virtual addresses.
 
-use super::{find, heard_claim};
+use super::{find, heard_claim, heard_question};
 use crate::{
     address::Address,
     checksum::{self, Sum},
     diagnostic::Diagnostic,
     ingress::Verdict,
-    lease,
+    lease::{self, Passage},
     link::{self, Link},
     tables::Tables,
     view::{View, ViewMut, be16, mac, put},
@@ -95,13 +95,15 @@ pub fn judge<V: ViewMut, T: Tables>(
     let (key, vip) = find(tables, link, ifindex, FAMILY_V6, discovery.target)?;
     if !discovery.is_solicitation {
         let mac = advertised_mac(frame, link, &discovery)?;
-        heard_claim(tables, &key, &vip, mac, Cause::NdConflict);
+        heard_claim(frame, tables, &key, &vip, mac, Cause::NdConflict);
         // One sent to a virtual address is traffic to it as well.
         return None;
     }
-    if !lease::is_open(tables, vip.gate) {
-        tables.count(Cause::DropNdGateShut);
-        return Some(Verdict::Drop);
+    heard_question(frame, tables, &key, &vip);
+    match lease::ask(tables, vip.gate, Cause::DropNdGateShut) {
+        Passage::Open => {}
+        Passage::Unfenced => return Some(Verdict::Pass),
+        Passage::Shut => return Some(Verdict::Drop),
     }
     if vip.flags & VIP_IN_STACK != 0 {
         tables.count(Cause::NdLeftToStack);

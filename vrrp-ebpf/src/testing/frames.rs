@@ -206,6 +206,13 @@ impl Advert {
     }
 }
 
+/// The same frame with another Ethernet source.
+#[must_use]
+pub fn from_mac(mut frame: Vec<u8>, mac: [u8; 6]) -> Vec<u8> {
+    frame[6..12].copy_from_slice(&mac);
+    frame
+}
+
 /// Changes an untagged IPv4 frame's header and sums it anew.
 #[must_use]
 pub fn with_ipv4_header(mut frame: Vec<u8>, change: impl FnOnce(&mut [u8])) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use crate::{
     diagnostic::Diagnostic,
-    tables::{Limit, Stamp, Tables},
+    tables::{Stamp, TURN, Tables},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -12,15 +12,22 @@ use vrrp_common::{
     counter::Cause,
     event::Event,
     gate::Gate,
-    maps::{EVENT_SPACING_NS, Peer, PeerKey, UnicastPeer, Vip, VipKey, VirtualRouter, VrKey},
+    maps::{
+        EVENT_SPACING_NS, Limits, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey,
+        VirtualRouter, VrKey, take_turn,
+    },
 };
+
+/// A tick of its clock.
+const TICK_NS: u64 = 1_000_000;
 
 /// Maps and clock of a test.
 #[derive(Debug)]
 pub struct World {
     now_ns: Cell<u64>,
     routers: RefCell<HashMap<VrKey, VirtualRouter>>,
-    unicast: RefCell<HashMap<PeerKey, UnicastPeer>>,
+    sources: RefCell<HashMap<PeerKey, Source>>,
+    talkers: RefCell<HashMap<TalkerKey, Talker>>,
     vips: RefCell<HashMap<VipKey, Vip>>,
     gates: RefCell<HashMap<u32, Gate>>,
     peers: RefCell<HashMap<PeerKey, Peer>>,
@@ -30,10 +37,8 @@ pub struct World {
     pub event_room: Cell<usize>,
     counts: RefCell<Vec<Cause>>,
     events: RefCell<Vec<Event>>,
-    rejected_ns: Cell<u64>,
     diagnostics: RefCell<Vec<String>>,
-    conflict_ns: Cell<u64>,
-    explained_ns: Cell<u64>,
+    limits: RefCell<Limits>,
 }
 
 impl Default for World {
@@ -43,13 +48,14 @@ impl Default for World {
 }
 
 impl World {
-    /// Empty, at one millisecond past boot, with room for everything.
+    /// Empty, at one second past boot, with room for everything.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            now_ns: Cell::new(1_000_000),
+            now_ns: Cell::new(1_000_000_000),
             routers: RefCell::default(),
-            unicast: RefCell::default(),
+            sources: RefCell::default(),
+            talkers: RefCell::default(),
             vips: RefCell::default(),
             gates: RefCell::default(),
             peers: RefCell::default(),
@@ -57,10 +63,8 @@ impl World {
             event_room: Cell::new(usize::MAX),
             counts: RefCell::default(),
             events: RefCell::default(),
-            rejected_ns: Cell::default(),
             diagnostics: RefCell::default(),
-            conflict_ns: Cell::default(),
-            explained_ns: Cell::default(),
+            limits: RefCell::default(),
         }
     }
 
@@ -74,9 +78,9 @@ impl World {
         self.routers.borrow_mut().insert(key, router);
     }
 
-    /// Configures a unicast peer.
-    pub fn set_unicast_peer(&self, key: PeerKey, peer: UnicastPeer) {
-        self.unicast.borrow_mut().insert(key, peer);
+    /// Lists a source.
+    pub fn set_source(&self, key: PeerKey, source: Source) {
+        self.sources.borrow_mut().insert(key, source);
     }
 
     /// Configures a virtual address.
@@ -106,6 +110,19 @@ impl World {
         self.peers.borrow().get(key).copied()
     }
 
+    /// Who sent what was refused.
+    #[must_use]
+    pub fn talkers(&self) -> Vec<(TalkerKey, Talker)> {
+        let mut all: Vec<_> = self
+            .talkers
+            .borrow()
+            .iter()
+            .map(|(key, talker)| (*key, *talker))
+            .collect();
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all
+    }
+
     /// What was counted since the last call, in order.
     #[must_use]
     pub fn take_counts(&self) -> Vec<Cause> {
@@ -132,12 +149,16 @@ impl Tables for World {
         self.now_ns.get()
     }
 
+    fn tick(&self) -> u64 {
+        self.now_ns.get() / TICK_NS
+    }
+
     fn router(&self, key: &VrKey) -> Option<Self::Router> {
         self.routers.borrow().get(key).copied().map(Box::new)
     }
 
-    fn unicast_peer(&self, key: &PeerKey) -> Option<UnicastPeer> {
-        self.unicast.borrow().get(key).copied()
+    fn source(&self, key: &PeerKey) -> Option<Source> {
+        self.sources.borrow().get(key).copied()
     }
 
     fn vip(&self, key: &VipKey) -> Option<Vip> {
@@ -164,8 +185,14 @@ impl Tables for World {
         if let Some(peer) = peers.get_mut(key) {
             let changes = compare(peer);
             let (first_seen_ns, adverts) = (peer.first_seen_ns, peer.adverts + 1);
+            let turn_ns = if changes & TURN == 0 {
+                peer.turn_ns
+            } else {
+                heard.turn_ns
+            };
             *peer = Peer {
                 first_seen_ns,
+                turn_ns,
                 adverts,
                 ..*heard
             };
@@ -202,25 +229,22 @@ impl Tables for World {
     }
 
     fn explain(&self, diagnostic: &Diagnostic<'_>) {
-        if diagnostic
-            .limit()
-            .is_none_or(|limit| self.take_turn(limit, self.now_ns()))
-        {
+        let mut limits = self.limits.borrow_mut();
+        let last_ns = &mut limits.explained_ns;
+        if !diagnostic.is_limited() || take_turn(last_ns, EVENT_SPACING_NS, self.now_ns()) {
             let text = format!("{diagnostic:?}");
             self.diagnostics.borrow_mut().push(text);
         }
     }
 
-    fn take_turn(&self, limit: Limit, now_ns: u64) -> bool {
-        let last = match limit {
-            Limit::Rejected => &self.rejected_ns,
-            Limit::Conflict => &self.conflict_ns,
-            Limit::Explained => &self.explained_ns,
-        };
-        if last.get() != 0 && now_ns - last.get() < EVENT_SPACING_NS {
-            return false;
-        }
-        last.set(now_ns);
-        true
+    fn limits<R>(&self, judge: impl FnOnce(&mut Limits) -> R) -> Option<R> {
+        Some(judge(&mut self.limits.borrow_mut()))
+    }
+
+    fn talked(&self, key: &TalkerKey, more: &Talker) {
+        let mut talkers = self.talkers.borrow_mut();
+        let talker = talkers.entry(*key).or_default();
+        let dropped = talker.dropped + more.dropped;
+        *talker = Talker { dropped, ..*more };
     }
 }

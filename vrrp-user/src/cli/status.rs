@@ -1,15 +1,21 @@
 //! `status`: what the daemon says of itself, and what the maps say whether it does
 //! or not.
 
-use super::status_page::{self, MapView, Peer, Router};
-use crate::shell::{
-    bpf::{Instance, Reader, reader},
-    control::{self, Command},
+use super::status_page::{self, MapView, Peer, Router, Talker};
+use crate::{
+    ownership::standing::mode_name,
+    shell::{
+        bpf::{Instance, Reader, reader},
+        control::{self, Command},
+    },
 };
 use nix::net::if_::if_indextoname;
 use serde_json::{Value, json};
 use std::{process::ExitCode, time::Duration};
-use vrrp_common::maps::{CAST_UNICAST, FAMILY_V6};
+use vrrp_common::{
+    counter::Cause,
+    maps::{CAST_UNICAST, FAMILY_V6},
+};
 
 /// A daemon that takes longer is stopped, hung or starved; the maps tell more.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -65,7 +71,12 @@ fn view(snapshot: &reader::Snapshot) -> MapView {
             view.key.cast,
         ),
         interface: interface(view.key.ifindex),
-        open: view.open,
+        standing: view.standing,
+        shut_for: view
+            .standing
+            .shut_since()
+            .map(|since| snapshot.at.since(since)),
+        mode: mode_name(view.gate.mode),
         lease_left: view.lease_left,
         priority: view.router.priority,
         peers: view
@@ -81,8 +92,18 @@ fn view(snapshot: &reader::Snapshot) -> MapView {
             })
             .collect(),
     });
+    let talkers = snapshot.talkers.iter().map(|talker| Talker {
+        interface: interface(talker.ifindex),
+        source: talker.source,
+        mac: talker.mac.map(|octet| format!("{octet:02x}")).join(":"),
+        dropped: talker.dropped,
+        cause: talker.cause.map_or("?", Cause::name),
+        vrid: talker.vrid,
+        age: talker.age,
+    });
     MapView {
         routers: routers.collect(),
+        talkers: talkers.collect(),
     }
 }
 
@@ -115,10 +136,34 @@ fn to_json(maps: &MapView) -> Value {
             "family": if family == FAMILY_V6 { 6 } else { 4 },
             "cast": if cast == CAST_UNICAST { "unicast" } else { "multicast" },
             "priority": router.priority,
-            "gate_open": router.open,
+            "gate_open": router.standing.is_open(),
+            "gate": {
+                "state": router.standing.name(),
+                "why": router.standing.to_string(),
+                "shut_for_ms": router.shut_for.map(milliseconds),
+                "mode": router.mode,
+            },
             "lease_left_ms": milliseconds(router.lease_left),
             "peers": peers.collect::<Vec<_>>(),
         })
     });
-    json!({ "routers": routers.collect::<Vec<_>>() })
+    let talkers = maps
+        .talkers
+        .iter()
+        .take(status_page::TALKERS)
+        .map(|talker| {
+            json!({
+                "interface": talker.interface,
+                "source": talker.source,
+                "mac": talker.mac,
+                "dropped": talker.dropped,
+                "cause": talker.cause,
+                "vrid": talker.vrid,
+                "age_ms": milliseconds(talker.age),
+            })
+        });
+    json!({
+        "routers": routers.collect::<Vec<_>>(),
+        "talkers": talkers.collect::<Vec<_>>(),
+    })
 }

@@ -1,9 +1,12 @@
 //! The page `status` shows to people: 80 columns, most important first.
 
+use crate::ownership::standing::Standing;
 use serde::Deserialize;
 use serde_json::Value;
 use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
+/// Senders of refused packets that are shown.
+pub(super) const TALKERS: usize = 5;
 /// Longest line.
 const COLUMNS: usize = 80;
 
@@ -13,13 +16,29 @@ pub(super) type Key = (u32, u16, u8, u8, u8);
 /// What the maps say.
 pub(super) struct MapView {
     pub(super) routers: Vec<Router>,
+    /// Most first.
+    pub(super) talkers: Vec<Talker>,
+}
+
+/// Somebody whose packets were refused.
+pub(super) struct Talker {
+    pub(super) interface: String,
+    pub(super) source: IpAddr,
+    pub(super) mac: String,
+    pub(super) dropped: u64,
+    pub(super) cause: &'static str,
+    pub(super) vrid: u32,
+    pub(super) age: Duration,
 }
 
 /// A virtual router in the maps.
 pub(super) struct Router {
     pub(super) key: Key,
     pub(super) interface: String,
-    pub(super) open: bool,
+    pub(super) standing: Standing,
+    pub(super) shut_for: Option<Duration>,
+    /// `lease`, as the gate record has it.
+    pub(super) mode: &'static str,
     pub(super) lease_left: Duration,
     pub(super) priority: u8,
     pub(super) peers: Vec<Peer>,
@@ -132,6 +151,8 @@ impl Page<'_> {
             );
             self.maps_alone(&mut out);
         }
+        let talkers = self.maps.map(|maps| maps.talkers.as_slice());
+        talkers_of(&mut out, talkers.unwrap_or_default());
         if let Some(why) = self.no_maps {
             out.text("", &format!("The maps cannot be read: {why}"));
         }
@@ -265,15 +286,43 @@ impl Page<'_> {
     }
 }
 
-fn gate(out: &mut Lines, router: &Router) {
-    if router.open {
-        out.text(
-            "  ",
-            &format!("gate open, lease for {}", span(router.lease_left)),
-        );
-    } else {
-        out.text("  ", "gate shut");
+fn talkers_of(out: &mut Lines, talkers: &[Talker]) {
+    if !talkers.is_empty() {
+        out.text("", "");
     }
+    for talker in talkers.iter().take(TALKERS) {
+        let Talker {
+            interface,
+            source,
+            mac,
+            dropped,
+            cause,
+            vrid,
+            age,
+        } = talker;
+        out.text(
+            "",
+            &format!(
+                "Refused {dropped} of {source} (MAC {mac}) on {interface}, last {} ago: {cause}, VRID {vrid}",
+                span(*age)
+            ),
+        );
+    }
+}
+
+fn gate(out: &mut Lines, router: &Router) {
+    let mode = match router.mode {
+        "enforce" => String::new(),
+        mode => format!(" (lease {mode})"),
+    };
+    let text = match (router.standing, router.shut_for) {
+        (Standing::Open { .. }, _) => {
+            format!("gate open, lease for {}{mode}", span(router.lease_left))
+        }
+        (shut, Some(time)) => format!("gate shut for {}{mode}: {shut}", span(time)),
+        (shut, None) => format!("gate shut{mode}: {shut}"),
+    };
+    out.text("  ", &text);
     for peer in &router.peers {
         out.text(
             "  ",
@@ -345,11 +394,28 @@ mod tests {
             routers: vec![Router {
                 key: (4, 0, 51, 4, 0),
                 interface: "eth0".into(),
-                open: true,
+                standing: Standing::Open {
+                    left: Duration::from_millis(2900),
+                },
+                shut_for: None,
+                mode: "enforce",
                 lease_left: Duration::from_millis(2900),
                 priority: 100,
                 peers: vec![peer],
             }],
+            talkers: Vec::new(),
+        }
+    }
+
+    fn talker(last: u8) -> Talker {
+        Talker {
+            interface: "eth0".into(),
+            source: [10, 0, 0, last].into(),
+            mac: "02:00:00:00:00:09".into(),
+            dropped: 4711,
+            cause: "drop_checksum",
+            vrid: 51,
+            age: Duration::from_secs(3),
         }
     }
 
@@ -416,6 +482,38 @@ VRID 51 on eth0, priority 100
         assert_eq!(page(None, Some(&maps())), expected);
         let neither = "xvrrpd 42: xvrrpd does not answer\nThe maps cannot be read: no such file\n";
         assert_eq!(page(None, None), neither);
+    }
+
+    #[test]
+    fn a_shut_gate_says_since_when_and_why() {
+        let shut = |standing, shut_for, mode| {
+            let mut maps = maps();
+            let router = &mut maps.routers[0];
+            (router.standing, router.shut_for, router.mode) = (standing, shut_for, mode);
+            router.peers.clear();
+            maps.talkers = (1..=7).map(talker).collect();
+            page(None, Some(&maps))
+        };
+        let beaten = Standing::Beaten {
+            priority: 200,
+            at: crate::time::Instant::from_ns(5),
+        };
+        let expected = "\
+xvrrpd 42: xvrrpd does not answer
+What the kernel knows without it:
+
+VRID 51 on eth0, priority 100
+  gate shut for 3.0 s: beaten by priority 200
+
+Refused 4711 of 10.0.0.1 (MAC 02:00:00:00:00:09) on eth0, last 3.0 s ago:
+    drop_checksum, VRID 51
+";
+        let text = shut(beaten, Some(Duration::from_secs(3)), "enforce");
+        assert!(text.starts_with(expected), "{text}");
+        assert_eq!(text.matches("Refused").count(), TALKERS);
+        let text = shut(Standing::Unclaimed, None, "observe");
+        let line = "  gate shut (lease observe): never claimed\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

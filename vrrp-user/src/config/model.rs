@@ -38,9 +38,36 @@ pub struct Global {
     pub lease: Lease,
 }
 
-/// `lease_*` and `claim_hold`.
+/// `lease`: what a shut gate does to packets that only an open one is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaseMode {
+    /// Drops and counts them.
+    #[default]
+    Enforce,
+    /// Lets them through, and counts what it would have dropped.
+    Observe,
+    /// Lets them through.
+    Off,
+}
+
+impl LeaseMode {
+    /// As the gate records have it.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Enforce => vrrp_common::gate::LEASE_ENFORCE,
+            Self::Observe => vrrp_common::gate::LEASE_OBSERVE,
+            Self::Off => vrrp_common::gate::LEASE_OFF,
+        }
+    }
+}
+
+/// `lease`, `lease_*` and `claim_hold`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
+    /// `lease`: what a shut gate does to packets.
+    pub mode: LeaseMode,
     /// `lease_loss_tolerance`, m: adverts in a row that may be lost on the way, 0-2.
     pub loss_tolerance: u8,
     /// `lease_adverts`: adverts a lease lasts at most, 1-3.
@@ -53,6 +80,7 @@ pub struct Lease {
 impl Default for Lease {
     fn default() -> Self {
         Self {
+            mode: LeaseMode::Enforce,
             loss_tolerance: 1,
             adverts: 3,
             claim_hold: Duration::from_millis(1),
@@ -339,6 +367,8 @@ pub struct Instance {
     pub source: Option<IpAddr>,
     /// Unicast when present.
     pub unicast: Option<Unicast>,
+    /// `advert_sources`: multicast adverts only from these; from everybody when empty.
+    pub advert_sources: Vec<IpAddr>,
     /// `track_interface`.
     pub track_interfaces: Vec<Tracked>,
     /// `track_script`.

@@ -2,9 +2,13 @@
 
 use crate::{
     config::model::{
-        Authentication, ChecksumPolicy, CommandLine, Family, User, Version, VirtualAddress,
+        Authentication, ChecksumPolicy, CommandLine, Family, LeaseMode, User, Version,
+        VirtualAddress,
     },
-    ownership::command::{Epoch, GateId, VrId},
+    ownership::{
+        command::{Epoch, GateId, VrId},
+        standing::Closing,
+    },
     time::Instant,
 };
 use core::{net::IpAddr, time::Duration};
@@ -24,6 +28,8 @@ pub enum Action {
     },
     /// Every `XVRRP_VIPS` record there should be: the whole list, level-triggered.
     SetVips(Vec<VipRecord>),
+    /// What every shut gate does to packets, from now on.
+    SetLeaseMode(LeaseMode),
     /// Every address there should be on our interfaces: the whole list, level-triggered.
     /// `ours` are those no longer wanted that may be removed if found.
     SetAddresses {
@@ -109,6 +115,8 @@ pub enum Action {
         epoch: Epoch,
         /// Send priority 0.
         resign: bool,
+        /// What for.
+        why: Closing,
     },
     /// To the transmit thread: gratuitous ARPs and unsolicited NAs.
     Announce {
@@ -200,6 +208,10 @@ pub struct RouterRecord {
     pub check_unicast_source: bool,
     /// How our own adverts are summed, for a successor: resolved, never `Learn`.
     pub checksum: ChecksumPolicy,
+    /// `advert_sources`; empty: adverts from everybody. Never with unicast peers.
+    pub advert_sources: Vec<IpAddr>,
+    /// Hardware address of its interface; no frame from outside may have it.
+    pub mac: [u8; 6],
 }
 
 /// What `XVRRP_VIPS` holds for an address.

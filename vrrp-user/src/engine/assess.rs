@@ -3,7 +3,10 @@
 use super::{Engine, action::Level};
 use crate::{
     election::transition::{Event, State},
-    ownership::command::{GateId, VrId},
+    ownership::{
+        command::{GateId, VrId},
+        standing::Closing,
+    },
     time::Instant,
     tracking::effective::Fault,
 };
@@ -17,7 +20,8 @@ impl Engine {
             beaten |= self.reassess_member(vr, now);
         }
         if beaten {
-            self.entered(gate, State::Claiming, now, "weaker now than the Active");
+            let why = ("weaker now than the Active", Closing::Weaker);
+            self.entered(gate, State::Claiming, now, why);
         }
         let faults: Vec<(VrId, Fault)> = members
             .iter()

@@ -13,7 +13,10 @@ use crate::{
         router::{Contest, Heeded},
         transition::State,
     },
-    ownership::command::{GateId, VrId},
+    ownership::{
+        command::{GateId, VrId},
+        standing::Closing,
+    },
     time::Instant,
 };
 
@@ -34,7 +37,7 @@ impl Engine {
                 self.learn_form(heard);
                 let line = self.beaten_line(heard, before);
                 self.log(Level::Info, line);
-                self.entered(gate, before, now, "a winning advert");
+                self.entered(gate, before, now, ("a winning advert", Closing::Beaten));
             }
             Outcome::Contested(Contest::Loses) if before == State::Active => {
                 self.losing(heard, gate, now);

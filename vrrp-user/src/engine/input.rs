@@ -26,13 +26,17 @@ pub enum Input {
     Advert(Heard),
     /// From the transmit thread.
     Sender(Report),
-    /// Somebody else answers or announces an address of this group.
+    /// Somebody else uses what is this group's.
     Conflict {
+        /// What they use.
+        kind: ConflictKind,
         /// The instance's group.
         gate: GateId,
-        /// The address.
+        /// Interface it came in by.
+        ifindex: u32,
+        /// The virtual address; of an advert, its source.
         address: IpAddr,
-        /// Who claims it.
+        /// Who claims it; our own where that is what they use.
         mac: [u8; 6],
     },
     /// A `vrrp_script` finished, or could not run.
@@ -67,6 +71,20 @@ pub enum Input {
     Leave,
     /// TERM or INT: resign, remove, notify, then [`Action::Finished`](super::action::Action::Finished).
     Shutdown,
+}
+
+/// What somebody else uses of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConflictKind {
+    /// Their ARP names an address we hold as theirs.
+    ArpClaim,
+    /// Their neighbour advertisement does.
+    NdClaim,
+    /// Our MAC is the Ethernet source of an advert, or of ARP or ND about a virtual
+    /// address: a loop, or a duplicate MAC.
+    OwnMac,
+    /// Our address is the source of an advert: a loop, or a duplicate address.
+    OwnSource,
 }
 
 /// Where we would be MASTER without hearing anybody, or without a fence.

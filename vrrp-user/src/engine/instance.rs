@@ -300,6 +300,8 @@ impl Instance {
                 .advert
                 .as_ref()
                 .map_or_else(|| self.checksum(), |advert| advert.checksum),
+            advert_sources: self.config.advert_sources.clone(),
+            mac: link.mac,
         })
     }
 

@@ -33,14 +33,14 @@ pub mod status;
 mod team;
 
 use crate::{
-    config::model::Config,
+    config::model::{Config, LeaseMode},
     ownership::command::{Epoch, GateId, VrId},
     time::Instant,
     tracking::scripts::Scripts,
 };
 use action::{Action, Level};
 use desired::Desired;
-use input::{Input, Unwatched};
+use input::{ConflictKind, Input, Unwatched};
 use instance::{Instance, Links};
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -79,6 +79,8 @@ impl Reason {
 pub struct Engine {
     settings: Settings,
     config: Config,
+    /// What the driver was last told that shut gates do.
+    lease_mode: Option<LeaseMode>,
     /// Instances wait for this before they start (`vrrp_startup_delay`).
     start_at: Option<Instant>,
     last_epoch: Epoch,
@@ -109,6 +111,7 @@ impl Engine {
         Self {
             settings,
             config: Config::default(),
+            lease_mode: None,
             start_at: None,
             last_epoch: seen_epochs.into_iter().max().unwrap_or_default(),
             links: Links::default(),
@@ -149,7 +152,20 @@ impl Engine {
             }
             Input::Advert(heard) => self.hear(&heard, now),
             Input::Sender(report) => self.report(&report, now),
-            Input::Conflict { gate, address, mac } => self.conflict(gate, address, mac, now),
+            Input::Conflict {
+                kind,
+                gate,
+                address,
+                mac,
+                ..
+            } => match kind {
+                ConflictKind::ArpClaim | ConflictKind::NdClaim => {
+                    self.conflict(gate, address, mac, now);
+                }
+                ConflictKind::OwnMac | ConflictKind::OwnSource => {
+                    self.mirrored(kind, gate, address, mac, now);
+                }
+            },
             Input::ScriptDone { script, result } => self.script_done(&script, result, now),
             Input::AddressPlaced {
                 ifindex,

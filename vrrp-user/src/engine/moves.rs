@@ -12,6 +12,7 @@ use crate::{
     ownership::{
         command::{Epoch, GateId, VrId},
         lease::MAX_LEASE_ADVERTS,
+        standing::Closing,
     },
     time::Instant,
 };
@@ -79,12 +80,26 @@ impl Engine {
         };
         let before = team.group.state();
         if team.group.handle(event, now) {
-            self.entered(gate, before, now, why);
+            let closing = match event {
+                Event::Stop if self.stopping.is_some() => Closing::Stopped,
+                Event::Stop => Closing::Unconfigured,
+                Event::Fault => Closing::Fault,
+                Event::Lapse | Event::LapseLately => Closing::Lapsed,
+                _ => Closing::Beaten,
+            };
+            self.entered(gate, before, now, (why, closing));
         }
     }
 
-    /// The group has come from `before` into its state.
-    pub(super) fn entered(&mut self, gate: GateId, before: State, now: Instant, why: &str) {
+    /// The group has come from `before` into its state; why, in words and as the gate
+    /// record says it if a claim ends by it.
+    pub(super) fn entered(
+        &mut self,
+        gate: GateId,
+        before: State,
+        now: Instant,
+        (why, closing): (&str, Closing),
+    ) {
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
         };
@@ -101,6 +116,7 @@ impl Engine {
                 gate,
                 before,
                 matches!(state, State::Fault | State::Initialize),
+                closing,
             );
         }
         match state {
@@ -195,7 +211,7 @@ impl Engine {
     }
 
     /// V8: the driver shuts the gate, quiesces the transmit thread, then resigns.
-    fn cease(&mut self, gate: GateId, before: State, resign: bool) {
+    fn cease(&mut self, gate: GateId, before: State, resign: bool, why: Closing) {
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
         };
@@ -206,6 +222,7 @@ impl Engine {
             gate,
             epoch,
             resign,
+            why,
         });
         self.desired.addresses_stale = true;
         for vr in self.members(gate) {
@@ -214,6 +231,7 @@ impl Engine {
                 instance.updating = false;
             }
             if before == State::Active {
+                self.log_of(vr, Level::Info, &format!("gate shut: {why}"));
                 self.log_of(vr, Level::Info, "removing VIPs.");
             }
             if resign {

@@ -33,6 +33,11 @@ impl Engine {
         if self.start_at.is_none() {
             self.start_at = Some(now + config.global.startup_delay);
         }
+        // Before anything is claimed or fenced by it; the records may hold another one.
+        let mode = config.global.lease.mode;
+        if self.lease_mode.replace(mode) != Some(mode) {
+            self.actions.push_back(Action::SetLeaseMode(mode));
+        }
         let scripts = used_scripts(&config);
         for script in self.scripts.configure(scripts, now) {
             self.actions.push_back(Action::StopScript { script });

@@ -5,7 +5,7 @@ use super::{
     Engine,
     action::{Action, Announcement, Level, RouterRecord},
     announce::Share,
-    input::ScriptResult,
+    input::{ConflictKind, ScriptResult},
     instance::Instance,
     team::Check,
 };
@@ -138,6 +138,37 @@ impl Engine {
         let line = format!("Address {address} is also claimed by {mac}; announcing it again");
         self.log_of(share.vr, Level::Warning, &line);
         self.announce(gate, announcements);
+    }
+
+    /// What is ours comes in from outside.
+    pub(super) fn mirrored(
+        &mut self,
+        kind: ConflictKind,
+        gate: GateId,
+        address: IpAddr,
+        mac: [u8; 6],
+        now: Instant,
+    ) {
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
+        if now < team.mirrored_until {
+            return;
+        }
+        team.mirrored_until = now + QUIET;
+        let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
+        let line = if kind == ConflictKind::OwnSource {
+            format!(
+                "Advert from our own address {address} (MAC {mac}): a loop, or another router has the address"
+            )
+        } else {
+            format!(
+                "Frame about {address} from our own MAC {mac}: a loop, or another host has the MAC"
+            )
+        };
+        if let Some(vr) = self.members(gate).first().copied() {
+            self.log_of(vr, Level::Warning, &line);
+        }
     }
 
     pub(super) fn announce_due(&mut self, gate: GateId, now: Instant) {

@@ -45,6 +45,8 @@ pub(super) struct Team {
     pub(super) quiet_until: Instant,
     /// No announcement against a conflict before then.
     pub(super) conflict_until: Instant,
+    /// No log line about what is ours coming in from outside before then.
+    pub(super) mirrored_until: Instant,
     /// No `notify_master_rx_lower_pri` before then.
     pub(super) lower_until: Instant,
     /// Claims that opened since it is configured.
@@ -73,6 +75,7 @@ impl Team {
             send_failures: 0,
             quiet_until: Instant::default(),
             conflict_until: Instant::default(),
+            mirrored_until: Instant::default(),
             lower_until: Instant::default(),
             times_active: 0,
         }

@@ -5,3 +5,4 @@ mod keeping;
 pub mod lease;
 mod owned;
 pub mod sender;
+pub mod standing;

@@ -5,8 +5,12 @@ use crate::testing::{
     frames::{Advert, Arp, BROADCAST, CLIENT_MAC, Discovery, Ip, OUR_MAC, ethernet, mac_option},
     ip,
 };
-use vrrp_common::counter::Cause::{
-    DropEgressAdvert, DropEgressAnnouncement, DropEgressVip, EgressAdvert,
+use vrrp_common::{
+    counter::Cause::{
+        DropEgressAdvert, DropEgressAnnouncement, DropEgressVip, EgressAdvert,
+        ObserveEgressAnnouncement, ObserveEgressVip,
+    },
+    gate::{LEASE_OBSERVE, LEASE_OFF},
 };
 
 fn packet(from: &str, to: &str) -> Vec<u8> {
@@ -68,6 +72,9 @@ fn adverts() -> Vec<Case> {
                 scene.open(GATE_V3);
                 scene.gate(GATE_V3).closed_epoch = 7;
             })
+            .drops(DropEgressAdvert),
+        Case::leaving("our advert without a claim, lease off", ours().build())
+            .in_scene(|scene| scene.gate(GATE_V3).mode = LEASE_OFF)
             .drops(DropEgressAdvert),
         Case::leaving(
             "we resign",
@@ -141,6 +148,17 @@ fn announcements() -> Vec<Case> {
         )
         .drops(DropEgressAnnouncement),
         Case::leaving(
+            "announcement, gate shut and observed",
+            announce(vip).build(BROADCAST, &[]),
+        )
+        .in_scene(|scene| scene.gate(GATE_V3).mode = LEASE_OBSERVE)
+        .counts(&[ObserveEgressAnnouncement]),
+        Case::leaving(
+            "announcement, gate shut, lease off",
+            announce(vip).build(BROADCAST, &[]),
+        )
+        .in_scene(|scene| scene.gate(GATE_V3).mode = LEASE_OFF),
+        Case::leaving(
             "announcement, gate open",
             announce(vip).build(BROADCAST, &[]),
         )
@@ -161,6 +179,16 @@ fn announcements() -> Vec<Case> {
             announce(vip).build(BROADCAST, &[])[..41].to_vec(),
         ),
         Case::leaving("NA, gate shut", na.build()).drops(DropEgressAnnouncement),
+        Case::leaving(
+            "NA from a virtual address, gate shut and observed",
+            Discovery {
+                ips: (ip("2001:db8::55"), ip("ff02::1")),
+                ..na.clone()
+            }
+            .build(),
+        )
+        .in_scene(|scene| scene.gate(GATE_V6).mode = LEASE_OBSERVE)
+        .counts(&[ObserveEgressAnnouncement]),
         Case::leaving("NA, gate open", na.build()).in_scene(|scene| scene.open(GATE_V6)),
         Case::leaving(
             "NA of another address",
@@ -185,6 +213,17 @@ fn packets() -> Vec<Case> {
             packet("10.9.0.51", CLIENT),
         )
         .drops(DropEgressVip),
+        Case::leaving(
+            "from a virtual address, gate shut and observed",
+            packet("10.9.0.51", CLIENT),
+        )
+        .in_scene(|scene| scene.gate(GATE_V2).mode = LEASE_OBSERVE)
+        .counts(&[ObserveEgressVip]),
+        Case::leaving(
+            "from a virtual address, gate shut, lease off",
+            packet("10.9.0.51", CLIENT),
+        )
+        .in_scene(|scene| scene.gate(GATE_V2).mode = LEASE_OFF),
         Case::leaving(
             "from a virtual address, gate open",
             packet("10.9.0.51", CLIENT),

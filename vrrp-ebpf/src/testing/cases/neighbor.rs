@@ -2,15 +2,16 @@
 
 use super::{Case, GATE_V2, GATE_V3, GATE_V6, GATE_VLAN};
 use crate::testing::{
-    frames::{Arp, BROADCAST, CLIENT_MAC, Discovery, OUR_MAC, PEER_MAC, mac_option},
+    frames::{Arp, BROADCAST, CLIENT_MAC, Discovery, OUR_MAC, PEER_MAC, from_mac, mac_option},
     ip,
 };
 use vrrp_common::{
     counter::Cause::{
         ArpAnswered, ArpConflict, ArpLeftToStack, DropArpGateShut, DropNdGateShut, DropVipGateShut,
-        NdAnswered, NdConflict, NdLeftToStack,
+        NdAnswered, NdConflict, NdLeftToStack, ObserveArpGateShut, ObserveNdGateShut, OwnMac,
     },
     event::KIND_CONFLICT,
+    gate::{LEASE_OBSERVE, LEASE_OFF},
 };
 
 const VIP: [u8; 4] = [10, 9, 0, 52];
@@ -57,6 +58,25 @@ fn arp_questions() -> Vec<Case> {
     token_ring[15] = 6;
     vec![
         Case::arriving("ARP, gate shut", question.clone()).drops(DropArpGateShut),
+        Case::arriving("ARP, gate shut and observed", question.clone())
+            .in_scene(|scene| scene.gate(GATE_V3).mode = LEASE_OBSERVE)
+            .counts(&[ObserveArpGateShut]),
+        Case::arriving("ARP, gate shut, lease off", question.clone())
+            .in_scene(|scene| scene.gate(GATE_V3).mode = LEASE_OFF),
+        Case::arriving("ARP, gate open and observed", question.clone())
+            .in_scene(|scene| {
+                scene.open(GATE_V3);
+                scene.gate(GATE_V3).mode = LEASE_OBSERVE;
+            })
+            .counts(&[ArpAnswered])
+            .answers(answer.clone()),
+        Case::arriving(
+            "ARP with our own MAC as Ethernet source",
+            from_mac(question.clone(), OUR_MAC),
+        )
+        .counts(&[OwnMac])
+        .drops(DropArpGateShut)
+        .tells(KIND_CONFLICT, 0, Some(OwnMac), 0),
         Case::arriving("ARP, claimed but not open yet", question.clone())
             .in_scene(|scene| scene.claim(GATE_V3))
             .drops(DropArpGateShut),
@@ -165,7 +185,9 @@ fn arp_claims() -> Vec<Case> {
             }
             .build(BROADCAST, &[]),
         )
-        .in_scene(|scene| scene.open(GATE_V3)),
+        .in_scene(|scene| scene.open(GATE_V3))
+        .counts(&[OwnMac])
+        .tells(KIND_CONFLICT, 0, Some(OwnMac), 7),
     ]
 }
 
@@ -218,6 +240,18 @@ fn solicitations() -> Vec<Case> {
     let two_options = [mac_option(1, CLIENT_MAC), nonce.clone()].concat();
     vec![
         Case::arriving("NS, gate shut", solicits(VIP).build()).drops(DropNdGateShut),
+        Case::arriving("NS, gate shut and observed", solicits(VIP).build())
+            .in_scene(|scene| scene.gate(GATE_V6).mode = LEASE_OBSERVE)
+            .counts(&[ObserveNdGateShut]),
+        Case::arriving("NS, gate shut, lease off", solicits(VIP).build())
+            .in_scene(|scene| scene.gate(GATE_V6).mode = LEASE_OFF),
+        Case::arriving(
+            "our own NS comes back",
+            from_mac(solicits(VIP).build(), OUR_MAC),
+        )
+        .counts(&[OwnMac])
+        .drops(DropNdGateShut)
+        .tells(KIND_CONFLICT, 0, Some(OwnMac), 0),
         Case::arriving("NS, gate shut, in the stack", solicits("fe80::55").build())
             .drops(DropNdGateShut),
         open("NS, gate open, in the stack", solicits("fe80::55").build()).counts(&[NdLeftToStack]),
@@ -322,7 +356,13 @@ fn advertisements() -> Vec<Case> {
             .build(),
         ),
         Case::arriving("the owner's NA", foreign.build()),
-        open("our own NA comes back", of(OUR_MAC).build()),
+        open("an NA of our MAC by another", of(OUR_MAC).build()),
+        open(
+            "our own NA comes back",
+            from_mac(of(OUR_MAC).build(), OUR_MAC),
+        )
+        .counts(&[OwnMac])
+        .tells(KIND_CONFLICT, 0, Some(OwnMac), 7),
         Case::arriving(
             "NA to a virtual address, gate shut",
             Discovery {

@@ -6,14 +6,14 @@ use super::{
     scene::vr_key,
 };
 use crate::testing::{
-    frames::{Advert, PEER_MAC, Summed},
+    frames::{Advert, OUR_MAC, PEER_MAC, Summed, from_mac},
     ip, octets,
 };
 use vrrp_common::{
     counter::Cause,
     event::{
-        KIND_ADVERT, NEWS_ADDRESSES, NEWS_FORM, NEWS_INTERVAL, NEWS_PEER, NEWS_PRIORITY,
-        NEWS_RESIGN, NEWS_REVOKED, NEWS_WHILE_CLAIMED,
+        KIND_ADVERT, KIND_CONFLICT, NEWS_ADDRESSES, NEWS_FORM, NEWS_INTERVAL, NEWS_PEER,
+        NEWS_PRIORITY, NEWS_RESIGN, NEWS_REVOKED, NEWS_WHILE_CLAIMED,
     },
     maps::{CHECKSUM_PSEUDO, FAMILY_V4, Peer, PeerKey},
 };
@@ -28,6 +28,7 @@ fn known(scene: &mut Scene) -> &mut Peer {
         last_seen_ns: 5,
         first_seen_ns: 4,
         adverts: 3,
+        turn_ns: 5,
         interval_cs: 10,
         priority: 90,
         version: 3,
@@ -39,6 +40,13 @@ fn known(scene: &mut Scene) -> &mut Peer {
     };
     scene.peers.push((key, peer));
     &mut scene.peers.last_mut().expect("just added").1
+}
+
+/// The same, and its next turn is not yet, whatever the clock says.
+fn known_just_now(scene: &mut Scene) -> &mut Peer {
+    let peer = known(scene);
+    peer.turn_ns = u64::MAX;
+    peer
 }
 
 fn heard(name: &'static str, advert: &Advert) -> Case {
@@ -212,7 +220,49 @@ fn meetings() -> Vec<Case> {
                 scene.gate(GATE_V3).closed_epoch = 7;
             })
             .tells(KIND_ADVERT, NEWS_PEER, None, 0),
-        heard("steady loser while we own is told every time", &v3())
+        heard("steady loser while we own, just told of", &v3())
+            .counts(&[Cause::EventSpared])
+            .in_scene(|scene| {
+                known_just_now(scene);
+                scene.open(GATE_V3);
+            }),
+        heard(
+            "loser's other priority while we own, just told of",
+            &priority(91),
+        )
+        .in_scene(|scene| {
+            known_just_now(scene);
+            scene.open(GATE_V3);
+        })
+        .tells(KIND_ADVERT, NEWS_PRIORITY | NEWS_WHILE_CLAIMED, None, 7),
+        heard("winner while we own, just told of", &priority(101))
+            .in_scene(|scene| {
+                known_just_now(scene).priority = 101;
+                scene.open(GATE_V3);
+            })
+            .revokes(GATE_V3, 101)
+            .tells(KIND_ADVERT, NEWS_WHILE_CLAIMED | NEWS_REVOKED, None, 7),
+        heard("resigns, just told of", &priority(0))
+            .in_scene(|scene| {
+                known_just_now(scene);
+            })
+            .tells(KIND_ADVERT, NEWS_RESIGN | NEWS_PRIORITY, None, 0),
+        heard("resigns again, just told of", &priority(0))
+            .counts(&[Cause::EventSpared])
+            .in_scene(|scene| {
+                known_just_now(scene).priority = 0;
+            }),
+        Case::arriving("with our own MAC", from_mac(v3().build(), OUR_MAC))
+            .counts(&[
+                Cause::AdvertAccepted,
+                Cause::AdvertChecksumPseudo,
+                Cause::OwnMac,
+            ])
+            .in_scene(|scene| {
+                known(scene);
+            })
+            .tells(KIND_CONFLICT, 0, Some(Cause::OwnMac), 0),
+        heard("steady loser while we own", &v3())
             .in_scene(|scene| {
                 known(scene);
                 scene.open(GATE_V3);

@@ -5,8 +5,8 @@ use core::net::IpAddr;
 use vrrp_common::{
     gate::Gate,
     maps::{
-        CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, Peer, PeerKey, UnicastPeer,
-        VIP_IN_STACK, Vip, VipKey, VirtualRouter, VrKey,
+        CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, Peer, PeerKey, Source, VIP_IN_STACK,
+        VR_LISTED_SOURCES, Vip, VipKey, VirtualRouter, VrKey,
     },
     wire::AUTH_SIMPLE,
 };
@@ -31,8 +31,8 @@ const NEVER: u64 = u64::MAX;
 pub struct Scene {
     /// `XVRRP_ROUTERS`.
     pub routers: Vec<(VrKey, VirtualRouter)>,
-    /// `XVRRP_UNICAST`.
-    pub unicast: Vec<(PeerKey, UnicastPeer)>,
+    /// `XVRRP_SOURCES`.
+    pub sources: Vec<(PeerKey, Source)>,
     /// `XVRRP_VIPS`.
     pub vips: Vec<(VipKey, Vip)>,
     /// `XVRRP_GATES`, from index 0.
@@ -80,6 +80,7 @@ fn router(own: &str, gate: u32, version: u8, addresses: &[&str]) -> VirtualRoute
         version,
         min_ttl: 255,
         max_ttl: 255,
+        mac: OUR_MAC,
         ..VirtualRouter::default()
     }
 }
@@ -138,7 +139,7 @@ impl Default for Scene {
                     router("10.5.0.1", GATE_VLAN, 3, &["10.5.0.52"]),
                 ),
             ],
-            unicast: Vec::new(),
+            sources: Vec::new(),
             vips: vec![
                 vip("10.9.0.52", GATE_V3, 0, 0),
                 vip("10.9.0.51", GATE_V2, VIP_IN_STACK, 0),
@@ -190,18 +191,29 @@ impl Scene {
     /// Configures a unicast peer of the unicast virtual router.
     pub(super) fn unicast_peer(&mut self, source: &str, min_ttl: u8, max_ttl: u8) {
         let vr = self.routers[3].0;
-        let key = PeerKey {
-            vr,
-            source: octets(ip(source)),
+        self.list(vr, source, (min_ttl, max_ttl));
+    }
+
+    /// Lists a source for a multicast virtual router, which then heeds no others.
+    pub(super) fn only_from(&mut self, gate: u32, source: &str) {
+        let found = self
+            .routers
+            .iter_mut()
+            .find(|(_, router)| router.gate == gate);
+        let (key, router) = found.expect("a virtual router of the scene");
+        router.flags |= VR_LISTED_SOURCES;
+        let key = *key;
+        self.list(key, source, (255, 255));
+    }
+
+    fn list(&mut self, vr: VrKey, source: &str, (min_ttl, max_ttl): (u8, u8)) {
+        let source = octets(ip(source));
+        let listed = Source {
+            min_ttl,
+            max_ttl,
+            pad: [0; 6],
         };
-        self.unicast.push((
-            key,
-            UnicastPeer {
-                min_ttl,
-                max_ttl,
-                pad: [0; 6],
-            },
-        ));
+        self.sources.push((PeerKey { vr, source }, listed));
     }
 
     /// The scene on the host.
@@ -211,8 +223,8 @@ impl Scene {
         for (key, router) in &self.routers {
             world.set_router(*key, *router);
         }
-        for (key, peer) in &self.unicast {
-            world.set_unicast_peer(*key, *peer);
+        for (key, source) in &self.sources {
+            world.set_source(*key, *source);
         }
         for (key, vip) in &self.vips {
             world.set_vip(*key, *vip);

@@ -5,7 +5,10 @@ use crate::testing::{
     frames::{Advert, BROADCAST, CLIENT_MAC, Ip, OUR_MAC, ethernet},
     ip,
 };
-use vrrp_common::counter::Cause::{AdvertUnknownVrid, DropVipGateShut};
+use vrrp_common::{
+    counter::Cause::{AdvertUnknownVrid, DropVipGateShut, ObserveVipGateShut},
+    gate::{LEASE_OBSERVE, LEASE_OFF},
+};
 
 /// A datagram from a client.
 fn packet(from: &str, to: &str, tags: &[(u16, u16)]) -> Vec<u8> {
@@ -35,6 +38,17 @@ pub(super) fn cases() -> Vec<Case> {
             packet(CLIENT, "10.9.0.52", &[]),
         )
         .in_scene(|scene| scene.open(GATE_V3)),
+        Case::arriving(
+            "to a virtual address, gate shut and observed",
+            packet(CLIENT, "10.9.0.52", &[]),
+        )
+        .in_scene(|scene| scene.gate(GATE_V3).mode = LEASE_OBSERVE)
+        .counts(&[ObserveVipGateShut]),
+        Case::arriving(
+            "to a virtual address, gate shut, lease off",
+            packet(CLIENT, "10.9.0.52", &[]),
+        )
+        .in_scene(|scene| scene.gate(GATE_V3).mode = LEASE_OFF),
         Case::arriving(
             "to a virtual address, lease over",
             packet(CLIENT, "10.9.0.52", &[]),

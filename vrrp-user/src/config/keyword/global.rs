@@ -34,6 +34,7 @@ pub(super) const VRRP: &[Keyword] = &[
     ),
     served("vrrp_down_timer_adverts", 1, "NUMBER"),
     served("vrrp_startup_delay", 1, "SECONDS"),
+    served("lease", 1, "enforce|observe|off"),
     served("lease_loss_tolerance", 1, "0-2"),
     served("lease_adverts", 1, "1-3"),
     served("claim_hold", 1, "SECONDS"),

@@ -63,6 +63,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("unicast_src_ip", 1, "ADDRESS"),
     block(served("unicast_peer", 0, ""), Kind::Addresses),
     served("check_unicast_src", 0, ""),
+    // On one line, because keepalived stumbles over a block it does not know.
+    served("advert_sources", 1, "ADDRESS ..."),
     later("unicast_ttl", 1, "0-255", "adverts are sent with TTL 255"),
     later(
         "unicast_fault_no_peer",

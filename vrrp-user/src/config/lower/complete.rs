@@ -78,6 +78,7 @@ pub(super) fn complete(
         garp: garp(&draft, globals, strict),
         source: draft.source,
         unicast: unicast(&draft, globals, diagnostics),
+        advert_sources: advert_sources(&draft, diagnostics),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
         notify: draft.notify.clone(),
@@ -278,6 +279,21 @@ fn unicast(draft: &Draft, globals: &Globals, diagnostics: &mut Vec<Diagnostic>) 
         peers: draft.peers.clone(),
         check_source: draft.check_source || globals.check_unicast_source,
     })
+}
+
+/// An allowlist is for multicast; in unicast the peers are one already.
+fn advert_sources(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) -> Vec<IpAddr> {
+    let Some(at) = draft
+        .places
+        .get("advert_sources")
+        .filter(|_| !draft.peers.is_empty())
+    else {
+        return draft.advert_sources.clone();
+    };
+    let message = "`advert_sources` is for multicast; with `unicast_peer` it is ignored";
+    let help = "remove it, and write `check_unicast_src` to refuse everybody but the peers";
+    diagnostics.push(Diagnostic::warning(Code::Overruled, at, message).help(help));
+    Vec::new()
 }
 
 /// What keepalived clears.

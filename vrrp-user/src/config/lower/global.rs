@@ -4,7 +4,7 @@ use super::{Places, told_twice, unheard};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
-    model::{Global, Lease, User, Version},
+    model::{Global, Lease, LeaseMode, User, Version},
     source::Span,
     tree::Statement,
     value::{number, seconds, surplus, switch},
@@ -140,6 +140,13 @@ impl Globals {
                     self.global.startup_delay = delay;
                 }
             }
+            "lease" => {
+                let lease = &mut self.global.lease;
+                lease.mode = first
+                    .and_then(|w| lease_mode(w, diagnostics))
+                    .unwrap_or(lease.mode);
+                surplus(words, 1, diagnostics);
+            }
             "lease_loss_tolerance" => {
                 let lease = &mut self.global.lease;
                 lease.loss_tolerance =
@@ -223,6 +230,20 @@ impl Globals {
     pub(super) fn place(&self, keyword: &str) -> Option<Span> {
         self.places.as_ref()?.get(keyword)
     }
+}
+
+fn lease_mode(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<LeaseMode> {
+    Some(match word.text.as_str() {
+        "enforce" => LeaseMode::Enforce,
+        "observe" => LeaseMode::Observe,
+        "off" => LeaseMode::Off,
+        text => {
+            let message = format!("`{text}` is nothing a lease can do");
+            let found = Diagnostic::error(Code::BadValue, word.span, message);
+            diagnostics.push(found.help("write `enforce`, `observe` or `off`"));
+            return None;
+        }
+    })
 }
 
 fn small(

@@ -50,6 +50,7 @@ pub(super) struct Draft {
     pub(super) unicast: bool,
     pub(super) peers: Vec<UnicastPeer>,
     pub(super) check_source: bool,
+    pub(super) advert_sources: Vec<IpAddr>,
     pub(super) interfaces: Vec<track::Row>,
     pub(super) scripts: Vec<track::Row>,
     pub(super) notify: Notify,
@@ -111,6 +112,7 @@ impl Draft {
             unicast: false,
             peers: Vec::new(),
             check_source: false,
+            advert_sources: Vec::new(),
             interfaces: Vec::new(),
             scripts: Vec::new(),
             notify: Notify::default(),
@@ -275,7 +277,7 @@ impl Draft {
                         a.address == address.address && a.dev == address.dev
                     };
                     if taken.clone().any(twin) {
-                        diagnostics.push(twice(row));
+                        diagnostics.push(twice(row.name(), row.name_span()));
                     } else {
                         self.excluded.push((address, row.span()));
                     }
@@ -285,6 +287,12 @@ impl Draft {
                 self.unicast = true;
                 for row in body(statement) {
                     self.peer(row, diagnostics);
+                }
+            }
+            "advert_sources" => {
+                self.advert_sources.clear();
+                for word in statement.arguments() {
+                    self.advert_source(word, diagnostics);
                 }
             }
             "track_interface" => track::read(&mut self.interfaces, statement, diagnostics),
@@ -377,7 +385,7 @@ impl Draft {
             .iter()
             .any(|(a, _)| a.address == address.address)
         {
-            diagnostics.push(twice(row));
+            diagnostics.push(twice(row.name(), row.name_span()));
             return;
         }
         self.addresses.push((address, row.span()));
@@ -391,11 +399,25 @@ impl Draft {
             return;
         }
         if self.peers.iter().any(|p| p.address == peer.address) {
-            diagnostics.push(twice(row));
+            diagnostics.push(twice(row.name(), row.name_span()));
             return;
         }
         self.check_source |= limited;
         self.peers.push(peer);
+    }
+
+    fn advert_source(&mut self, word: &Word, diagnostics: &mut Vec<Diagnostic>) {
+        let Some(source) = plain_address(word, diagnostics) else {
+            return;
+        };
+        if !self.same_family(source, word.span, diagnostics) {
+            return;
+        }
+        if self.advert_sources.contains(&source) {
+            diagnostics.push(twice(&word.text, word.span));
+        } else {
+            self.advert_sources.push(source);
+        }
     }
 
     /// The first address decides; another family cannot travel with it.
@@ -427,11 +449,11 @@ impl Draft {
     }
 }
 
-fn twice(row: &Statement) -> Diagnostic {
+fn twice(name: &str, at: Span) -> Diagnostic {
     Diagnostic::warning(
         Code::DuplicateName,
-        row.name_span(),
-        format!("`{}` is listed twice; it counts once", row.name()),
+        at,
+        format!("`{name}` is listed twice; it counts once"),
     )
     .help("remove one of them")
 }

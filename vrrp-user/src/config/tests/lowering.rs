@@ -1,5 +1,6 @@
 use super::*;
-use crate::config::model::{Authentication, Broadcast, ChecksumPolicy, Instance, Lease};
+use crate::config::model::{Authentication, Broadcast, ChecksumPolicy, Instance, Lease, LeaseMode};
+use core::net::IpAddr;
 
 /// The first instance of a file whose instance has these lines, and what was said.
 fn one(globals: &str, lines: &str) -> (Option<Instance>, Vec<String>) {
@@ -238,11 +239,48 @@ fn what_a_lease_is_made_of() {
     assert_eq!(
         said,
         Lease {
+            mode: LeaseMode::Enforce,
             loss_tolerance: 0,
             adverts: 2,
             claim_hold: Duration::from_micros(2500),
         }
     );
+}
+
+#[test]
+fn what_a_shut_gate_does() {
+    let mode = |word: &str| {
+        let loaded = read(&format!("global_defs {{\nlease {word}\n}}\n"));
+        loaded.config.map(|config| config.global.lease.mode)
+    };
+    assert_eq!(mode("enforce"), Some(LeaseMode::Enforce));
+    assert_eq!(mode("observe"), Some(LeaseMode::Observe));
+    assert_eq!(mode("off"), Some(LeaseMode::Off));
+    assert_eq!(mode("maybe"), None, "an error");
+    let (_, told) = one("lease of", VIP);
+    assert_eq!(told, ["Error: `of` is nothing a lease can do"]);
+}
+
+#[test]
+fn sources_of_adverts() {
+    let sources = |text: &str| text.parse::<IpAddr>().expect("an address");
+    let i = good("", &format!("{VIP}advert_sources 10.0.0.2 10.0.0.3"));
+    assert_eq!(i.advert_sources, ["10.0.0.2", "10.0.0.3"].map(sources));
+    assert!(good("", VIP).advert_sources.is_empty());
+
+    let (i, message) = told("", "advert_sources 10.0.0.2 10.0.0.2");
+    assert_eq!(i.advert_sources, [sources("10.0.0.2")]);
+    assert!(message.contains("listed twice"), "{message}");
+    let (_, told_of_none) = one("", &format!("{VIP}advert_sources"));
+    assert!(
+        told_of_none[0].contains("advert_sources"),
+        "{told_of_none:?}"
+    );
+    let both = "unicast_peer {\n10.0.0.2\n}\nadvert_sources 10.0.0.2";
+    let (i, message) = told("", both);
+    assert!(i.advert_sources.is_empty() && message.contains("for multicast"));
+    let (i, told) = one("", &format!("{VIP}advert_sources fe80::1"));
+    assert!(i.is_none() && told[0].contains("family"), "{told:?}");
 }
 
 #[test]

@@ -280,6 +280,7 @@ fn a_claim_is_made_of_what_the_configuration_says() {
                 claim_hold: *hold,
                 loss_tolerance: *loss_tolerance,
                 adverts: *lease_adverts,
+                ..Lease::default()
             }),
             _ => None,
         });
@@ -289,6 +290,7 @@ fn a_claim_is_made_of_what_the_configuration_says() {
         claim_hold: ms(5),
         loss_tolerance: 0,
         adverts: 2,
+        ..Lease::default()
     };
     let mut bench = Bench::new(with(first));
     bench.until(ms(100));

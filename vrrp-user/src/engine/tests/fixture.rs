@@ -91,6 +91,7 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         garp: Garp::default(),
         source: None,
         unicast: None,
+        advert_sources: Vec::new(),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
         notify: Notify::default(),

@@ -6,7 +6,7 @@ use crate::{
     engine::{
         Engine,
         action::Action,
-        input::{Heard, Input, Link, ScriptResult, Unwatched},
+        input::{ConflictKind, Heard, Input, Link, ScriptResult, Unwatched},
         settings::Settings,
     },
     ownership::command::{Epoch, GateId, Report, VrId},
@@ -276,7 +276,13 @@ impl Judge {
                 present,
             }),
             Step::Conflict(gate, n) => self.feed(Input::Conflict {
+                kind: if n % 2 == 0 {
+                    ConflictKind::ArpClaim
+                } else {
+                    ConflictKind::OwnMac
+                },
                 gate: GateId(gate),
+                ifindex: 2,
                 address: [198, 51, 100, n].into(),
                 mac: [2; 6],
             }),

@@ -5,7 +5,7 @@ use super::fixture::{
     Bench, advert, config, grouped, host, instance, lead, ms, notify, script, tracked, vip,
 };
 use crate::{
-    config::model::{CommandLine, Config, Instance, Unicast, UnicastPeer},
+    config::model::{CommandLine, Config, Instance, LeaseMode, Unicast, UnicastPeer},
     engine::action::Action,
     ownership::command::VrId,
 };
@@ -295,4 +295,27 @@ fn an_untracked_script_stops() {
     assert_eq!(bench.state(1), "BACKUP");
     bench.until(ms(3_000));
     assert_eq!(bench.trace(&["run"]), NOTHING);
+}
+
+/// The records may hold another mode, so it is written at the start; a reload's is
+/// in force at once, before anything else, and is written only where it differs.
+#[test]
+fn the_lease_mode_is_told_before_anything_and_at_once() {
+    let with = |mode| {
+        let mut config = config(vec![instance(1, |_| {})]);
+        config.global.lease.mode = mode;
+        config
+    };
+    let mut bench = Bench::active(with(LeaseMode::Enforce));
+    bench.clear();
+    bench.configure(with(LeaseMode::Enforce));
+    assert_eq!(bench.trace(&["lease"]), NOTHING);
+    bench.configure(with(LeaseMode::Observe));
+    assert_eq!(bench.trace(&["lease", "cease", "claim"]), ["lease Observe"]);
+    for mode in [LeaseMode::Enforce, LeaseMode::Off] {
+        let mut bench = Bench::new(with(mode));
+        bench.until(ms(5_000));
+        let kinds = ["lease", "router", "vips", "claim"];
+        assert_eq!(bench.trace(&kinds)[0], format!("lease {mode:?}"));
+    }
 }

@@ -1,9 +1,14 @@
 //! Giving up: shutdown (§6.4.3) and its order (ownership V8).
 
-use super::fixture::{Bench, config, grouped, instance, link, ms, notify, script, tracked};
+use super::fixture::{
+    Bench, advert, config, grouped, host, instance, link, ms, notify, script, tracked,
+};
 use crate::{
-    engine::input::Input,
-    ownership::command::{GateId, Report, VrId},
+    engine::{action::Action, input::Input},
+    ownership::{
+        command::{GateId, Report, VrId},
+        standing::Closing,
+    },
 };
 
 const GATE: GateId = GateId(0);
@@ -162,4 +167,42 @@ fn an_empty_daemon_stops_at_once() {
     let mut bench = Bench::new(config(Vec::new()));
     bench.feed(Input::Shutdown);
     assert_eq!(bench.trace(&["finished"]), ["finished"]);
+}
+
+/// Why a gate is shut is in its record: each way to give up says its own.
+#[test]
+fn each_way_to_give_up_has_its_reason() {
+    type Ending = fn(&mut Bench);
+    let endings: [(Closing, Ending); 5] = [
+        (Closing::Stopped, |bench| bench.feed(Input::Shutdown)),
+        (Closing::Fault, |bench| {
+            bench.feed(Input::LinkGone { ifindex: 2 });
+        }),
+        (Closing::Unconfigured, |bench| {
+            bench.configure(config(Vec::new()));
+        }),
+        (Closing::Beaten, |bench| {
+            bench.hear(advert(host(9), 200));
+        }),
+        (Closing::Beaten, |bench| {
+            let (gate, epoch) = (GATE, bench.epoch(VrId(0)));
+            bench.report(Report::Beaten { gate, epoch });
+        }),
+    ];
+    for (why, end) in endings {
+        let mut bench = Bench::active(config(vec![instance(1, |_| {})]));
+        bench.clear();
+        end(&mut bench);
+        bench.until(bench.elapsed() + ms(100));
+        let reasons: Vec<Closing> = bench
+            .actions()
+            .filter_map(|action| match action {
+                Action::Cease { why, .. } => Some(*why),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(reasons, [why]);
+        let line = format!("log (VI_1) gate shut: {why}");
+        assert!(bench.trace(&["log"]).contains(&line), "{why}");
+    }
 }

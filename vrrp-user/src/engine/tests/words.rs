@@ -29,6 +29,7 @@ pub(super) fn words(action: &Action) -> String {
             let vips = list(&mut all.iter().map(|it| it.address.to_string()));
             format!("vips{vips}")
         }
+        Action::SetLeaseMode(mode) => format!("lease {mode:?}"),
         Action::SetAddresses { wanted, .. } => format!("addresses{}", placed(wanted)),
         Action::Claim { gate, .. } => format!("claim {}", gate.0),
         Action::CloseOthers { kept } => {

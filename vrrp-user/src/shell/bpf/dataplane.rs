@@ -208,7 +208,7 @@ impl Maps {
                 take(name::ROUTERS)?,
                 take(name::PEERS)?,
                 take(name::VIPS)?,
-                take(name::UNICAST)?,
+                take(name::SOURCES)?,
                 take(name::COUNT)?,
             )?,
         })

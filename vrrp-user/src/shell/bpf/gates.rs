@@ -214,27 +214,39 @@ impl LoopGates {
     }
 
     /// Shuts the gate for every claim up to `epoch` (V8: before anything else is
-    /// done about ceasing). Never reopens.
-    pub fn close_through(&self, gate: GateId, epoch: Epoch) {
-        let closed = &self.0.record(gate).closed_epoch;
-        // The event loop is the only writer, so nothing comes in between.
-        if epoch.0 > closed.load(Relaxed) {
-            closed.store(epoch.0, Release);
-        }
+    /// done about ceasing), for the reason `why` (`CLOSED_*`), and withdraws the
+    /// permission. Never reopens.
+    pub fn close_through(&self, gate: GateId, epoch: Epoch, why: u8, now: Instant) {
+        close(self.0.record(gate), epoch.0, why, now);
     }
 
     /// Shuts every gate but these, and withdraws every permission: what a start does
     /// with the claims of its predecessor that it does not go on with.
-    pub fn close_others(&self, kept: &[GateId]) {
+    pub fn close_others(&self, kept: &[GateId], why: u8, now: Instant) {
         for (index, record) in (0..).zip(self.0.records()) {
-            if kept.contains(&GateId(index)) {
-                continue;
-            }
-            record.permit_end_ns.store(0, Release);
-            let epoch = record.epoch.load(Acquire);
-            if epoch > record.closed_epoch.load(Relaxed) {
-                record.closed_epoch.store(epoch, Release);
+            if !kept.contains(&GateId(index)) {
+                close(record, record.epoch.load(Acquire), why, now);
             }
         }
+    }
+
+    /// What every shut gate does to packets (`LEASE_*`), those not in use included:
+    /// a group that comes later finds it set.
+    pub fn set_mode(&self, mode: u8) {
+        for record in self.0.records() {
+            record.mode.store(mode, Relaxed);
+        }
+    }
+}
+
+/// The event loop is the only writer of these, so nothing comes in between.
+fn close(record: &Record, epoch: u64, why: u8, now: Instant) {
+    if epoch > record.closed_epoch.load(Relaxed) {
+        // The reason first: whoever sees the claim closed sees why.
+        record.closed_why.store(why, Release);
+        record.closed_epoch.store(epoch, Release);
+        record.permit_end_ns.store(now.as_ns(), Release);
+    } else if record.permit_end_ns.load(Relaxed) > now.as_ns() {
+        record.permit_end_ns.store(now.as_ns(), Release);
     }
 }

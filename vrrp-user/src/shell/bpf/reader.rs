@@ -7,7 +7,7 @@ use super::{
     pins, syscall,
     tables::{self, address},
 };
-use crate::{shell::clock, time::Instant};
+use crate::{ownership::standing::Standing, shell::clock, time::Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
 use core::{net::IpAddr, time::Duration};
@@ -16,9 +16,11 @@ use std::{
     path::{Path, PathBuf},
 };
 use vrrp_common::{
-    counter::Counters,
+    counter::{Cause, Counters},
     gate::Gate,
-    maps::{Peer, PeerKey, VIP_IN_STACK, Vip, VipKey, VirtualRouter, VrKey, name},
+    maps::{
+        Peer, PeerKey, Talker, TalkerKey, VIP_IN_STACK, Vip, VipKey, VirtualRouter, VrKey, name,
+    },
 };
 
 /// The pinned maps of one daemon.
@@ -28,6 +30,7 @@ pub struct Reader {
     peers: HashMap<MapData, PeerKey, Peer>,
     gates: Array<MapData, Gate>,
     vips: HashMap<MapData, VipKey, Vip>,
+    talkers: HashMap<MapData, TalkerKey, Talker>,
     count: PerCpuArray<MapData, Counters>,
 }
 
@@ -40,6 +43,8 @@ pub struct Snapshot {
     pub routers: Vec<RouterView>,
     /// Virtual addresses, by key.
     pub vips: Vec<VipView>,
+    /// Whose packets were refused, most of them first.
+    pub talkers: Vec<TalkerView>,
     /// Counters summed over all CPUs.
     pub counters: Counters,
 }
@@ -55,6 +60,8 @@ pub struct RouterView {
     pub own_address: IpAddr,
     /// Its group's gate.
     pub gate: Gate,
+    /// How the gate stood when it was read.
+    pub standing: Standing,
     /// The gate was open when it was read.
     pub open: bool,
     /// What is left of the lease; zero when it is over.
@@ -71,6 +78,25 @@ pub struct PeerView {
     /// Its record.
     pub peer: Peer,
     /// Time since its last advert.
+    pub age: Duration,
+}
+
+/// A sender of packets that were refused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TalkerView {
+    /// Interface they came in by.
+    pub ifindex: u32,
+    /// Its IP address, as it says.
+    pub source: IpAddr,
+    /// Its Ethernet address, as it says.
+    pub mac: [u8; 6],
+    /// How many; an estimate where they came in a flood.
+    pub dropped: u64,
+    /// Why the last of them was refused.
+    pub cause: Option<Cause>,
+    /// Virtual router ID in the last of them.
+    pub vrid: u32,
+    /// Time since the last of them.
     pub age: Duration,
 }
 
@@ -124,6 +150,7 @@ impl Reader {
             peers: map(name::PEERS)?.try_into()?,
             gates: Map::Array(gates).try_into()?,
             vips: map(name::VIPS)?.try_into()?,
+            talkers: map(name::TALKERS)?.try_into()?,
             count: map(name::COUNT)?.try_into()?,
         })
     }
@@ -171,6 +198,12 @@ impl Reader {
         peers.sort_by_key(|(key, _)| *key);
         vips.sort_by_key(|(key, _)| *key);
         let counters = tables::sum(&self.count)?;
+        let mut talkers = self
+            .talkers
+            .iter()
+            .collect::<Result<Vec<_>, _>>()
+            .context(name::TALKERS)?;
+        talkers.sort_by_key(|(key, talker)| (std::cmp::Reverse(talker.dropped), *key));
         // Last, so that no peer seems to have been heard in the future.
         let at = clock::now();
         let routers = routers
@@ -182,6 +215,7 @@ impl Reader {
                     router,
                     own_address: address(key.family, router.own_address),
                     gate,
+                    standing: Standing::of(&gate, at),
                     open: gate.is_open(at.as_ns()),
                     lease_left: Instant::from_ns(gate.lease_end_ns).since(at),
                     peers: peers
@@ -208,6 +242,10 @@ impl Reader {
             at,
             routers,
             vips,
+            talkers: talkers
+                .iter()
+                .map(|(key, talker)| talker_view(at, key, talker))
+                .collect(),
             counters,
         })
     }
@@ -218,6 +256,18 @@ fn peer_view(at: Instant, key: &PeerKey, peer: &Peer) -> PeerView {
         source: address(key.vr.family, key.source),
         peer: *peer,
         age: at.since(Instant::from_ns(peer.last_seen_ns)),
+    }
+}
+
+fn talker_view(at: Instant, key: &TalkerKey, talker: &Talker) -> TalkerView {
+    TalkerView {
+        ifindex: key.ifindex,
+        source: address(key.family, key.source),
+        mac: key.mac,
+        dropped: talker.dropped,
+        cause: Cause::from_index(talker.cause),
+        vrid: talker.vrid,
+        age: at.since(Instant::from_ns(talker.last_seen_ns)),
     }
 }
 

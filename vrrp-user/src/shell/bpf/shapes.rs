@@ -11,8 +11,8 @@ use vrrp_common::{
     counter::Counters,
     gate::Gate,
     maps::{
-        EVENT_RING_BYTES, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_VIPS, Peer, PeerKey, UnicastPeer,
-        Vip, VipKey, VirtualRouter, VrKey, name,
+        EVENT_RING_BYTES, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_SOURCES, MAX_TALKERS, MAX_VIPS,
+        Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey, VirtualRouter, VrKey, name,
     },
 };
 
@@ -26,7 +26,7 @@ pub struct Shape {
 }
 
 /// Every pinned map, by kernel name.
-pub const MAPS: [(&str, Shape); 7] = [
+pub const MAPS: [(&str, Shape); 8] = [
     (name::ROUTERS, hash::<VrKey, VirtualRouter>(MAX_ROUTERS)),
     (name::PEERS, hash::<PeerKey, Peer>(MAX_PEERS)),
     (
@@ -37,7 +37,14 @@ pub const MAPS: [(&str, Shape); 7] = [
         },
     ),
     (name::VIPS, hash::<VipKey, Vip>(MAX_VIPS)),
-    (name::UNICAST, hash::<PeerKey, UnicastPeer>(MAX_PEERS)),
+    (name::SOURCES, hash::<PeerKey, Source>(MAX_SOURCES)),
+    (
+        name::TALKERS,
+        Shape {
+            kind: MapType::LruHash,
+            ..hash::<TalkerKey, Talker>(MAX_TALKERS)
+        },
+    ),
     (
         name::COUNT,
         Shape {

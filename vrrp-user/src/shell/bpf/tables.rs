@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use vrrp_common::{
     counter::Counters,
     maps::{
-        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Peer, PeerKey, UnicastPeer,
-        VIP_IN_STACK, VR_CHECK_UNICAST_SOURCE, VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey,
+        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Peer, PeerKey, Source, VIP_IN_STACK,
+        VR_CHECK_UNICAST_SOURCE, VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey,
         VirtualRouter, VrKey, name,
     },
     wire::{AUTH_NONE, AUTH_SIMPLE},
@@ -25,7 +25,7 @@ pub struct Tables {
     routers: HashMap<MapData, VrKey, VirtualRouter>,
     peers: HashMap<MapData, PeerKey, Peer>,
     vips: HashMap<MapData, VipKey, Vip>,
-    unicast: HashMap<MapData, PeerKey, UnicastPeer>,
+    sources: HashMap<MapData, PeerKey, Source>,
     count: PerCpuArray<MapData, Counters>,
     /// Key of each instance that has a record.
     keys: BTreeMap<VrId, VrKey>,
@@ -47,7 +47,7 @@ impl Tables {
         routers: Map,
         peers: Map,
         vips: Map,
-        unicast: Map,
+        sources: Map,
         count: Map,
     ) -> Result<Self> {
         let vips: HashMap<MapData, VipKey, Vip> = vips.try_into()?;
@@ -56,7 +56,7 @@ impl Tables {
             routers: routers.try_into()?,
             peers: peers.try_into()?,
             vips,
-            unicast: unicast.try_into()?,
+            sources: sources.try_into()?,
             count: count.try_into()?,
             keys: BTreeMap::new(),
             vips_written,
@@ -68,12 +68,12 @@ impl Tables {
         let old_key = self.keys.get(&vr).copied();
         if let Some(record) = record {
             let key = record.key;
-            // Peers first: the record makes the program look for them.
-            let stale = self.set_unicast(record)?;
+            // Sources first: the record makes the program look for them.
+            let stale = self.set_sources(record)?;
             self.routers
                 .insert(key, router(record), 0)
                 .context(name::ROUTERS)?;
-            self.remove_unicast(&stale)?;
+            self.remove_sources(&stale)?;
             self.keys.insert(vr, key);
         } else {
             self.keys.remove(&vr);
@@ -198,56 +198,54 @@ impl Tables {
         sum(&self.count)
     }
 
-    /// Writes the peers of a record; those of its key it does not name.
-    fn set_unicast(&mut self, record: &RouterRecord) -> Result<Vec<PeerKey>> {
-        let wanted: BTreeMap<PeerKey, UnicastPeer> = record
-            .unicast_peers
-            .iter()
-            .map(|peer| {
-                let key = PeerKey {
-                    vr: record.key,
-                    source: octets(peer.address),
-                };
-                (
-                    key,
-                    UnicastPeer {
-                        min_ttl: peer.min_ttl,
-                        max_ttl: peer.max_ttl,
-                        pad: [0; 6],
-                    },
-                )
-            })
-            .collect();
-        for (key, peer) in &wanted {
-            self.unicast.insert(key, peer, 0).context(name::UNICAST)?;
+    /// Writes the listed sources of a record; those of its key it does not name.
+    fn set_sources(&mut self, record: &RouterRecord) -> Result<Vec<PeerKey>> {
+        let vr = record.key;
+        let listed = |address, min_ttl, max_ttl| {
+            let source = octets(address);
+            let listed = Source {
+                min_ttl,
+                max_ttl,
+                pad: [0; 6],
+            };
+            (PeerKey { vr, source }, listed)
+        };
+        let peers = record.unicast_peers.iter();
+        let peers = peers.map(|peer| listed(peer.address, peer.min_ttl, peer.max_ttl));
+        let (min_ttl, max_ttl) = record.ttl;
+        let sources = record.advert_sources.iter();
+        let sources = sources.map(|&address| listed(address, min_ttl, max_ttl));
+        let wanted: BTreeMap<PeerKey, Source> = peers.chain(sources).collect();
+        for (key, source) in &wanted {
+            self.sources.insert(key, source, 0).context(name::SOURCES)?;
         }
         Ok(self
-            .unicast_of(&record.key)?
+            .sources_of(&vr)?
             .into_iter()
             .filter(|key| !wanted.contains_key(key))
             .collect())
     }
 
-    fn unicast_of(&self, vr: &VrKey) -> Result<Vec<PeerKey>> {
+    fn sources_of(&self, vr: &VrKey) -> Result<Vec<PeerKey>> {
         let keys = self
-            .unicast
+            .sources
             .keys()
             .collect::<Result<Vec<_>, _>>()
-            .context(name::UNICAST)?;
+            .context(name::SOURCES)?;
         Ok(keys.into_iter().filter(|key| key.vr == *vr).collect())
     }
 
-    fn remove_unicast(&mut self, keys: &[PeerKey]) -> Result<()> {
+    fn remove_sources(&mut self, keys: &[PeerKey]) -> Result<()> {
         for key in keys {
-            absent_is_fine(self.unicast.remove(key)).context(name::UNICAST)?;
+            absent_is_fine(self.sources.remove(key)).context(name::SOURCES)?;
         }
         Ok(())
     }
 
     fn remove_router(&mut self, key: &VrKey) -> Result<()> {
         absent_is_fine(self.routers.remove(key)).context(name::ROUTERS)?;
-        let unicast = self.unicast_of(key)?;
-        self.remove_unicast(&unicast)
+        let sources = self.sources_of(key)?;
+        self.remove_sources(&sources)
     }
 }
 
@@ -293,6 +291,7 @@ fn router(record: &RouterRecord) -> VirtualRouter {
         gate: record.gate.0,
         flags: flag(record.strict, VR_STRICT)
             | flag(record.check_unicast_source, VR_CHECK_UNICAST_SOURCE)
+            | flag(!record.advert_sources.is_empty(), VR_LISTED_SOURCES)
             | flag(record.skip_check_advert_addresses, VR_SKIP_ADDRESSES),
         interval_cs: record.interval_cs,
         address_sum: address_sum(&record.addresses),
@@ -312,6 +311,8 @@ fn router(record: &RouterRecord) -> VirtualRouter {
         },
         pad: 0,
         auth_data,
+        mac: record.mac,
+        pad2: [0; 2],
     }
 }
 

@@ -26,6 +26,7 @@ impl Driver {
             Action::AttachInterfaces(wanted) => self.attach_interfaces(wanted),
             Action::SetRouter { vr, record } => self.set_router(vr, record.as_ref()),
             Action::SetVips(vips) => self.set_vips(vips),
+            Action::SetLeaseMode(mode) => self.permission.set_mode(mode.code()),
             Action::SetAddresses { wanted, managed } => self.netlink.set(wanted, managed),
             Action::Claim {
                 gate,
@@ -52,7 +53,7 @@ impl Driver {
                     });
                 }
             }
-            Action::CloseOthers { kept } => self.permission.close_others(&kept),
+            Action::CloseOthers { kept } => self.permission.close_others(&kept, clock::now()),
             Action::Resume { .. } => self.resume(action),
             Action::Prolong { gate, epoch } => {
                 self.permission.renew(clock::now());
@@ -70,8 +71,9 @@ impl Driver {
                 gate,
                 epoch,
                 resign,
+                why,
             } => {
-                self.permission.close(gate, epoch);
+                self.permission.close(gate, epoch, why, clock::now());
                 self.transmit.send(Command::Cease { gate, resign });
             }
             Action::Announce {

@@ -3,7 +3,7 @@
 use crate::{
     engine::{
         action::{RouterRecord, VipRecord},
-        input::{Heard, Input},
+        input::{ConflictKind, Heard, Input},
     },
     ownership::command::{GateId, VrId},
     shell::bpf::tables::{self, Tables},
@@ -15,6 +15,7 @@ use std::{
     net::IpAddr,
 };
 use vrrp_common::{
+    counter::Cause,
     event::{Event, KIND_ADVERT, KIND_CONFLICT, NEWS_ADDRESSES, NEWS_REVOKED},
     maps::{FAMILY_V4, FAMILY_V6, Peer, PeerKey, VrKey},
 };
@@ -24,6 +25,7 @@ use vrrp_common::{
 pub(super) struct Hearing {
     routers: BTreeMap<VrKey, VrId>,
     keys: BTreeMap<VrId, VrKey>,
+    gates: BTreeMap<VrKey, GateId>,
     vips: BTreeMap<(u32, IpAddr), GateId>,
     /// Sources heard of each virtual router, with the newest stamp the engine knows.
     peers: BTreeMap<VrKey, BTreeMap<[u8; 16], u64>>,
@@ -37,11 +39,13 @@ impl Hearing {
             && Some(old) != key
         {
             self.routers.remove(&old);
+            self.gates.remove(&old);
             self.peers.remove(&old);
         }
-        if let Some(key) = key {
-            self.keys.insert(vr, key);
-            self.routers.insert(key, vr);
+        if let Some(record) = record {
+            self.keys.insert(vr, record.key);
+            self.gates.insert(record.key, record.gate);
+            self.routers.insert(record.key, vr);
         }
     }
 
@@ -77,22 +81,38 @@ impl Hearing {
                     addresses_differ: event.news & NEWS_ADDRESSES != 0,
                 }))
             }
-            KIND_CONFLICT => {
-                let family = if event.vr.family == FAMILY_V6 {
-                    FAMILY_V6
-                } else {
-                    FAMILY_V4
-                };
-                let address = tables::address(family, event.address);
-                let &gate = self.vips.get(&(event.vr.ifindex, address))?;
-                Some(Input::Conflict {
-                    gate,
-                    address,
-                    mac: event.mac,
-                })
-            }
+            KIND_CONFLICT => self.conflict(event),
             _ => None,
         }
+    }
+
+    /// Of an advert, the group of its virtual router; else that of the address.
+    fn conflict(&self, event: &Event) -> Option<Input> {
+        let kind = match Cause::from_index(event.cause)? {
+            Cause::ArpConflict => ConflictKind::ArpClaim,
+            Cause::NdConflict => ConflictKind::NdClaim,
+            Cause::OwnMac => ConflictKind::OwnMac,
+            Cause::DropOwnSource => ConflictKind::OwnSource,
+            _ => return None,
+        };
+        let family = if event.vr.family == FAMILY_V6 {
+            FAMILY_V6
+        } else {
+            FAMILY_V4
+        };
+        let (ifindex, address) = (event.vr.ifindex, tables::address(family, event.address));
+        let gate = if event.vr.vrid == 0 {
+            self.vips.get(&(ifindex, address))
+        } else {
+            self.gates.get(&event.vr)
+        };
+        Some(Input::Conflict {
+            kind,
+            gate: *gate?,
+            ifindex,
+            address,
+            mac: event.mac,
+        })
     }
 
     /// Stamps of one virtual router's known sources that the engine has not seen,
@@ -204,6 +224,8 @@ mod tests {
             unicast_peers: Vec::new(),
             check_unicast_source: false,
             checksum: crate::config::model::ChecksumPolicy::Pseudo,
+            advert_sources: Vec::new(),
+            mac: [2, 0, 0, 0, 0, 1],
         }
     }
 
@@ -251,6 +273,62 @@ mod tests {
         assert!(hearing.event(&event).is_some());
         assert_eq!(times(&hearing.fresh(found(20))), []);
         assert_eq!(times(&hearing.fresh(found(31))), [(VR, 31)]);
+    }
+
+    #[test]
+    fn a_conflict_says_what_is_used_and_whose_it_is() {
+        let mut hearing = Hearing::default();
+        hearing.set_router(VR, Some(&record(51)));
+        hearing.set_vips(&[VipRecord {
+            ifindex: 2,
+            address: IpAddr::from([10, 0, 0, 9]),
+            gate: GateId(7),
+            in_stack: true,
+            mac: [0; 6],
+        }]);
+        let event = |cause: Cause, vrid, last| Event {
+            kind: KIND_CONFLICT,
+            cause: cause as u32,
+            vr: VrKey { vrid, ..key(vrid) },
+            address: source(last),
+            mac: [6; 6],
+            ..Event::default()
+        };
+        let mut told = |cause, vrid, last| match hearing.event(&event(cause, vrid, last)) {
+            Some(Input::Conflict {
+                kind,
+                gate,
+                ifindex,
+                address,
+                mac,
+            }) => {
+                assert_eq!((ifindex, mac), (2, [6; 6]));
+                assert_eq!(address, IpAddr::from([10, 0, 0, last]));
+                Some((kind, gate.0))
+            }
+            other => {
+                assert_eq!(other, None);
+                None
+            }
+        };
+        // Of ARP and ND, the address's group; of an advert, its virtual router's.
+        assert_eq!(
+            told(Cause::ArpConflict, 0, 9),
+            Some((ConflictKind::ArpClaim, 7))
+        );
+        assert_eq!(
+            told(Cause::NdConflict, 0, 9),
+            Some((ConflictKind::NdClaim, 7))
+        );
+        assert_eq!(told(Cause::OwnMac, 0, 9), Some((ConflictKind::OwnMac, 7)));
+        assert_eq!(told(Cause::OwnMac, 51, 3), Some((ConflictKind::OwnMac, 0)));
+        assert_eq!(
+            told(Cause::DropOwnSource, 51, 1),
+            Some((ConflictKind::OwnSource, 0))
+        );
+        assert_eq!(told(Cause::ArpConflict, 0, 8), None, "no address of ours");
+        assert_eq!(told(Cause::DropOwnSource, 52, 1), None, "no router of ours");
+        assert_eq!(told(Cause::DropTtl, 51, 1), None, "no conflict");
     }
 
     #[test]

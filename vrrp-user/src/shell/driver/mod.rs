@@ -10,6 +10,7 @@ mod execute;
 mod gate_writer;
 mod hearing;
 mod permission;
+mod rejections;
 mod report;
 mod watch;
 
@@ -18,12 +19,13 @@ use self::{
     gate_writer::MappedGates,
     hearing::Hearing,
     permission::{Permission, RENEWAL},
+    rejections::Rejections,
     watch::Watch,
 };
 use crate::{
     config::model::Config,
     engine::{Engine, input::Input, settings::Settings},
-    ownership::command::{Epoch, GateId, VrId},
+    ownership::command::{Epoch, GateId, Report, VrId},
     shell::{
         bpf::{
             Dataplane, Diagnostics, Events, Instance, LoopGates, Tables, Variant, dataplane::Loaded,
@@ -39,6 +41,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, time::Duration};
+use vrrp_common::counter::Counters;
 
 /// How often what failed is tried again, and lost news looked for.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -89,7 +92,11 @@ struct Driver {
     reload: Reload,
     /// Interface names, for messages and sysctls.
     names: BTreeMap<u32, String>,
-    events_lost: u64,
+    /// As it stood when all peers were last read.
+    events_missed: Missed,
+    rejections: Rejections,
+    /// Leases the transmit thread saw end.
+    leases_over: u64,
     upkeeps: u32,
     finished: Option<Ending>,
 }
@@ -132,9 +139,7 @@ pub async fn run(
     for note in notes {
         tracing::warn!("{note}");
     }
-    let inherited = tables
-        .inherited(|gate| loop_gates.read(gate))
-        .context("read what a predecessor owned")?;
+    let inherited = tables.inherited(|gate| loop_gates.read(gate))?;
     let epochs = epochs(&loop_gates);
     let (transmit, mut reports) = transmit::start(
         MappedGates(sender_gates),
@@ -158,7 +163,9 @@ pub async fn run(
         watch: Watch::default(),
         reload,
         names: BTreeMap::new(),
-        events_lost: 0,
+        events_missed: Missed::default(),
+        rejections: Rejections::default(),
+        leases_over: 0,
         upkeeps: 0,
         finished: None,
     };
@@ -170,7 +177,7 @@ pub async fn run(
     driver.take(Input::Config(Box::new(config)));
     driver.execute();
     driver.tables.remove_unknown_routers()?;
-    driver.events_lost = driver.tables.counters()?.event_lost;
+    driver.events_missed = Missed::of(&driver.tables.counters()?);
     ready().context("tell whoever waits for the daemon")?;
 
     let mut deadline = Deadline::new().context("a timer")?;
@@ -226,6 +233,22 @@ fn epochs(gates: &LoopGates) -> Vec<Epoch> {
     gates.map(|index| Epoch(last_used(GateId(index)))).collect()
 }
 
+/// News that was not told of, and that only the peer map has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Missed {
+    lost: u64,
+    deferred: u64,
+}
+
+impl Missed {
+    const fn of(counters: &Counters) -> Self {
+        Self {
+            lost: counters.event_lost,
+            deferred: counters.event_deferred,
+        }
+    }
+}
+
 impl Driver {
     fn take(&mut self, input: Input) {
         match &input {
@@ -236,6 +259,7 @@ impl Driver {
                 self.names.remove(ifindex);
                 self.listener.forget(*ifindex);
             }
+            Input::Sender(Report::LeaseOver { .. }) => self.leases_over += 1,
             _ => {}
         }
         self.engine.handle(input, clock::now());
@@ -255,7 +279,7 @@ impl Driver {
     fn hear_event(&mut self, event: &vrrp_common::event::Event) {
         match self.hearing.event(event) {
             Some(input) => self.take(input),
-            None => report::rejected(event, &self.names),
+            None => self.log_rejected(event),
         }
     }
 
@@ -278,22 +302,29 @@ impl Driver {
         self.engine.handle_timeout(now);
     }
 
-    /// Reads all peers if news was lost since the last time, or might have been;
-    /// `true` if so.
+    /// Reads all peers if news was lost or held back since the last time, or might
+    /// have been; `true` if so. Not for repetitions (`event_spared`): those are of
+    /// peers we know, whose stamps are read anyway.
     fn heal(&mut self) -> bool {
-        let lost = match self.tables.counters() {
-            Ok(counters) => counters.event_lost.wrapping_sub(self.events_lost),
+        let counters = match self.tables.counters() {
+            Ok(counters) => counters,
             Err(error) => {
                 self.failed("read XVRRP_COUNT", &format!("{error:#}"), None);
                 self.look_everywhere();
                 return true;
             }
         };
-        if lost == 0 {
+        let now = Missed::of(&counters);
+        let before = std::mem::replace(&mut self.events_missed, now);
+        if now == before {
             return false;
         }
-        self.events_lost = self.events_lost.wrapping_add(lost);
-        tracing::warn!("{lost} events lost, the ring buffer was full: reading all peers");
+        match now.lost.wrapping_sub(before.lost) {
+            0 => {}
+            lost => {
+                tracing::warn!("{lost} events lost, the ring buffer was full: reading all peers");
+            }
+        }
         self.look_everywhere();
         true
     }
@@ -369,6 +400,9 @@ impl Driver {
     fn upkeep(&mut self) {
         self.watch_again();
         self.heal();
+        if let Ok(counters) = self.tables.counters() {
+            self.log_unsaid(&counters);
+        }
         self.upkeeps = self.upkeeps.wrapping_add(1);
         if !self.upkeeps.is_multiple_of(PRUNE_EVERY) {
             return;

@@ -8,7 +8,7 @@ use crate::shell::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use vrrp_common::{
-    counter::Cause,
+    counter::{Cause, Counters},
     event::{Event, KIND_REJECTED},
 };
 
@@ -47,25 +47,49 @@ impl Driver {
                 "frames_failed": transmit.frames_failed,
                 "shortfalls": self.transmit.shortfalls().iter().map(ToString::to_string).collect::<Vec<_>>(),
             },
+            "gate_closures": self.permission.closures().chain([("lease_over", self.leases_over)]).collect::<BTreeMap<_, _>>(),
             "counters": counters.unwrap_or_default(),
         })
     }
 }
 
-/// Logs a rejected packet. The kernel limits how often it tells of one.
-pub(super) fn rejected(event: &Event, names: &BTreeMap<u32, String>) {
-    if event.kind != KIND_REJECTED {
-        return;
+impl Driver {
+    /// Logs a rejected packet, unless enough was said of its kind.
+    pub(super) fn log_rejected(&mut self, event: &Event) {
+        let Some(cause) = Cause::from_index(event.cause).filter(|_| event.kind == KIND_REJECTED)
+        else {
+            return;
+        };
+        // Without counts the line is still worth having.
+        let counters = self.tables.counters().unwrap_or_default();
+        let Some(unsaid) = self.rejections.may_say(cause, &counters, clock::now()) else {
+            return;
+        };
+        let more = match unsaid {
+            0 => String::new(),
+            n => format!("; {n} more since the last such line"),
+        };
+        tracing::warn!(
+            "{}: VRRP packet from {} (MAC {}) for VRID {} refused: {} ({}){more}",
+            self.names
+                .get(&event.vr.ifindex)
+                .map_or("?", String::as_str),
+            tables::address(event.vr.family, event.source),
+            event.mac.map(|octet| format!("{octet:02x}")).join(":"),
+            event.vr.vrid,
+            cause.help().trim(),
+            cause.name(),
+        );
     }
-    let cause = usize::try_from(event.cause)
-        .ok()
-        .and_then(|index| Cause::ALL.get(index));
-    tracing::warn!(
-        "{}: VRRP packet from {} for VRID {} refused: {} ({})",
-        names.get(&event.vr.ifindex).map_or("?", String::as_str),
-        tables::address(event.vr.family, event.source),
-        event.vr.vrid,
-        cause.map_or("unknown cause", |cause| cause.help().trim()),
-        cause.map_or("?", |cause| cause.name()),
-    );
+
+    /// Logs what was left out and is over, or goes on.
+    pub(super) fn log_unsaid(&mut self, counters: &Counters) {
+        for (cause, unsaid) in self.rejections.overdue(counters, clock::now()) {
+            tracing::warn!(
+                "{unsaid} more VRRP packets refused since the last such line: {} ({})",
+                cause.help().trim(),
+                cause.name(),
+            );
+        }
+    }
 }

@@ -16,7 +16,7 @@ use vrrp_common::{
 };
 
 /// VRID 52, version 3 over IPv4, as keepalived sends it.
-pub(super) fn v3() -> Advert {
+pub(crate) fn v3() -> Advert {
     Advert {
         to_mac: GROUP_MAC_V4,
         tags: vec![],

@@ -2,11 +2,11 @@
 
 use super::{accepted, cut, refused, unicast, v3, v6};
 use crate::testing::{
-    cases::Case,
-    frames::{Advert, BROADCAST, L3, with_ipv4_header},
+    cases::{Case, GATE_V3, GATE_V6},
+    frames::{Advert, BROADCAST, L3, OUR_MAC, from_mac, with_ipv4_header},
     ip,
 };
-use vrrp_common::{counter::Cause, maps::VR_CHECK_UNICAST_SOURCE};
+use vrrp_common::{counter::Cause, event::KIND_CONFLICT, maps::VR_CHECK_UNICAST_SOURCE};
 
 pub(super) fn ip_layer() -> Vec<Case> {
     use Cause::{DropFragment, DropIpChecksum, DropIpHeader, DropTruncated};
@@ -103,7 +103,18 @@ pub(super) fn ip_layer() -> Vec<Case> {
 }
 
 pub(super) fn origin() -> Vec<Case> {
-    use Cause::{DropDestination, DropNotAPeer, DropOwnSource, DropSource, DropTtl};
+    use Cause::{
+        AdvertChecksumPseudo, DropDestination, DropNotAPeer, DropNotAllowed, DropOwnSource,
+        DropSource, DropTtl,
+    };
+    let ours = |name, frame| {
+        Case::arriving(name, frame).drops(DropOwnSource).tells(
+            KIND_CONFLICT,
+            0,
+            Some(DropOwnSource),
+            0,
+        )
+    };
     let from = |text| {
         Advert {
             from: ip(text),
@@ -126,17 +137,41 @@ pub(super) fn origin() -> Vec<Case> {
         refused("from broadcast", from("255.255.255.255"), DropSource),
         refused("IPv6 from ::", from6("::"), DropSource),
         refused("IPv6 from a group", from6("ff02::12"), DropSource),
-        refused("from our own address", from("10.9.0.1"), DropOwnSource),
-        refused("IPv6 from our own address", from6("fe80::1"), DropOwnSource),
-        refused(
+        ours("from our own address", from("10.9.0.1")),
+        ours("IPv6 from our own address", from6("fe80::1")),
+        ours(
             "unicast from our own address",
             Advert {
                 from: ip("10.9.0.1"),
                 ..unicast()
             }
             .build(),
-            DropOwnSource,
         ),
+        ours(
+            "our own advert comes back",
+            from_mac(from("10.9.0.1"), OUR_MAC),
+        ),
+        refused("from a source not listed", v3().build(), DropNotAllowed)
+            .in_scene(|scene| scene.only_from(GATE_V3, "10.9.0.3")),
+        accepted(
+            "from a listed source",
+            v3().build(),
+            &[AdvertChecksumPseudo],
+            0,
+        )
+        .in_scene(|scene| scene.only_from(GATE_V3, "10.9.0.2")),
+        refused(
+            "TTL 254 from a listed source",
+            Advert { ttl: 254, ..v3() }.build(),
+            DropTtl,
+        )
+        .in_scene(|scene| scene.only_from(GATE_V3, "10.9.0.2")),
+        refused(
+            "IPv6 from a source not listed",
+            v6().build(),
+            DropNotAllowed,
+        )
+        .in_scene(|scene| scene.only_from(GATE_V6, "fe80::3")),
         refused(
             "to another group",
             Advert {

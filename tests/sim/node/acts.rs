@@ -41,6 +41,8 @@ impl Node {
             Action::AttachInterfaces(_)
             | Action::StopScript { .. }
             | Action::Notify { .. }
+            | Action::Answer { .. }
+            | Action::RememberMaintenance(_)
             | Action::Log(..) => {}
             other => {
                 let command = self.command(other, now, rest);

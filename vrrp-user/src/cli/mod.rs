@@ -1,20 +1,23 @@
-//! The command line: keepalived's own, and `run`, `check`, `status`, `reload`, `stop`.
+//! The command line: keepalived's own, and `run`, `check`, `status`, `reload`, `stop`,
+//! `handover`, `maintenance`.
 
 mod arguments;
 mod check;
 mod control;
 mod daemonize;
 mod files;
+mod handover;
 mod load;
 mod pid_file;
 mod start;
 mod status;
 mod status_page;
+mod stop;
 
 #[cfg(test)]
 mod arguments_test;
 
-pub use arguments::{Asked, Command, RunOptions, Target, parse};
+pub use arguments::{Asked, Command, RunOptions, StopOptions, Target, parse};
 pub use daemonize::Ready;
 pub use files::FileSystem;
 pub use pid_file::PidFile;

@@ -60,6 +60,7 @@ struct Daemon {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Engine {
+    maintenance: String,
     instances: Vec<Instance>,
     groups: Vec<Group>,
     scripts: Vec<Script>,
@@ -82,6 +83,19 @@ struct Instance {
     fault_text: Vec<String>,
     addresses: Vec<IpAddr>,
     times_active: u64,
+    handing_over: bool,
+    held: bool,
+    last_conflict: Option<Conflict>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Conflict {
+    kind: String,
+    mac: String,
+    address: String,
+    interface: String,
+    at: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -139,6 +153,14 @@ impl Page<'_> {
     }
 
     fn daemon(&self, out: &mut Lines, daemon: &Daemon) {
+        match daemon.engine.maintenance.as_str() {
+            "on" => out.text(
+                "",
+                "MAINTENANCE: takes over nothing until `xvrrpd maintenance off`",
+            ),
+            "handing over" => out.text("", "MAINTENANCE begins: handing over everything"),
+            _ => {}
+        }
         let (version, pid) = (&daemon.version, daemon.pid);
         out.text(
             "",
@@ -233,6 +255,15 @@ impl Page<'_> {
         for fault in &it.fault_text {
             out.text("  ", &format!("fault: {fault}"));
         }
+        if it.handing_over {
+            out.text("  ", "being handed over");
+        }
+        if it.held {
+            out.text("  ", "handed over, held back until released");
+        }
+        if let Some(last) = &it.last_conflict {
+            conflict(out, last, now_ns);
+        }
         let addresses: Vec<String> = it.addresses.iter().map(ToString::to_string).collect();
         out.text("  ", &addresses.join(" "));
         let routers = self
@@ -263,6 +294,24 @@ impl Page<'_> {
             gate(out, router);
         }
     }
+}
+
+fn conflict(out: &mut Lines, last: &Conflict, now_ns: u64) {
+    let Conflict {
+        kind,
+        mac,
+        address,
+        interface,
+        at,
+    } = last;
+    let ago = span(Duration::from_nanos(now_ns.saturating_sub(*at)));
+    let by = if mac.is_empty() {
+        String::new()
+    } else {
+        format!(" by {mac}")
+    };
+    let text = format!("CONFLICT {ago} ago: {kind}{by}, {address} on {interface}");
+    out.text("  ", &text);
 }
 
 fn gate(out: &mut Lines, router: &Router) {

@@ -56,6 +56,8 @@ pub enum Event {
     LapseLately,
     /// The lease ended unasked, and a peer may have claimed since.
     Lapse,
+    /// It is given up while it could go on: somebody else shall take over.
+    Yield,
     /// A member cannot take part.
     Fault,
     /// No member is kept from taking part any more.
@@ -73,7 +75,7 @@ pub const fn next(state: State, event: Event) -> Option<State> {
         // §6.4.3, V5: a claimant or an Active that is beaten, or may have been
         (S::Initialize, E::Start)
         | (S::Fault, E::Clear)
-        | (S::Claiming | S::Active, E::Beaten | E::Lapse) => Some(S::Backup),
+        | (S::Claiming | S::Active, E::Beaten | E::Lapse | E::Yield) => Some(S::Backup),
         // §6.4.2; V4
         (S::Backup, E::Expire) | (S::Claiming | S::Active, E::LapseLately) => Some(S::Claiming),
         (S::Claiming, E::Open) => Some(S::Active),
@@ -88,13 +90,14 @@ mod tests {
     use super::{Event as E, State as S, next};
 
     const STATES: [S; 5] = [S::Initialize, S::Backup, S::Claiming, S::Active, S::Fault];
-    const EVENTS: [E; 9] = [
+    const EVENTS: [E; 10] = [
         E::Start,
         E::Expire,
         E::Open,
         E::Beaten,
         E::LapseLately,
         E::Lapse,
+        E::Yield,
         E::Fault,
         E::Clear,
         E::Stop,
@@ -106,12 +109,12 @@ mod tests {
         let to = Some;
         #[rustfmt::skip]
         let table = [
-            //              Start          Expire            Open           Beaten         LapseLately       Lapse          Fault         Clear          Stop
-            (S::Initialize, [to(S::Backup), none,             none,          none,          none,             none,          to(S::Fault), none,          none]),
-            (S::Backup,     [none,          to(S::Claiming),  none,          none,          none,             none,          to(S::Fault), none,          to(S::Initialize)]),
-            (S::Claiming,   [none,          none,             to(S::Active), to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
-            (S::Active,     [none,          none,             none,          to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
-            (S::Fault,      [none,          none,             none,          none,          none,             none,          none,         to(S::Backup), to(S::Initialize)]),
+            //              Start          Expire            Open           Beaten         LapseLately       Lapse          Yield          Fault         Clear          Stop
+            (S::Initialize, [to(S::Backup), none,             none,          none,          none,             none,          none,          to(S::Fault), none,          none]),
+            (S::Backup,     [none,          to(S::Claiming),  none,          none,          none,             none,          none,          to(S::Fault), none,          to(S::Initialize)]),
+            (S::Claiming,   [none,          none,             to(S::Active), to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
+            (S::Active,     [none,          none,             none,          to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
+            (S::Fault,      [none,          none,             none,          none,          none,             none,          none,          none,         to(S::Backup), to(S::Initialize)]),
         ];
         assert_eq!(table.map(|(state, _)| state), STATES);
         for (state, row) in table {

@@ -1,5 +1,6 @@
 //! What the engine asks for. Data to compare in tests; the driver carries it out.
 
+use super::{answer::Answer, input::Ticket};
 use crate::{
     config::model::{
         Authentication, ChecksumPolicy, CommandLine, Family, User, Version, VirtualAddress,
@@ -116,6 +117,15 @@ pub enum Action {
         /// As whom.
         user: Option<User>,
     },
+    /// To whoever asked: done, or why not.
+    Answer {
+        /// What was asked.
+        ticket: Ticket,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// A daemon that starts next is to be in maintenance, or is not.
+    RememberMaintenance(bool),
     /// A line for the log, in keepalived's words.
     Log(Level, String),
     /// Shutdown is complete.

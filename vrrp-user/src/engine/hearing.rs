@@ -4,6 +4,7 @@ use super::{
     Engine,
     action::{Action, Level},
     input::Heard,
+    limit::more,
     notify::queue,
     reports::QUIET,
 };
@@ -28,8 +29,12 @@ impl Engine {
             return;
         };
         let before = team.group.state();
+        self.heard_while_yielding(heard);
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
         match team.group.hear(heard, now) {
-            Outcome::Heeded(heeded) => self.heeded(heard, heeded),
+            Outcome::Heeded(heeded) => self.heeded(heard, heeded, now),
             Outcome::Contested(Contest::Beaten) => {
                 self.learn_form(heard);
                 let line = self.beaten_line(heard, before);
@@ -50,15 +55,18 @@ impl Engine {
         }
     }
 
-    fn heeded(&mut self, heard: &Heard, heeded: Heeded) {
+    fn heeded(&mut self, heard: &Heard, heeded: Heeded, now: Instant) {
         let (source, theirs) = (heard.source, heard.priority);
         match heeded {
             Heeded::Adopted { changed } => {
                 self.learn_form(heard);
-                if changed {
+                let torn = self.instances.get(&heard.vr);
+                let torn = torn.is_some_and(|it| it.signs.two_active());
+                if changed && !torn {
                     let line = format!("Following {source} with priority {theirs}");
                     self.log_of(heard.vr, Level::Info, &line);
                 }
+                self.handover_followed(heard.vr, source, now);
             }
             Heeded::Resigned => {
                 self.log_of(
@@ -112,18 +120,20 @@ impl Engine {
             return;
         };
         let no_advert = instance.config.lower_prio_no_advert;
+        let interval = instance.config.advert_interval;
+        let first = instance.losers.is_first(interval, now);
         if let Some(untold) = instance.losers.may_tell(QUIET, now) {
-            let more = match untold {
-                0 => String::new(),
-                n => format!(" ({n} more since the last such line)"),
-            };
             let line = format!(
-                "Received advert from {} with lower priority {}, ours {}, forcing new election{more}",
-                heard.source, heard.priority, instance.priority
+                "Received advert from {} with lower priority {}, ours {}, forcing new election{}",
+                heard.source,
+                heard.priority,
+                instance.priority,
+                more(untold)
             );
             self.log_of(heard.vr, Level::Info, &line);
         }
         self.notify_lower(heard.vr, gate, now);
+        self.losing_goes_on(heard, gate, now);
         if !self.may_answer(heard.vr, now) {
             return;
         }
@@ -136,7 +146,7 @@ impl Engine {
             return;
         };
         if let Some(share) = shares.iter().find(|share| share.vr == heard.vr) {
-            let announcements = team.announcer.lower_priority(share, now);
+            let announcements = team.announcer.lower_priority(share, first, now);
             self.announce(gate, announcements);
         }
     }

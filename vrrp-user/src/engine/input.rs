@@ -34,6 +34,13 @@ pub enum Input {
         address: IpAddr,
         /// Who claims it.
         mac: [u8; 6],
+        /// By what.
+        kind: ConflictKind,
+    },
+    /// The newest stamp of every source of this virtual router has been told.
+    Surveyed {
+        /// The instance.
+        vr: VrId,
     },
     /// A `vrrp_script` finished, or could not run.
     ScriptDone {
@@ -63,8 +70,50 @@ pub enum Input {
         /// The instance concerned.
         vr: Option<VrId>,
     },
+    /// `xvrrpd handover`: somebody else is to own this instance, or sync group.
+    Handover {
+        /// To be answered at the end.
+        ticket: Ticket,
+        /// Of an instance or a sync group.
+        name: String,
+        /// Resign where nobody claims against us.
+        force: bool,
+    },
+    /// `xvrrpd handover --release`: it may preempt again.
+    Release {
+        /// To be answered at once.
+        ticket: Ticket,
+        /// Of an instance or a sync group.
+        name: String,
+    },
+    /// `xvrrpd maintenance`.
+    Maintenance {
+        /// To be answered at the end. None: so it was when the last daemon ended.
+        ticket: Option<Ticket>,
+        /// Begin or end it.
+        on: bool,
+        /// Resign where nobody claims against us.
+        force: bool,
+    },
     /// TERM or INT: resign, remove, notify, then [`Action::Finished`](super::action::Action::Finished).
     Shutdown,
+}
+
+/// Which request an answer belongs to; chosen by who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// How an address of ours was seen to be somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConflictKind {
+    /// ARP names it as the sender's.
+    ArpClaim,
+    /// A neighbour advertisement does.
+    NdClaim,
+    /// A frame came in with our hardware address as its sender.
+    OwnMac,
+    /// An advert came in with our source address.
+    OwnSource,
 }
 
 /// Where we would be MASTER without hearing anybody, or without a fence.

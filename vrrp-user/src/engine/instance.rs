@@ -2,6 +2,7 @@
 
 use super::{
     action::{Advert, Announcement, PlacedAddress, RouterRecord, VipRecord},
+    conflict::Signs,
     input::{Link, Unwatched},
     losers::Losers,
 };
@@ -69,6 +70,10 @@ pub(super) struct Instance {
     pub(super) reason: String,
     /// How often losing adverts are answered, and told of.
     pub(super) losers: Losers,
+    /// Handed over: it leaves whoever is Active in peace.
+    pub(super) held: bool,
+    /// Of another owner.
+    pub(super) signs: Signs,
 }
 
 impl Instance {
@@ -86,6 +91,8 @@ impl Instance {
             learned_form: None,
             reason: String::from("start-up"),
             losers: Losers::default(),
+            held: false,
+            signs: Signs::default(),
         }
     }
 
@@ -139,6 +146,11 @@ impl Instance {
             {
                 sum.faults.push(fault);
             }
+        }
+        if let Some(deaf) = &self.signs.yields_to
+            && config.oneway_fault
+        {
+            sum.faults.push(Fault::OneWay(deaf.source.to_string()));
         }
         if unwatched.routers.contains(&self.vr) {
             sum.faults.push(Fault::Unwatched(config.interface.clone()));
@@ -206,7 +218,7 @@ impl Instance {
             }),
             interval: timers::centiseconds(self.interval_cs()),
             adverts: self.config.down_timer_adverts,
-            preempt: !self.config.nopreempt,
+            preempt: !self.config.nopreempt && !self.held,
             preempt_delay: self.config.preempt_delay,
         }
     }

@@ -4,6 +4,7 @@ use super::{
     Engine,
     action::{Action, Level},
     announce::{Announcer, Share},
+    handover::Handover,
     notify::{Told, notify},
     team::Check,
 };
@@ -28,6 +29,7 @@ impl Engine {
         };
         if core::mem::take(&mut team.stamped) {
             self.decide(gate, now);
+            self.handover_due(gate, now);
         }
         self.announce_due(gate, now);
     }
@@ -89,6 +91,7 @@ impl Engine {
             return;
         };
         let state = team.group.state();
+        let resigning = team.handover.as_ref().is_some_and(Handover::is_resigning);
         team.check = Check::Nothing;
         for vr in team.members.clone() {
             if let Some(instance) = self.instances.get_mut(&vr) {
@@ -97,12 +100,10 @@ impl Engine {
         }
         if before.is_claimed() && !state.is_claimed() {
             // A fault or a stop is ours to announce; a winner needs no telling.
-            self.cease(
-                gate,
-                before,
-                matches!(state, State::Fault | State::Initialize),
-            );
+            let resign = resigning || matches!(state, State::Fault | State::Initialize);
+            self.cease(gate, before, resign);
         }
+        self.handover_entered(gate, before, now, why);
         match state {
             State::Claiming => self.claim(gate),
             State::Active => self.opened(gate, now),

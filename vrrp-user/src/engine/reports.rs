@@ -14,7 +14,7 @@ use crate::{
     ownership::command::{Epoch, GateId, Report, VrId},
     time::Instant,
 };
-use core::{net::IpAddr, time::Duration};
+use core::time::Duration;
 use std::collections::btree_map::Entry;
 
 /// Least time between two log lines, or two reactions, to the same trouble.
@@ -117,27 +117,6 @@ impl Engine {
                     .any(|tracked| tracked.name == script)
             });
         }
-    }
-
-    /// Another host names an address of ours as its own.
-    pub(super) fn conflict(&mut self, gate: GateId, address: IpAddr, mac: [u8; 6], now: Instant) {
-        let shares = self.shares(gate);
-        let owns = |share: &&Share| share.announcements.iter().any(|one| one.address == address);
-        let Some(share) = shares.iter().find(owns) else {
-            return;
-        };
-        let Some(team) = self.teams.get_mut(&gate) else {
-            return;
-        };
-        if team.group.state() != State::Active || now < team.conflict_until {
-            return;
-        }
-        team.conflict_until = now + QUIET;
-        let announcements = team.announcer.again(share, now);
-        let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
-        let line = format!("Address {address} is also claimed by {mac}; announcing it again");
-        self.log_of(share.vr, Level::Warning, &line);
-        self.announce(gate, announcements);
     }
 
     pub(super) fn announce_due(&mut self, gate: GateId, now: Instant) {

@@ -1,6 +1,7 @@
 //! A sync group at run time; an instance outside any group is a team of one.
 
 use super::announce::Announcer;
+use super::handover::Handover;
 use super::notify::Told;
 use crate::{
     config::model::Notify,
@@ -49,6 +50,8 @@ pub(super) struct Team {
     pub(super) lower_until: Instant,
     /// Claims that opened since it is configured.
     pub(super) times_active: u64,
+    /// Somebody else is to take over.
+    pub(super) handover: Option<Handover>,
 }
 
 /// Of a `vrrp_sync_group`.
@@ -75,6 +78,7 @@ impl Team {
             conflict_until: Instant::default(),
             lower_until: Instant::default(),
             times_active: 0,
+            handover: None,
         }
     }
 }

@@ -61,6 +61,7 @@ pub(super) struct Draft {
     pub(super) down_timer_adverts: Option<u8>,
     pub(super) lower_prio_no_advert: Option<bool>,
     pub(super) higher_prio_send_advert: Option<bool>,
+    pub(super) oneway_fault: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,7 @@ impl Draft {
             down_timer_adverts: None,
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
+            oneway_fault: None,
         }
     }
 
@@ -244,6 +246,9 @@ impl Draft {
             "higher_prio_send_advert" => {
                 self.higher_prio_send_advert =
                     switch(first, diagnostics).or(self.higher_prio_send_advert);
+            }
+            "oneway_fault" => {
+                self.oneway_fault = switch(first, diagnostics).or(self.oneway_fault);
             }
             _ => {}
         }

@@ -3,7 +3,10 @@
 use super::fixture::{Bench, config, host, instance, link, ms, us, vip};
 use crate::{
     config::model::{Config, Family, Instance},
-    engine::{action::Action, input::Input},
+    engine::{
+        action::Action,
+        input::{ConflictKind, Input},
+    },
     ownership::command::{GateId, Report, VrId},
 };
 use core::time::Duration;
@@ -133,6 +136,7 @@ fn a_conflict_is_answered_once_a_second() {
         gate: GateId(0),
         address: [198, 51, 100, n].into(),
         mac: [2; 6],
+        kind: ConflictKind::ArpClaim,
     };
     let mut bench = Bench::active(config(vec![instance(1, |_| {})]));
     for _ in 0..15 {

@@ -97,6 +97,8 @@ impl Driver {
             } => {
                 self.runner.notify(&queue, command, arguments, user);
             }
+            Action::Answer { ticket, answer } => self.answered(ticket, answer),
+            Action::RememberMaintenance(on) => self.remember_maintenance(on),
             Action::Log(level, line) => log::line(level, &line),
             Action::Finished => self.finished = true,
         }

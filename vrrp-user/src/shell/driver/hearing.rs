@@ -3,7 +3,7 @@
 use crate::{
     engine::{
         action::{RouterRecord, VipRecord},
-        input::{Heard, Input},
+        input::{ConflictKind, Heard, Input},
     },
     ownership::command::{GateId, VrId},
     shell::bpf::tables::{self, Tables},
@@ -27,6 +27,8 @@ pub(super) struct Hearing {
     vips: BTreeMap<(u32, IpAddr), GateId>,
     /// Sources heard of each virtual router, with the newest stamp the engine knows.
     peers: BTreeMap<VrKey, BTreeMap<[u8; 16], u64>>,
+    /// Where the last [`Hearing::crowded`] ended.
+    surveyed: Option<VrKey>,
 }
 
 impl Hearing {
@@ -75,6 +77,7 @@ impl Hearing {
                     at: Instant::from_ns(event.at_ns),
                     revoked: event.news & NEWS_REVOKED != 0,
                     addresses_differ: event.news & NEWS_ADDRESSES != 0,
+                    mac: event.mac,
                 }))
             }
             KIND_CONFLICT => {
@@ -89,6 +92,11 @@ impl Hearing {
                     gate,
                     address,
                     mac: event.mac,
+                    kind: if address.is_ipv4() {
+                        ConflictKind::ArpClaim
+                    } else {
+                        ConflictKind::NdClaim
+                    },
                 })
             }
             _ => None,
@@ -115,6 +123,25 @@ impl Hearing {
             }
         }
         Ok(self.fresh(found))
+    }
+
+    /// Virtual routers that more than one source was heard for, with at most so many
+    /// sources altogether; those left out come first the next time.
+    pub(super) fn crowded(&mut self, sources_at_most: usize) -> Vec<VrId> {
+        let from = self.surveyed.take();
+        let after = self.peers.iter().filter(|(key, _)| Some(**key) > from);
+        let before = self.peers.iter().filter(|(key, _)| Some(**key) <= from);
+        let mut sources_left = sources_at_most;
+        let mut found = Vec::new();
+        for (key, sources) in after.chain(before).filter(|(_, of)| of.len() > 1) {
+            if sources.len() > sources_left && !found.is_empty() {
+                break;
+            }
+            sources_left = sources_left.saturating_sub(sources.len());
+            self.surveyed = Some(*key);
+            found.extend(self.routers.get(key));
+        }
+        found
     }
 
     /// The same for everybody, by a walk over the whole map: at the start, and
@@ -164,6 +191,7 @@ impl Hearing {
                 at: Instant::from_ns(peer.last_seen_ns),
                 revoked: false,
                 addresses_differ: peer.addresses_differ != 0,
+                mac: peer.mac,
             }));
         }
         inputs

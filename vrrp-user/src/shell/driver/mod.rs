@@ -5,6 +5,7 @@
 //! `execute` carries its actions out, `permission` is the loop's word to the
 //! transmit thread that it is alive.
 
+mod asked;
 mod deadline;
 mod execute;
 mod gate_writer;
@@ -14,6 +15,7 @@ mod report;
 mod watch;
 
 use self::{
+    asked::Tickets,
     deadline::Deadline,
     gate_writer::MappedGates,
     hearing::Hearing,
@@ -75,6 +77,7 @@ pub struct Options {
 }
 
 struct Driver {
+    instance: Instance,
     engine: Engine,
     dataplane: Dataplane,
     tables: Tables,
@@ -87,6 +90,7 @@ struct Driver {
     hearing: Hearing,
     watch: Watch,
     reload: Reload,
+    tickets: Tickets,
     /// Interface names, for messages and sysctls.
     names: BTreeMap<u32, String>,
     events_lost: u64,
@@ -147,6 +151,8 @@ pub async fn run(
         hearing: Hearing::default(),
         watch: Watch::default(),
         reload,
+        tickets: Tickets::default(),
+        instance,
         names: BTreeMap::new(),
         events_lost: 0,
         upkeeps: 0,
@@ -156,6 +162,7 @@ pub async fn run(
     while let Ok(input) = links.try_recv() {
         driver.take(input);
     }
+    driver.recall_maintenance();
     driver.take(Input::Config(Box::new(config)));
     driver.execute();
     driver.tables.remove_unknown_routers()?;
@@ -347,6 +354,7 @@ impl Driver {
                 reply.send(());
                 self.signal(Signal::Terminate);
             }
+            Request::Engine(asked, reply) => self.ask_engine(asked, reply),
         }
     }
 
@@ -354,6 +362,7 @@ impl Driver {
     fn upkeep(&mut self) {
         self.watch_again();
         self.heal();
+        self.survey();
         self.upkeeps = self.upkeeps.wrapping_add(1);
         if !self.upkeeps.is_multiple_of(PRUNE_EVERY) {
             return;

@@ -81,6 +81,18 @@ pub enum Action {
         /// Send priority 0.
         resign: bool,
     },
+    /// To the transmit thread: priority 0 to the router that beat us, and to nobody
+    /// else. It may not have known of us, and hosts believe us until it announces.
+    Concede {
+        /// The group; it has ceased.
+        gate: GateId,
+        /// What we advertised.
+        advert: Advert,
+        /// Who won.
+        winner: IpAddr,
+        /// Its hardware address.
+        mac: [u8; 6],
+    },
     /// To the transmit thread: gratuitous ARPs and unsolicited NAs.
     Announce {
         /// The group.

@@ -70,6 +70,8 @@ pub(super) struct Instance {
     pub(super) reason: String,
     /// How often losing adverts are answered, and told of.
     pub(super) losers: Losers,
+    /// Beaten while Active, by somebody it has not conceded to yet.
+    pub(super) conceding: Option<Advert>,
     /// Handed over: it leaves whoever is Active in peace.
     pub(super) held: bool,
     /// Of another owner.
@@ -91,6 +93,7 @@ impl Instance {
             learned_form: None,
             reason: String::from("start-up"),
             losers: Losers::default(),
+            conceding: None,
             held: false,
             signs: Signs::default(),
         }

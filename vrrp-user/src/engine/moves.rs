@@ -136,6 +136,7 @@ impl Engine {
             lease_adverts = lease_adverts.min(instance.config.down_timer_adverts);
             instance.advert = instance.build_advert(&self.links);
             instance.updating = false;
+            instance.conceding = None;
             instance.peers_know();
             adverts.extend(instance.advert.clone());
         }
@@ -211,7 +212,8 @@ impl Engine {
         self.desired.addresses_stale = true;
         for vr in self.members(gate) {
             if let Some(instance) = self.instances.get_mut(&vr) {
-                instance.advert = None;
+                let advert = instance.advert.take();
+                instance.conceding = advert.filter(|_| before == State::Active && !resign);
                 instance.updating = false;
             }
             if before == State::Active {

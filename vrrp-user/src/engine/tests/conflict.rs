@@ -4,7 +4,7 @@ use super::fixture::{Bench, advert, config, grouped, host, instance, ms, notify,
 use crate::{
     config::model::Instance,
     engine::input::{ConflictKind, Heard, Input},
-    ownership::command::{GateId, VrId},
+    ownership::command::{GateId, Report, VrId},
 };
 use core::time::Duration;
 
@@ -243,4 +243,41 @@ fn hosts_are_told_at_once_each_time_a_partition_heals() {
     bench.until(ms(62_000));
     let want = [ms(60_000), ms(60_050), ms(60_900), ms(60_950)];
     assert_eq!(bench.times("announce"), want);
+}
+
+/// The winner's advert may silence the loser before it has said anything: it says so to
+/// the winner, and that one announces.
+#[test]
+fn a_loser_that_is_silenced_first_concedes() {
+    let kinds = ["cease", "concede", "announce", "advertise"];
+    let mut bench = Bench::active(config(vec![fast(|_| {})]));
+    bench.hear(from(1, 200));
+    // Silence first; and only to the winner.
+    assert_eq!(bench.trace(&kinds), ["cease 0", "concede 0 to 192.0.2.1"]);
+    bench.hear_every(INTERVAL, ms(62_000), from(1, 200));
+    assert_eq!(bench.trace(&["concede"]).len(), 1, "once");
+
+    // The transmit thread may have noticed first.
+    let mut bench = Bench::active(config(vec![fast(|_| {})]));
+    let (gate, epoch) = (GateId(0), bench.epoch(VrId(0)));
+    bench.report(Report::Beaten { gate, epoch });
+    bench.hear(from(1, 200));
+    assert_eq!(bench.trace(&kinds), ["cease 0", "concede 0 to 192.0.2.1"]);
+
+    // A claimant has not been believed by anybody.
+    let mut bench = Bench::new(config(vec![fast(|_| {})]));
+    bench.until(us(359_950));
+    assert!(bench.status(1).claiming);
+    bench.hear(from(1, 200));
+    assert_eq!(bench.trace(&["concede"]), [""; 0]);
+
+    // The winner answers as to any priority 0, and announces; a flood does not change that.
+    let mut bench = Bench::active(config(vec![fast(|_| {})]));
+    for _ in 0..50 {
+        bench.hear(from(9, 0));
+        bench.until(bench.elapsed() + ms(10));
+    }
+    let told = [ms(60_000), ms(60_050)];
+    assert_eq!(bench.times("announce"), told);
+    assert_eq!(bench.times("advertise").len(), 5);
 }

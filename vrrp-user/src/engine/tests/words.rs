@@ -43,6 +43,9 @@ pub(super) fn words(action: &Action) -> String {
             gate, resign: true, ..
         } => format!("cease {} resign", gate.0),
         Action::Cease { gate, .. } => format!("cease {}", gate.0),
+        Action::Concede { advert, winner, .. } => {
+            format!("concede {} to {winner}", advert.vr.0)
+        }
         Action::Announce { announcements, .. } => format!("announce{}", announced(announcements)),
         Action::RunScript { script, .. } => format!("run {script}"),
         Action::StopScript { script } => format!("stop {script}"),

@@ -68,6 +68,19 @@ impl Driver {
                 self.permission.close(gate, epoch);
                 self.transmit.send(Command::Cease { gate, resign });
             }
+            Action::Concede {
+                gate,
+                advert,
+                winner,
+                mac,
+            } => match frames::concession(&advert, winner, mac) {
+                Ok(frames) => self.transmit.send(Command::Concede {
+                    gate,
+                    vr: advert.vr,
+                    frames,
+                }),
+                Err(error) => self.is_mute(advert.vr, &error.to_string()),
+            },
             Action::Announce {
                 gate,
                 epoch,

@@ -75,7 +75,7 @@ fn heals(pair: Pair, profile: Profile) {
     let (lab, vip) = (&trial.lab, profile.vip());
     let client = lab.client();
     let macs = [lab.router(0).mac, lab.router(1).mac];
-    let _traffic = Probe::start(lab, Kind::Echo, vip, Duration::from_millis(20));
+    let traffic = Probe::start(lab, Kind::Echo, vip, Duration::from_millis(5));
     let mut first_spoke = [0, 0];
     for round in 0..ROUNDS {
         part(lab, true);
@@ -112,24 +112,23 @@ fn heals(pair: Pair, profile: Profile) {
             let heard = it.node == lab.routers() && it.way == Way::To && it.frame.from == macs[0];
             (names && heard).then_some(it.at)
         });
-        eventually(
-            Duration::from_millis(500),
-            "the client follows",
-            || match believed(client, vip) {
-                Some(mac) if mac == macs[0] => Ok(()),
-                other => Err(format!("{other:?}")),
-            },
-        );
-        let followed = Stamp::now().since(first);
+        // What the client sends shows whom it believes.
+        std::thread::sleep(FOLLOWED_WITHIN * 2);
+        let sent = traffic.questions(&trial.tap, first);
+        let believed_wrongly = sent.iter().filter(|it| it.to == macs[1]);
+        let followed = believed_wrongly.map(|it| it.at.since(first)).max();
+        let followed = followed.unwrap_or_default();
         let told = told.since(first);
         eprintln!(
-            "{pair:?} {profile:?} round {round}, the {} first: told {told:?}, followed when looked at {followed:?} after the first advert that crossed",
+            "{pair:?} {profile:?} round {round}, the {} first: told {told:?}, followed {followed:?} after the first advert that crossed",
             if winner_first { "winner" } else { "loser" }
         );
         assert!(
-            told <= FOLLOWED_WITHIN,
-            "round {round}: told after {told:?}"
+            told <= FOLLOWED_WITHIN && followed <= FOLLOWED_WITHIN,
+            "round {round}: told after {told:?}, followed after {followed:?}"
         );
+        let last = sent.last().expect("it sends");
+        assert_eq!(last.to, macs[0], "round {round}");
     }
     assert!(
         first_spoke.iter().all(|times| *times > 0),

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Longer than the daemon waits for peers at the longest interval there is.
-const PATIENCE: Duration = Duration::from_hours(1);
+const PATIENCE: Duration = Duration::from_hours(7);
 
 pub(super) fn hand_over(instance: &Instance, name: &str, force: bool) -> Result<()> {
     say(&format!("Handing over {name} ..."));

@@ -35,7 +35,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For peers to take over: longer than the engine waits for them at the longest
 /// interval there is.
-const HANDOVER_TIMEOUT: Duration = Duration::from_secs(1800);
+const HANDOVER_TIMEOUT: Duration = Duration::from_hours(6);
 
 /// A request for the event loop.
 #[derive(Debug)]

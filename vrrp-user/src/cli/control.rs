@@ -11,8 +11,8 @@ use std::{process::ExitCode, time::Duration};
 /// A reload reads files; that may take a while on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-pub(super) fn run(asked: Asked, target: &Target) -> ExitCode {
-    match try_run(&asked, target) {
+pub(super) fn run(asked: &Asked, target: &Target) -> ExitCode {
+    match try_run(asked, target) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("xvrrpd: {error:#}");

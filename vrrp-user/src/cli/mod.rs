@@ -37,7 +37,7 @@ pub fn main(serve: impl FnOnce(Started) -> anyhow::Result<()>) -> ExitCode {
             config_id,
             log,
         } => check::run(&file, config_id.as_deref(), log.as_deref()),
-        Command::Ask(asked, target) => control::run(asked, &target),
+        Command::Ask(asked, target) => control::run(&asked, &target),
         Command::SignalNumber(number) => {
             println!("{number}");
             ExitCode::SUCCESS

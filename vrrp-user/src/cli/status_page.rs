@@ -453,6 +453,42 @@ Interface eth0: XDP native, egress by TCX; a note
     }
 
     #[test]
+    fn maintenance_comes_first_and_holds_and_conflicts_are_shown() {
+        let daemon = json!({
+            "version": "0.1.0", "pid": 7, "now_ns": 100_000_000_000_u64,
+            "engine": {
+                "maintenance": "on",
+                "instances": [{
+                    "name": "VI_1", "state": "FAULT", "since": 88_000_000_000_u64, "vrid": 51,
+                    "interface": "eth0", "priority": 100, "effective_priority": 100,
+                    "interval_ms": 1000, "addresses": ["10.0.0.10"], "held": true,
+                    "fault_text": ["maintenance"],
+                    "last_conflict": { "kind": "arp_claim", "mac": "02:00:00:00:00:63",
+                        "address": "10.0.0.10", "interface": "eth0", "at": 98_500_000_000_u64 },
+                }],
+            },
+        });
+        let expected = "\
+MAINTENANCE: takes over nothing until `xvrrpd maintenance off`
+xvrrpd 0.1.0, pid 7, instance 42
+
+VI_1: FAULT for 12 s, 0 times MASTER
+  VRID 51 on eth0, priority 100, every 1.0 s
+  fault: maintenance
+  handed over, held back until released
+  CONFLICT 1.5 s ago: arp_claim by 02:00:00:00:00:63, 10.0.0.10 on eth0
+  10.0.0.10
+";
+        assert_eq!(
+            page(Some(&daemon), Some(&MapView { routers: vec![] })),
+            expected
+        );
+        let begins = json!({ "engine": { "maintenance": "handing over" } });
+        let text = page(Some(&begins), None);
+        assert!(text.starts_with("MAINTENANCE begins: "), "{text}");
+    }
+
+    #[test]
     fn a_silent_daemon_still_has_maps() {
         let expected = "\
 xvrrpd 42: xvrrpd does not answer

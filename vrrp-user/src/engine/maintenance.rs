@@ -122,23 +122,21 @@ impl Engine {
             self.answer(entering.ticket, Ok(Done { handed_over }));
             return;
         }
-        let kept = entering
-            .kept
-            .iter()
-            .map(|(name, why)| format!("{name}: {why}"));
-        let mut why = format!(
-            "not in maintenance, something would be left without an owner. {}",
-            kept.collect::<Vec<_>>().join(". ")
-        );
+        let kept = entering.kept.iter();
+        let kept = kept.map(|(name, why)| format!("{name}: {why}"));
+        let mut why = vec![
+            "not in maintenance, something would be left without an owner".to_owned(),
+            kept.collect::<Vec<_>>().join(". "),
+        ];
         if !entering.handed_over.is_empty() {
             let gone = entering.handed_over.iter().map(|it| it.name.as_str());
             let gone: Vec<&str> = gone.collect();
-            why += &format!(
-                ". Handed over already and held back: {} (`xvrrpd handover --release NAME` takes it back)",
+            why.push(format!(
+                "Handed over already and held back: {} (`xvrrpd handover --release NAME` takes it back)",
                 gone.join(", ")
-            );
+            ));
         }
-        self.answer(entering.ticket, Err(why));
+        self.answer(entering.ticket, Err(why.join(". ")));
     }
 
     fn set_maintenance(&mut self, on: bool, now: Instant) {

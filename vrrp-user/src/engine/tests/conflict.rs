@@ -207,9 +207,10 @@ fn a_router_may_yield_to_a_oneway_one() {
     // Nothing but its stamps tells of it now.
     watch(&mut bench, &[from(9, 90)], ms(70_000));
     assert_eq!(bench.state(1), "FAULT");
-    let silent = bench.elapsed();
-    let back = silent - INTERVAL + us(364_843) * 3;
-    bench.until(back - ms(1));
+    // The last advert came one interval ago.
+    let back = bench.elapsed() + us(364_843 * 3 - 100_000);
+    let before = bench.elapsed() + us(364_843 * 3 - 101_000);
+    bench.until(before);
     survey(&mut bench);
     assert_eq!(bench.state(1), "FAULT");
     bench.until(back + ms(1));

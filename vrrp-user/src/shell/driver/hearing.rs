@@ -280,6 +280,37 @@ mod tests {
         assert_eq!(times(&hearing.fresh(found(31))), [(VR, 31)]);
     }
 
+    /// Only where there is more than one source, so many at a time, everybody in turn.
+    #[test]
+    fn crowded_routers_are_looked_at_in_turn() {
+        let mut hearing = Hearing::default();
+        for (vrid, sources) in [(1, 2), (2, 1), (3, 3), (4, 2)] {
+            hearing.set_router(VrId(vrid.into()), Some(&record(vrid)));
+            for last in 0..sources {
+                let event = Event {
+                    kind: KIND_ADVERT,
+                    vr: key(vrid),
+                    source: source(last),
+                    ..Event::default()
+                };
+                assert!(hearing.event(&event).is_some());
+            }
+        }
+        let all = [VrId(1), VrId(3), VrId(4)];
+        assert_eq!(hearing.crowded(256), all);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let some = hearing.crowded(3);
+            assert_eq!(some.len(), 1, "two and three sources are more than three");
+            seen.extend(some);
+        }
+        seen.sort();
+        assert_eq!(seen, all);
+        // One that alone is too many has its turn all the same.
+        assert_eq!(hearing.crowded(1).len(), 1);
+        assert_eq!(Hearing::default().crowded(256), []);
+    }
+
     #[test]
     fn stamps_come_oldest_first() {
         let mut hearing = Hearing::default();

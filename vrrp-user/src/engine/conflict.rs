@@ -333,10 +333,12 @@ impl Engine {
             return;
         };
         let since = *instance.signs.two_since.get_or_insert(now);
+        // The one that was beaten counts for as long as it might go on unheard.
+        let intervals = router.advertising(now).map(|it| it.interval_cs);
         let election = timers::active_down(
             instance.config.version,
             instance.priority,
-            router.learned_interval(),
+            timers::centiseconds(intervals.max().unwrap_or_default()),
             instance.config.down_timer_adverts,
         );
         if now.since(since) <= election {

@@ -169,6 +169,7 @@ impl Engine {
             .filter_map(|vr| self.instances.get(vr))
             .filter(|o| o.faults.iter().any(Fault::is_certain));
         let mut faults = it.faults.clone();
+        let others = others.filter(|_| !self.maintenance.on);
         faults.extend(others.map(|other| Fault::GroupMember(other.config.name.clone())));
         Some(InstanceStatus {
             name: it.config.name.clone(),

@@ -143,6 +143,19 @@ fn a_takeover_is_no_split_brain() {
     assert_eq!(bench.status(1).conflicts["two_active"], 0);
 }
 
+/// Nor is one by a router that advertises far more often than the beaten one did, which
+/// counts as there for three of its own intervals.
+#[test]
+fn a_slow_router_beaten_by_a_fast_one_is_no_split_brain() {
+    let mut bench = Bench::new(config(vec![fast(|_| {})]));
+    bench.hear(Heard {
+        interval_cs: 1_000,
+        ..from(1, 120)
+    });
+    watch(&mut bench, &[from(2, 150)], ms(60_000));
+    assert_eq!(bench.status(1).conflicts["two_active"], 0);
+}
+
 /// Slow surveys see a split brain all the same, and its end.
 #[test]
 fn the_split_brain_that_ends_is_forgotten() {

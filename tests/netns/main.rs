@@ -6,8 +6,10 @@
 //! pairs without `xvrrpd`, which check the scenarios themselves.
 #![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
 
+mod conflict;
 mod failover;
 mod fence;
+mod handover;
 mod harness;
 mod interface;
 mod isolation;

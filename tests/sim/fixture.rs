@@ -75,6 +75,7 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
         down_timer_adverts: 3,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
+        oneway_fault: false,
         unheard: Vec::new(),
     }
 }

@@ -145,5 +145,6 @@ fn heard(vr: VrId, stamp: &Stamp, revoked: bool) -> Heard {
         at: stamp.at,
         revoked,
         addresses_differ: false,
+        mac: [0; 6],
     }
 }

@@ -43,6 +43,8 @@ impl Node {
             | Action::SetLeaseMode(_)
             | Action::StopScript { .. }
             | Action::Notify { .. }
+            | Action::Answer { .. }
+            | Action::RememberMaintenance(_)
             | Action::Log(..) => {}
             other => {
                 let command = self.command(other, now, rest);

@@ -35,7 +35,7 @@ pub enum Command {
 }
 
 /// What a running daemon is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// Its state.
     Status {
@@ -45,7 +45,33 @@ pub enum Asked {
     /// To read its configuration again.
     Reload,
     /// To resign and end.
-    Stop,
+    Stop(StopOptions),
+    /// To let somebody else own an instance or sync group.
+    Handover {
+        /// Of the instance or group.
+        name: String,
+        /// Resign where nobody claims.
+        force: bool,
+    },
+    /// To let it preempt again.
+    Release {
+        /// Of the instance or group.
+        name: String,
+    },
+    /// To hand over everything and take no part, or to take part again.
+    Maintenance {
+        /// Begin or end.
+        on: bool,
+        /// Resign where nobody claims.
+        force: bool,
+    },
+}
+
+/// How to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StopOptions {
+    /// Remove what a dead daemon left, too.
+    pub release: bool,
 }
 
 /// Which daemon is asked.
@@ -136,9 +162,44 @@ enum Sub {
     /// Make a running daemon read its configuration again
     Reload(TargetWords),
     /// Make a running daemon resign and end
-    Stop(TargetWords),
+    Stop {
+        /// Also if it is dead: remove the addresses, programs, pins and files it left
+        #[arg(long)]
+        release: bool,
+        #[command(flatten)]
+        target: TargetWords,
+    },
+    /// Let another router own an instance or sync group, without a gap
+    Handover {
+        /// The instance, or the sync group
+        name: String,
+        /// Resign if nobody takes over by itself (nopreempt); a gap of the peer's skew
+        #[arg(long, conflicts_with = "release")]
+        force: bool,
+        /// It was handed over: let it preempt again
+        #[arg(long)]
+        release: bool,
+        #[command(flatten)]
+        target: TargetWords,
+    },
+    /// Hand over everything and take no part, until `off`
+    Maintenance {
+        /// Begin or end
+        switch: Switch,
+        /// Resign what nobody takes over by itself
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        target: TargetWords,
+    },
     #[command(name = process::SUBCOMMAND, hide = true)]
     ScriptRunner,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 #[derive(Args)]
@@ -337,7 +398,30 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
         },
         Some(Sub::Status { json, target }) => Command::Ask(Asked::Status { json }, target.into()),
         Some(Sub::Reload(target)) => Command::Ask(Asked::Reload, target.into()),
-        Some(Sub::Stop(target)) => Command::Ask(Asked::Stop, target.into()),
+        Some(Sub::Stop { release, target }) => {
+            Command::Ask(Asked::Stop(StopOptions { release }), target.into())
+        }
+        Some(Sub::Handover {
+            name,
+            force,
+            release,
+            target,
+        }) => {
+            let asked = if release {
+                Asked::Release { name }
+            } else {
+                Asked::Handover { name, force }
+            };
+            Command::Ask(asked, target.into())
+        }
+        Some(Sub::Maintenance {
+            switch,
+            force,
+            target,
+        }) => {
+            let on = switch == Switch::On;
+            Command::Ask(Asked::Maintenance { on, force }, target.into())
+        }
         Some(Sub::ScriptRunner) => Command::ScriptRunner,
     }
 }

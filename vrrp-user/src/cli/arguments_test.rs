@@ -1,4 +1,4 @@
-use super::arguments::{Asked, Command, RunOptions, Target, parse};
+use super::arguments::{Asked, Command, RunOptions, StopOptions, Target, parse};
 use crate::shell::{bpf::Diagnostics, log};
 use std::{ffi::OsString, path::PathBuf};
 
@@ -193,7 +193,56 @@ fn commands() {
         ("reload", Command::Ask(Asked::Reload, target(None, None))),
         (
             "stop --instance two",
-            Command::Ask(Asked::Stop, target(None, Some("two"))),
+            Command::Ask(
+                Asked::Stop(StopOptions { release: false }),
+                target(None, Some("two")),
+            ),
+        ),
+        (
+            "stop --release",
+            Command::Ask(
+                Asked::Stop(StopOptions { release: true }),
+                target(None, None),
+            ),
+        ),
+        (
+            "handover VI_1 --force -s blue",
+            Command::Ask(
+                Asked::Handover {
+                    name: "VI_1".into(),
+                    force: true,
+                },
+                target(Some("blue"), None),
+            ),
+        ),
+        (
+            "handover --release VI_1",
+            Command::Ask(
+                Asked::Release {
+                    name: "VI_1".into(),
+                },
+                target(None, None),
+            ),
+        ),
+        (
+            "maintenance on --force",
+            Command::Ask(
+                Asked::Maintenance {
+                    on: true,
+                    force: true,
+                },
+                target(None, None),
+            ),
+        ),
+        (
+            "maintenance off --instance two",
+            Command::Ask(
+                Asked::Maintenance {
+                    on: false,
+                    force: false,
+                },
+                target(None, Some("two")),
+            ),
         ),
         ("script-runner", Command::ScriptRunner),
         ("--signum=RELOAD", Command::SignalNumber(1)),

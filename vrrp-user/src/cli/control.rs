@@ -1,6 +1,6 @@
-//! `status`, `reload` and `stop`: asking a running daemon.
+//! Asking a running daemon: which one, and what for.
 
-use super::{Asked, Target, start::enter_namespace, status};
+use super::{Asked, Target, handover, start::enter_namespace, status, stop};
 use crate::shell::{
     bpf::{Instance, Reader},
     control::{self, Command},
@@ -11,7 +11,7 @@ use std::{process::ExitCode, time::Duration};
 /// A reload reads files; that may take a while on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-pub(super) fn run(asked: Asked, target: &Target) -> ExitCode {
+pub(super) fn run(asked: &Asked, target: &Target) -> ExitCode {
     match try_run(asked, target) {
         Ok(code) => code,
         Err(error) => {
@@ -21,17 +21,22 @@ pub(super) fn run(asked: Asked, target: &Target) -> ExitCode {
     }
 }
 
-fn try_run(asked: Asked, target: &Target) -> Result<ExitCode> {
+fn try_run(asked: &Asked, target: &Target) -> Result<ExitCode> {
     if let Some(namespace) = &target.namespace {
         enter_namespace(namespace)?;
     }
     let instance = find(target.instance.as_deref())?;
-    let command = match asked {
-        Asked::Status { json } => return Ok(status::run(&instance, json)),
-        Asked::Reload => Command::Reload,
-        Asked::Stop => Command::Stop,
-    };
-    control::ask(&control::socket_path(&instance), command, PATIENCE)?;
+    match asked {
+        Asked::Status { json } => return Ok(status::run(&instance, *json)),
+        Asked::Reload => {
+            let socket = control::socket_path(&instance);
+            control::ask(&socket, &Command::Reload, PATIENCE)?;
+        }
+        Asked::Stop(options) => stop::run(&instance, *options)?,
+        Asked::Handover { name, force } => handover::hand_over(&instance, name, *force)?,
+        Asked::Release { name } => handover::release(&instance, name)?,
+        Asked::Maintenance { on, force } => handover::maintenance(&instance, *on, *force)?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,20 +1,23 @@
-//! The command line: keepalived's own, and `run`, `check`, `status`, `reload`, `stop`.
+//! The command line: keepalived's own, and `run`, `check`, `status`, `reload`, `stop`,
+//! `handover`, `maintenance`.
 
 mod arguments;
 mod check;
 mod control;
 mod daemonize;
 mod files;
+mod handover;
 mod load;
 mod pid_file;
 mod start;
 mod status;
 mod status_page;
+mod stop;
 
 #[cfg(test)]
 mod arguments_test;
 
-pub use arguments::{Asked, Command, RunOptions, Target, parse};
+pub use arguments::{Asked, Command, RunOptions, StopOptions, Target, parse};
 pub use daemonize::Ready;
 pub use files::FileSystem;
 pub use pid_file::PidFile;
@@ -34,7 +37,7 @@ pub fn main(serve: impl FnOnce(Started) -> anyhow::Result<()>) -> ExitCode {
             config_id,
             log,
         } => check::run(&file, config_id.as_deref(), log.as_deref()),
-        Command::Ask(asked, target) => control::run(asked, &target),
+        Command::Ask(asked, target) => control::run(&asked, &target),
         Command::SignalNumber(number) => {
             println!("{number}");
             ExitCode::SUCCESS

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const EXIT_SILENT: u8 = 1;
 
 pub(super) fn run(instance: &Instance, as_json: bool) -> ExitCode {
-    let answer = control::ask(&control::socket_path(instance), Command::Status, PATIENCE);
+    let answer = control::ask(&control::socket_path(instance), &Command::Status, PATIENCE);
     let maps = Reader::open(instance).and_then(|reader| reader.snapshot());
     let (daemon, silence) = match answer {
         Ok(daemon) => (Some(daemon), None),

@@ -79,6 +79,7 @@ struct Daemon {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Engine {
+    maintenance: String,
     instances: Vec<Instance>,
     groups: Vec<Group>,
     scripts: Vec<Script>,
@@ -101,6 +102,19 @@ struct Instance {
     fault_text: Vec<String>,
     addresses: Vec<IpAddr>,
     times_active: u64,
+    handing_over: bool,
+    held: bool,
+    last_conflict: Option<Conflict>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Conflict {
+    kind: String,
+    mac: String,
+    address: String,
+    interface: String,
+    at: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -160,6 +174,14 @@ impl Page<'_> {
     }
 
     fn daemon(&self, out: &mut Lines, daemon: &Daemon) {
+        match daemon.engine.maintenance.as_str() {
+            "on" => out.text(
+                "",
+                "MAINTENANCE: takes over nothing until `xvrrpd maintenance off`",
+            ),
+            "handing over" => out.text("", "MAINTENANCE begins: handing over everything"),
+            _ => {}
+        }
         let (version, pid) = (&daemon.version, daemon.pid);
         out.text(
             "",
@@ -254,6 +276,15 @@ impl Page<'_> {
         for fault in &it.fault_text {
             out.text("  ", &format!("fault: {fault}"));
         }
+        if it.handing_over {
+            out.text("  ", "being handed over");
+        }
+        if it.held {
+            out.text("  ", "handed over, held back until released");
+        }
+        if let Some(last) = &it.last_conflict {
+            conflict(out, last, now_ns);
+        }
         let addresses: Vec<String> = it.addresses.iter().map(ToString::to_string).collect();
         out.text("  ", &addresses.join(" "));
         let routers = self
@@ -284,6 +315,24 @@ impl Page<'_> {
             gate(out, router);
         }
     }
+}
+
+fn conflict(out: &mut Lines, last: &Conflict, now_ns: u64) {
+    let Conflict {
+        kind,
+        mac,
+        address,
+        interface,
+        at,
+    } = last;
+    let ago = span(Duration::from_nanos(now_ns.saturating_sub(*at)));
+    let by = if mac.is_empty() {
+        String::new()
+    } else {
+        format!(" by {mac}")
+    };
+    let text = format!("CONFLICT {ago} ago: {kind}{by}, {address} on {interface}");
+    out.text("  ", &text);
 }
 
 fn talkers_of(out: &mut Lines, talkers: &[Talker]) {
@@ -467,6 +516,48 @@ Script chk: up, exited with status 0
 Interface eth0: XDP native, egress by TCX; a note
 ";
         assert_eq!(page(Some(&daemon), Some(&maps())), expected);
+    }
+
+    #[test]
+    fn maintenance_comes_first_and_holds_and_conflicts_are_shown() {
+        let daemon = json!({
+            "version": "0.1.0", "pid": 7, "now_ns": 100_000_000_000_u64,
+            "engine": {
+                "maintenance": "on",
+                "instances": [{
+                    "name": "VI_1", "state": "FAULT", "since": 88_000_000_000_u64, "vrid": 51,
+                    "interface": "eth0", "priority": 100, "effective_priority": 100,
+                    "interval_ms": 1000, "addresses": ["10.0.0.10"], "held": true,
+                    "fault_text": ["maintenance"],
+                    "last_conflict": { "kind": "arp_claim", "mac": "02:00:00:00:00:63",
+                        "address": "10.0.0.10", "interface": "eth0", "at": 98_500_000_000_u64 },
+                }],
+            },
+        });
+        let expected = "\
+MAINTENANCE: takes over nothing until `xvrrpd maintenance off`
+xvrrpd 0.1.0, pid 7, instance 42
+
+VI_1: FAULT for 12 s, 0 times MASTER
+  VRID 51 on eth0, priority 100, every 1.0 s
+  fault: maintenance
+  handed over, held back until released
+  CONFLICT 1.5 s ago: arp_claim by 02:00:00:00:00:63, 10.0.0.10 on eth0
+  10.0.0.10
+";
+        assert_eq!(
+            page(
+                Some(&daemon),
+                Some(&MapView {
+                    routers: vec![],
+                    talkers: vec![]
+                })
+            ),
+            expected
+        );
+        let begins = json!({ "engine": { "maintenance": "handing over" } });
+        let text = page(Some(&begins), None);
+        assert!(text.starts_with("MAINTENANCE begins: "), "{text}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod value;
 mod words;
 
 pub use diagnostic::{Code, Diagnostic, Severity, exit_code};
+pub(crate) use keyword::suggest::nearest_name;
 pub use source::{Files, Source};
 
 use std::{collections::BTreeMap, path::PathBuf};

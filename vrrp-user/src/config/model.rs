@@ -311,6 +311,9 @@ pub struct Notify {
     pub stop: Option<CommandLine>,
     /// `notify_master_rx_lower_pri`.
     pub master_rx_lower_priority: Option<CommandLine>,
+    /// `notify_conflict`: gets `INSTANCE`, name, `CONFLICT`, kind, hardware address or
+    /// `-`, address and interface as arguments.
+    pub conflict: Option<CommandLine>,
     /// `notify`: gets type, name, state and priority as arguments.
     pub any: Option<CommandLine>,
     /// User for all of them; `script_user` when absent.
@@ -391,6 +394,8 @@ pub struct Instance {
     pub lower_prio_no_advert: bool,
     /// `higher_prio_send_advert`.
     pub higher_prio_send_advert: bool,
+    /// `oneway_fault`: FAULT while a router that should lose does not heed us.
+    pub oneway_fault: bool,
     /// Keywords that are not served yet and without which its peers and it would
     /// not hear one another: it is held in FAULT.
     pub unheard: Vec<String>,

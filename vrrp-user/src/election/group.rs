@@ -114,7 +114,7 @@ impl Group {
         };
         match event {
             Event::Start | Event::Clear => self.each(|router| router.start(now)),
-            Event::Beaten | Event::Lapse => self.each(|router| router.back_off(now)),
+            Event::Beaten | Event::Lapse | Event::Yield => self.each(|router| router.back_off(now)),
             Event::Open | Event::Resume => self.each(Router::own),
             Event::Expire | Event::LapseLately | Event::Fault | Event::Stop => {}
         }

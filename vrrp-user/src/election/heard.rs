@@ -24,4 +24,6 @@ pub struct Heard {
     pub revoked: bool,
     /// Its address list differs from ours.
     pub addresses_differ: bool,
+    /// Hardware address of the frame it came in.
+    pub mac: [u8; 6],
 }

@@ -22,7 +22,7 @@ pub struct Params {
     pub interval: Duration,
     /// Adverts to wait for (`down_timer_adverts`).
     pub adverts: u8,
-    /// Off: `nopreempt`.
+    /// Off: `nopreempt`, or held back after a handover.
     pub preempt: bool,
     /// From the first advert of a lower priority to not heeding them.
     pub preempt_delay: Duration,
@@ -143,7 +143,7 @@ impl Router {
         self.active = None;
         self.interval = self.params.interval;
         self.preempt_at = None;
-        self.wait = if self.params.priority == PRIORITY_OWNER {
+        self.wait = if self.params.priority == PRIORITY_OWNER && self.params.preempt {
             Wait::Owner(now)
         } else {
             Wait::Down(now)
@@ -173,6 +173,16 @@ impl Router {
     #[must_use]
     pub fn last_heard(&self) -> Option<Instant> {
         self.newest.values().map(|heard| heard.at).max()
+    }
+
+    /// Sources that advertise as Active at `now`: each heard within as many of its
+    /// intervals as a peer would wait for.
+    pub fn advertising(&self, now: Instant) -> impl Iterator<Item = &Heard> {
+        let adverts = u32::from(self.params.adverts);
+        self.newest.values().filter(move |heard| {
+            let span = timers::centiseconds(heard.interval_cs) * adverts;
+            heard.priority != PRIORITY_RESIGN && heard.at + span >= now
+        })
     }
 
     /// Changed settings or tracked state. A running timer keeps its beginning.

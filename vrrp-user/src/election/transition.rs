@@ -58,6 +58,8 @@ pub enum Event {
     LapseLately,
     /// The lease ended unasked, and a peer may have claimed since.
     Lapse,
+    /// It is given up while it could go on: somebody else shall take over.
+    Yield,
     /// A member cannot take part.
     Fault,
     /// No member is kept from taking part any more.
@@ -75,7 +77,7 @@ pub const fn next(state: State, event: Event) -> Option<State> {
         // §6.4.3, V5: a claimant or an Active that is beaten, or may have been
         (S::Initialize, E::Start)
         | (S::Fault, E::Clear)
-        | (S::Claiming | S::Active, E::Beaten | E::Lapse) => Some(S::Backup),
+        | (S::Claiming | S::Active, E::Beaten | E::Lapse | E::Yield) => Some(S::Backup),
         // §6.4.2; V4; a predecessor's lease may have ended lately as well
         (S::Backup, E::Expire) | (S::Initialize | S::Claiming | S::Active, E::LapseLately) => {
             Some(S::Claiming)
@@ -93,7 +95,7 @@ mod tests {
     use super::{Event as E, State as S, next};
 
     const STATES: [S; 5] = [S::Initialize, S::Backup, S::Claiming, S::Active, S::Fault];
-    const EVENTS: [E; 10] = [
+    const EVENTS: [E; 11] = [
         E::Start,
         E::Resume,
         E::Expire,
@@ -101,6 +103,7 @@ mod tests {
         E::Beaten,
         E::LapseLately,
         E::Lapse,
+        E::Yield,
         E::Fault,
         E::Clear,
         E::Stop,
@@ -112,12 +115,12 @@ mod tests {
         let to = Some;
         #[rustfmt::skip]
         let table = [
-            //              Start          Resume         Expire            Open           Beaten         LapseLately       Lapse          Fault         Clear          Stop
-            (S::Initialize, [to(S::Backup), to(S::Active), none,             none,          none,          to(S::Claiming),  none,          to(S::Fault), none,          none]),
-            (S::Backup,     [none,          none,          to(S::Claiming),  none,          none,          none,             none,          to(S::Fault), none,          to(S::Initialize)]),
-            (S::Claiming,   [none,          none,          none,             to(S::Active), to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
-            (S::Active,     [none,          none,          none,             none,          to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
-            (S::Fault,      [none,          none,          none,             none,          none,          none,             none,          none,         to(S::Backup), to(S::Initialize)]),
+            //              Start          Resume         Expire            Open           Beaten         LapseLately       Lapse          Yield          Fault         Clear          Stop
+            (S::Initialize, [to(S::Backup), to(S::Active), none,             none,          none,          to(S::Claiming),  none,          none,          to(S::Fault), none,          none]),
+            (S::Backup,     [none,          none,          to(S::Claiming),  none,          none,          none,             none,          none,          to(S::Fault), none,          to(S::Initialize)]),
+            (S::Claiming,   [none,          none,          none,             to(S::Active), to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
+            (S::Active,     [none,          none,          none,             none,          to(S::Backup), to(S::Claiming),  to(S::Backup), to(S::Backup), to(S::Fault), none,          to(S::Initialize)]),
+            (S::Fault,      [none,          none,          none,             none,          none,          none,             none,          none,          none,         to(S::Backup), to(S::Initialize)]),
         ];
         assert_eq!(table.map(|(state, _)| state), STATES);
         for (state, row) in table {

@@ -1,5 +1,6 @@
 //! What the engine asks for. Data to compare in tests; the driver carries it out.
 
+use super::{answer::Answer, input::Ticket};
 use crate::{
     config::model::{
         Authentication, ChecksumPolicy, CommandLine, Family, LeaseMode, User, Version,
@@ -118,6 +119,18 @@ pub enum Action {
         /// What for.
         why: Closing,
     },
+    /// To the transmit thread: priority 0 to the router that beat us, and to nobody
+    /// else. It may not have known of us, and hosts believe us until it announces.
+    Concede {
+        /// The group; it has ceased.
+        gate: GateId,
+        /// What we advertised.
+        advert: Advert,
+        /// Who won.
+        winner: IpAddr,
+        /// Its hardware address.
+        mac: [u8; 6],
+    },
     /// To the transmit thread: gratuitous ARPs and unsolicited NAs.
     Announce {
         /// The group.
@@ -154,6 +167,15 @@ pub enum Action {
         /// As whom.
         user: Option<User>,
     },
+    /// To whoever asked: done, or why not.
+    Answer {
+        /// What was asked.
+        ticket: Ticket,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// A daemon that starts next is to be in maintenance, or is not.
+    RememberMaintenance(bool),
     /// A line for the log, in keepalived's words.
     Log(Level, String),
     /// Shutdown is complete.

@@ -5,6 +5,10 @@ use crate::{config::model::Garp, ownership::command::VrId, time::Instant};
 use core::{net::IpAddr, time::Duration};
 use std::collections::VecDeque;
 
+/// What a loser may take to hear our answer and fall silent; until then it may
+/// answer, and hosts believe it once more.
+const LOSER_LEAVES: Duration = Duration::from_millis(50);
+
 /// One instance's part in its group's announcements.
 #[derive(Clone, Debug)]
 pub(super) struct Share {
@@ -43,6 +47,7 @@ enum Burst {
     Second,
     Refresh,
     LowerPriority,
+    LoserGone,
 }
 
 impl Announcer {
@@ -96,13 +101,23 @@ impl Announcer {
     }
 
     /// A losing advert was heard: neighbours may have believed its sender. One
-    /// burst at once and one after the delay; until then further ones add nothing.
-    pub(super) fn lower_priority(&mut self, share: &Share, now: Instant) -> Vec<Announcement> {
+    /// burst at once, one round when its sender has given up, and one burst after the
+    /// delay; until then further ones add nothing, but for the `first` after a silence.
+    pub(super) fn lower_priority(
+        &mut self,
+        share: &Share,
+        first: bool,
+        now: Instant,
+    ) -> Vec<Announcement> {
         let pending =
             |burst: &(Instant, VrId, Burst)| burst.1 == share.vr && burst.2 == Burst::LowerPriority;
-        if share.garp.lower_prio_repeat == 0 || self.bursts.iter().any(pending) {
+        let known = self.bursts.iter().any(pending) && !first;
+        if share.garp.lower_prio_repeat == 0 || known {
             return Vec::new();
         }
+        self.bursts.retain(|burst| !pending(burst));
+        self.bursts
+            .push((now + LOSER_LEAVES, share.vr, Burst::LoserGone));
         let again = share.garp.lower_prio_delay.max(Duration::from_secs(1));
         self.bursts
             .push((now + again, share.vr, Burst::LowerPriority));
@@ -132,6 +147,7 @@ impl Announcer {
                 Burst::Second => share.garp.repeat,
                 Burst::LowerPriority if share.garp.lower_prio_delay.is_zero() => 0,
                 Burst::LowerPriority => share.garp.lower_prio_repeat,
+                Burst::LoserGone => 1,
                 // Turned off since.
                 Burst::Refresh if share.garp.refresh.is_zero() => 0,
                 Burst::Refresh => {

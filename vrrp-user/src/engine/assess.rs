@@ -1,6 +1,10 @@
 //! Tracked things, links and settings: effective priority, into FAULT and out of it.
 
-use super::{Engine, action::Level};
+use super::{
+    Engine,
+    action::Level,
+    handover::{Handover, OFFERED_PRIORITY},
+};
 use crate::{
     election::transition::{Event, State},
     ownership::{
@@ -51,13 +55,22 @@ impl Engine {
     }
 
     /// `true`: it has become so weak that its group's claim has ended.
-    fn reassess_member(&mut self, vr: VrId, now: Instant) -> bool {
+    pub(super) fn reassess_member(&mut self, vr: VrId, now: Instant) -> bool {
         let Some(instance) = self.instances.get_mut(&vr) else {
             return false;
         };
-        let (priority, faults) = instance.assess(&self.links, &self.unwatched, &self.scripts);
+        let (mut priority, mut faults) =
+            instance.assess(&self.links, &self.unwatched, &self.scripts);
         if !instance.awaits(&self.scripts) {
             instance.inherited_priority = None;
+        }
+        if self.maintenance.on {
+            faults.insert(0, Fault::Maintenance);
+        }
+        let offering = self.teams.get(&instance.gate);
+        let offering = offering.and_then(|team| team.handover.as_ref());
+        if offering.is_some_and(Handover::is_offering) {
+            priority = OFFERED_PRIORITY;
         }
         let before = core::mem::replace(&mut instance.priority, priority);
         instance.faults = faults;

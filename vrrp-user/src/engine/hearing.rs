@@ -4,6 +4,7 @@ use super::{
     Engine,
     action::{Action, Level},
     input::Heard,
+    limit::more,
     notify::queue,
     reports::QUIET,
 };
@@ -31,37 +32,49 @@ impl Engine {
             return;
         };
         let before = team.group.state();
+        self.heard_while_yielding(heard);
+        let Some(team) = self.teams.get_mut(&gate) else {
+            return;
+        };
         match team.group.hear(heard, now) {
-            Outcome::Heeded(heeded) => self.heeded(heard, heeded),
+            Outcome::Heeded(heeded) => self.heeded(heard, heeded, now),
             Outcome::Contested(Contest::Beaten) => {
                 self.learn_form(heard);
                 let line = self.beaten_line(heard, before);
                 self.log(Level::Info, line);
                 self.entered(gate, before, now, ("a winning advert", Closing::Beaten));
+                self.concede(heard);
             }
             Outcome::Contested(Contest::Loses) if before == State::Active => {
                 self.losing(heard, gate, now);
             }
             Outcome::Contested(Contest::Resigned) if before == State::Active => {
-                // §6.4.3: priority 0 while Active: advertise at once
+                // §6.4.3: priority 0 while Active: advertise at once. Whoever gives up
+                // beside us may have been believed by our neighbours.
+                let first = self.is_first_loser(heard.vr, now);
                 if self.may_answer(heard.vr, now) {
                     self.actions
                         .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
+                    self.announce_against(heard.vr, gate, first, now);
                 }
             }
             Outcome::Contested(_) | Outcome::Unheard => {}
         }
     }
 
-    fn heeded(&mut self, heard: &Heard, heeded: Heeded) {
+    fn heeded(&mut self, heard: &Heard, heeded: Heeded, now: Instant) {
         let (source, theirs) = (heard.source, heard.priority);
         match heeded {
             Heeded::Adopted { changed } => {
                 self.learn_form(heard);
-                if changed {
+                let torn = self.instances.get(&heard.vr);
+                let torn = torn.is_some_and(|it| it.signs.two_active());
+                if changed && !torn {
                     let line = format!("Following {source} with priority {theirs}");
                     self.log_of(heard.vr, Level::Info, &line);
                 }
+                self.concede(heard);
+                self.handover_followed(heard.vr, source, now);
             }
             Heeded::Resigned => {
                 self.log_of(
@@ -116,17 +129,18 @@ impl Engine {
         };
         let no_advert = instance.config.lower_prio_no_advert;
         if let Some(untold) = instance.losers.may_tell(QUIET, now) {
-            let more = match untold {
-                0 => String::new(),
-                n => format!(" ({n} more since the last such line)"),
-            };
             let line = format!(
-                "Received advert from {} with lower priority {}, ours {}, forcing new election{more}",
-                heard.source, heard.priority, instance.priority
+                "Received advert from {} with lower priority {}, ours {}, forcing new election{}",
+                heard.source,
+                heard.priority,
+                instance.priority,
+                more(untold)
             );
             self.log_of(heard.vr, Level::Info, &line);
         }
+        let first = self.is_first_loser(heard.vr, now);
         self.notify_lower(heard.vr, gate, now);
+        self.losing_goes_on(heard, gate, now);
         if !self.may_answer(heard.vr, now) {
             return;
         }
@@ -134,13 +148,46 @@ impl Engine {
             self.actions
                 .push_back(Action::AdvertiseNow { gate, vr: heard.vr });
         }
+        self.announce_against(heard.vr, gate, first, now);
+    }
+
+    fn announce_against(&mut self, vr: VrId, gate: GateId, first: bool, now: Instant) {
         let shares = self.shares(gate);
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
         };
-        if let Some(share) = shares.iter().find(|share| share.vr == heard.vr) {
-            let announcements = team.announcer.lower_priority(share, now);
+        if let Some(share) = shares.iter().find(|share| share.vr == vr) {
+            let announcements = team.announcer.lower_priority(share, first, now);
             self.announce(gate, announcements);
+        }
+    }
+
+    /// The first losing advert, or priority 0, after a silence.
+    fn is_first_loser(&mut self, vr: VrId, now: Instant) -> bool {
+        self.instances.get_mut(&vr).is_some_and(|it| {
+            let interval = it.config.advert_interval;
+            it.losers.is_first(interval, now)
+        })
+    }
+
+    /// We were Active and are beaten. When a partition heals, the winner's advert may
+    /// come first and silence us before we have said anything: it would never know
+    /// that hosts followed us. Others must not take this for a resignation of the
+    /// Active, so it goes to the winner alone.
+    fn concede(&mut self, heard: &Heard) {
+        let Some(instance) = self.instances.get_mut(&heard.vr) else {
+            return;
+        };
+        if let Some(advert) = instance.conceding.take()
+            && heard.mac != [0; 6]
+        {
+            let gate = instance.gate;
+            self.actions.push_back(Action::Concede {
+                gate,
+                advert,
+                winner: heard.source,
+                mac: heard.mac,
+            });
         }
     }
 

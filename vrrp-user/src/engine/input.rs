@@ -39,6 +39,11 @@ pub enum Input {
         /// Who claims it; our own where that is what they use.
         mac: [u8; 6],
     },
+    /// The newest stamp of every source of this virtual router has been told.
+    Surveyed {
+        /// The instance.
+        vr: VrId,
+    },
     /// A `vrrp_script` finished, or could not run.
     ScriptDone {
         /// Its name.
@@ -69,9 +74,38 @@ pub enum Input {
     },
     /// QUIT: leave, with everything in place for a successor.
     Leave,
+    /// `xvrrpd handover`: somebody else is to own this instance, or sync group.
+    Handover {
+        /// To be answered at the end.
+        ticket: Ticket,
+        /// Of an instance or a sync group.
+        name: String,
+        /// Resign where nobody claims against us.
+        force: bool,
+    },
+    /// `xvrrpd handover --release`: it may preempt again.
+    Release {
+        /// To be answered at once.
+        ticket: Ticket,
+        /// Of an instance or a sync group.
+        name: String,
+    },
+    /// `xvrrpd maintenance`.
+    Maintenance {
+        /// To be answered at the end. None: so it was when the last daemon ended.
+        ticket: Option<Ticket>,
+        /// Begin or end it.
+        on: bool,
+        /// Resign where nobody claims against us.
+        force: bool,
+    },
     /// TERM or INT: resign, remove, notify, then [`Action::Finished`](super::action::Action::Finished).
     Shutdown,
 }
+
+/// Which request an answer belongs to; chosen by who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
 
 /// What somebody else uses of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

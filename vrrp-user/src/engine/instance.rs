@@ -2,6 +2,7 @@
 
 use super::{
     action::{Advert, Announcement, PlacedAddress, RouterRecord, VipRecord},
+    conflict::Signs,
     input::{Link, Unwatched},
     losers::Losers,
 };
@@ -30,6 +31,10 @@ pub(super) struct Links(std::collections::BTreeMap<u32, Link>);
 impl Links {
     pub(super) fn named(&self, name: &str) -> Option<&Link> {
         self.0.values().find(|link| link.name == name)
+    }
+
+    pub(super) fn indexed(&self, ifindex: u32) -> Option<&Link> {
+        self.0.get(&ifindex)
     }
 
     pub(super) fn insert(&mut self, link: Link) -> Option<Link> {
@@ -72,6 +77,12 @@ pub(super) struct Instance {
     pub(super) reason: String,
     /// How often losing adverts are answered, and told of.
     pub(super) losers: Losers,
+    /// Beaten while Active, by somebody it has not conceded to yet.
+    pub(super) conceding: Option<Advert>,
+    /// Handed over: it leaves whoever is Active in peace.
+    pub(super) held: bool,
+    /// Of another owner.
+    pub(super) signs: Signs,
 }
 
 impl Instance {
@@ -90,6 +101,9 @@ impl Instance {
             inherited_priority: None,
             reason: String::from("start-up"),
             losers: Losers::default(),
+            conceding: None,
+            held: false,
+            signs: Signs::default(),
         }
     }
 
@@ -150,6 +164,11 @@ impl Instance {
             {
                 sum.faults.push(fault);
             }
+        }
+        if let Some(deaf) = &self.signs.yields_to
+            && config.oneway_fault
+        {
+            sum.faults.push(Fault::OneWay(deaf.source.to_string()));
         }
         if unwatched.routers.contains(&self.vr) {
             sum.faults.push(Fault::Unwatched(config.interface.clone()));
@@ -223,7 +242,7 @@ impl Instance {
             }),
             interval: timers::centiseconds(self.interval_cs()),
             adverts: self.config.down_timer_adverts,
-            preempt: !self.config.nopreempt,
+            preempt: !self.config.nopreempt && !self.held,
             preempt_delay: self.config.preempt_delay,
         }
     }

@@ -17,13 +17,18 @@
 
 pub mod action;
 mod announce;
+pub mod answer;
 mod assess;
+pub mod conflict;
 mod desired;
+mod handover;
 mod hearing;
 pub mod inherit;
 pub mod input;
 mod instance;
+mod limit;
 mod losers;
+mod maintenance;
 mod moves;
 mod notify;
 mod reload;
@@ -40,8 +45,9 @@ use crate::{
 };
 use action::{Action, Level};
 use desired::Desired;
-use input::{ConflictKind, Input, Unwatched};
+use input::{Input, Unwatched};
 use instance::{Instance, Links};
+use maintenance::Maintenance;
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use team::{Check, Team};
@@ -55,6 +61,8 @@ pub enum Reason {
     ConfirmClaim(GateId),
     /// The lease ended unasked: has anybody claimed since? Stamps first.
     Lapse(GateId),
+    /// Nobody has claimed what is offered. Stamps first.
+    Handover(GateId),
     /// Announcements are due.
     Announce(GateId),
     /// A script is to be started.
@@ -69,7 +77,7 @@ impl Reason {
     pub const fn needs_stamps(&self) -> bool {
         matches!(
             self,
-            Self::ActiveDown(_) | Self::ConfirmClaim(_) | Self::Lapse(_)
+            Self::ActiveDown(_) | Self::ConfirmClaim(_) | Self::Lapse(_) | Self::Handover(_)
         )
     }
 }
@@ -94,6 +102,7 @@ pub struct Engine {
     /// Gates whose `Report::Ceased` is awaited, and how many of them.
     ceasing: BTreeMap<GateId, u32>,
     desired: Desired,
+    maintenance: Maintenance,
     actions: VecDeque<Action>,
     /// Of a predecessor, until the first configuration settles it.
     inherited: Vec<inherit::Inherited>,
@@ -122,6 +131,7 @@ impl Engine {
             placed: BTreeSet::new(),
             ceasing: BTreeMap::new(),
             desired: Desired::default(),
+            maintenance: Maintenance::default(),
             actions: VecDeque::new(),
             inherited: Vec::new(),
             has_heirloom: false,
@@ -155,17 +165,11 @@ impl Engine {
             Input::Conflict {
                 kind,
                 gate,
+                ifindex,
                 address,
                 mac,
-                ..
-            } => match kind {
-                ConflictKind::ArpClaim | ConflictKind::NdClaim => {
-                    self.conflict(gate, address, mac, now);
-                }
-                ConflictKind::OwnMac | ConflictKind::OwnSource => {
-                    self.mirrored(kind, gate, address, mac, now);
-                }
-            },
+            } => self.conflict(gate, (ifindex, address), mac, kind, now),
+            Input::Surveyed { vr } => self.surveyed(vr, now),
             Input::ScriptDone { script, result } => self.script_done(&script, result, now),
             Input::AddressPlaced {
                 ifindex,
@@ -189,6 +193,13 @@ impl Engine {
                 let of = name.map_or(String::new(), |it| format!("({}) ", it.config.name));
                 self.log(Level::Error, format!("{of}{what} failed: {why}"));
             }
+            Input::Handover {
+                ticket,
+                name,
+                force,
+            } => self.hand_over(ticket, &name, force, now),
+            Input::Release { ticket, name } => self.release(ticket, &name, now),
+            Input::Maintenance { ticket, on, force } => self.maintain(ticket, on, force, now),
             Input::Shutdown => self.shutdown(now),
             Input::Leave => self.leave(),
         }
@@ -269,11 +280,17 @@ impl Engine {
             Check::Lapse { at, .. } => Some((at, Reason::Lapse(gate))),
         };
         let announce = team.announcer.next().map(|at| (at, Reason::Announce(gate)));
-        [claim, check, announce].into_iter().flatten()
+        let offer = team
+            .handover
+            .as_ref()
+            .and_then(handover::Handover::deadline);
+        let offer = offer.map(|at| (at, Reason::Handover(gate)));
+        [claim, check, offer, announce].into_iter().flatten()
     }
 
     /// Emits level-triggered lists that changed, and the end of a shutdown.
     fn settle(&mut self, now: Instant) {
+        self.advance_maintenance(now);
         self.emit_desired();
         let Some(end) = self.stopping.filter(|_| !self.finished) else {
             return;

@@ -4,6 +4,7 @@ use super::{
     Engine,
     action::{Action, Level},
     announce::{Announcer, Share},
+    handover::Handover,
     notify::{Told, notify},
     team::Check,
 };
@@ -29,6 +30,7 @@ impl Engine {
         };
         if core::mem::take(&mut team.stamped) {
             self.decide(gate, now);
+            self.handover_due(gate, now);
         }
         self.announce_due(gate, now);
     }
@@ -83,7 +85,9 @@ impl Engine {
             let closing = match event {
                 Event::Stop if self.stopping.is_some() => Closing::Stopped,
                 Event::Stop => Closing::Unconfigured,
+                Event::Fault if self.maintenance.on => Closing::Maintenance,
                 Event::Fault => Closing::Fault,
+                Event::Yield => Closing::Handover,
                 Event::Lapse | Event::LapseLately => Closing::Lapsed,
                 _ => Closing::Beaten,
             };
@@ -104,6 +108,7 @@ impl Engine {
             return;
         };
         let state = team.group.state();
+        let resigning = team.handover.as_ref().is_some_and(Handover::is_resigning);
         team.check = Check::Nothing;
         for vr in team.members.clone() {
             if let Some(instance) = self.instances.get_mut(&vr) {
@@ -112,13 +117,10 @@ impl Engine {
         }
         if before.is_claimed() && !state.is_claimed() {
             // A fault or a stop is ours to announce; a winner needs no telling.
-            self.cease(
-                gate,
-                before,
-                matches!(state, State::Fault | State::Initialize),
-                closing,
-            );
+            let resign = resigning || matches!(state, State::Fault | State::Initialize);
+            self.cease(gate, before, resign, closing);
         }
+        self.handover_entered(gate, before, now, why);
         match state {
             State::Claiming => self.claim(gate),
             State::Active => self.opened(gate, now),
@@ -151,6 +153,7 @@ impl Engine {
             lease_adverts = lease_adverts.min(instance.config.down_timer_adverts);
             instance.advert = instance.build_advert(&self.links);
             instance.updating = false;
+            instance.conceding = None;
             instance.peers_know();
             adverts.extend(instance.advert.clone());
         }
@@ -227,7 +230,8 @@ impl Engine {
         self.desired.addresses_stale = true;
         for vr in self.members(gate) {
             if let Some(instance) = self.instances.get_mut(&vr) {
-                instance.advert = None;
+                let advert = instance.advert.take();
+                instance.conceding = advert.filter(|_| before == State::Active && !resign);
                 instance.updating = false;
             }
             if before == State::Active {

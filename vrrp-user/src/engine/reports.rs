@@ -5,7 +5,7 @@ use super::{
     Engine,
     action::{Action, Announcement, Level, RouterRecord},
     announce::Share,
-    input::{ConflictKind, ScriptResult},
+    input::ScriptResult,
     instance::Instance,
     team::Check,
 };
@@ -14,7 +14,7 @@ use crate::{
     ownership::command::{Epoch, GateId, Report, VrId},
     time::Instant,
 };
-use core::{net::IpAddr, time::Duration};
+use core::time::Duration;
 use std::collections::btree_map::Entry;
 
 /// Least time between two log lines, or two reactions, to the same trouble.
@@ -116,58 +116,6 @@ impl Engine {
                     .iter()
                     .any(|tracked| tracked.name == script)
             });
-        }
-    }
-
-    /// Another host names an address of ours as its own.
-    pub(super) fn conflict(&mut self, gate: GateId, address: IpAddr, mac: [u8; 6], now: Instant) {
-        let shares = self.shares(gate);
-        let owns = |share: &&Share| share.announcements.iter().any(|one| one.address == address);
-        let Some(share) = shares.iter().find(owns) else {
-            return;
-        };
-        let Some(team) = self.teams.get_mut(&gate) else {
-            return;
-        };
-        if team.group.state() != State::Active || now < team.conflict_until {
-            return;
-        }
-        team.conflict_until = now + QUIET;
-        let announcements = team.announcer.again(share, now);
-        let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
-        let line = format!("Address {address} is also claimed by {mac}; announcing it again");
-        self.log_of(share.vr, Level::Warning, &line);
-        self.announce(gate, announcements);
-    }
-
-    /// What is ours comes in from outside.
-    pub(super) fn mirrored(
-        &mut self,
-        kind: ConflictKind,
-        gate: GateId,
-        address: IpAddr,
-        mac: [u8; 6],
-        now: Instant,
-    ) {
-        let Some(team) = self.teams.get_mut(&gate) else {
-            return;
-        };
-        if now < team.mirrored_until {
-            return;
-        }
-        team.mirrored_until = now + QUIET;
-        let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
-        let line = if kind == ConflictKind::OwnSource {
-            format!(
-                "Advert from our own address {address} (MAC {mac}): a loop, or another router has the address"
-            )
-        } else {
-            format!(
-                "Frame about {address} from our own MAC {mac}: a loop, or another host has the MAC"
-            )
-        };
-        if let Some(vr) = self.members(gate).first().copied() {
-            self.log_of(vr, Level::Warning, &line);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the engine knows, for `xvrrpd status` and the control socket.
 
-use super::{Engine, input::ScriptResult};
+use super::{Engine, conflict::LastSign, input::ScriptResult};
 use crate::{
     config::model::Lease,
     election::transition::State,
@@ -10,11 +10,14 @@ use crate::{
 };
 use core::{net::IpAddr, time::Duration};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use vrrp_common::maps::VrKey;
 
 /// The whole state, at one moment. Instants are `CLOCK_MONOTONIC` nanoseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
+    /// `on`, `handing over` or `off`.
+    pub maintenance: &'static str,
     /// Lease and claim settings.
     pub lease: Lease,
     /// Every `vrrp_instance`.
@@ -72,6 +75,15 @@ pub struct InstanceStatus {
     pub times_active: u64,
     /// Sends that failed, of its whole group.
     pub send_failures: u64,
+    /// Somebody else is to take over: it advertises the lowest priority, or awaits who.
+    pub handing_over: bool,
+    /// Handed over: it does not preempt until released, or until whoever took over is
+    /// silent.
+    pub held: bool,
+    /// Signs of another owner, by kind.
+    pub conflicts: BTreeMap<&'static str, u64>,
+    /// The last of them.
+    pub last_conflict: Option<LastSign>,
 }
 
 /// The Active as last heard.
@@ -116,6 +128,7 @@ impl Engine {
     #[must_use]
     pub fn status(&self) -> Status {
         Status {
+            maintenance: self.maintenance.word(),
             lease: self.config.global.lease,
             instances: self
                 .config
@@ -156,6 +169,7 @@ impl Engine {
             .filter_map(|vr| self.instances.get(vr))
             .filter(|o| o.faults.iter().any(Fault::is_certain));
         let mut faults = it.faults.clone();
+        let others = others.filter(|_| !self.maintenance.on);
         faults.extend(others.map(|other| Fault::GroupMember(other.config.name.clone())));
         Some(InstanceStatus {
             name: it.config.name.clone(),
@@ -198,6 +212,10 @@ impl Engine {
             addresses: it.addresses().map(|address| address.address).collect(),
             times_active: team.times_active,
             send_failures: team.send_failures,
+            handing_over: team.handover.is_some(),
+            held: it.held,
+            conflicts: it.signs.counts(),
+            last_conflict: it.signs.last.clone(),
         })
     }
 

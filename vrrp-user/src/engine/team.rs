@@ -1,6 +1,7 @@
 //! A sync group at run time; an instance outside any group is a team of one.
 
 use super::announce::Announcer;
+use super::handover::Handover;
 use super::notify::Told;
 use crate::{
     config::model::Notify,
@@ -45,12 +46,12 @@ pub(super) struct Team {
     pub(super) quiet_until: Instant,
     /// No announcement against a conflict before then.
     pub(super) conflict_until: Instant,
-    /// No log line about what is ours coming in from outside before then.
-    pub(super) mirrored_until: Instant,
     /// No `notify_master_rx_lower_pri` before then.
     pub(super) lower_until: Instant,
     /// Claims that opened since it is configured.
     pub(super) times_active: u64,
+    /// Somebody else is to take over.
+    pub(super) handover: Option<Handover>,
 }
 
 /// Of a `vrrp_sync_group`.
@@ -75,9 +76,9 @@ impl Team {
             send_failures: 0,
             quiet_until: Instant::default(),
             conflict_until: Instant::default(),
-            mirrored_until: Instant::default(),
             lower_until: Instant::default(),
             times_active: 0,
+            handover: None,
         }
     }
 }

@@ -139,6 +139,15 @@ pub enum Command<F> {
         /// Send the priority-0 adverts once quiet.
         resign: bool,
     },
+    /// Tell whoever beat us that we know: priority 0, to that router alone.
+    Concede {
+        /// The group; it has ceased.
+        gate: GateId,
+        /// The instance.
+        vr: VrId,
+        /// Priority-0 adverts.
+        frames: Vec<F>,
+    },
 }
 
 /// From the transmit thread to the event loop.

@@ -158,6 +158,15 @@ impl<F: Clone> Sender<F> {
                 });
             }
             Command::Cease { gate, resign } => self.cease(gate, resign),
+            Command::Concede { gate, vr, frames } => {
+                let ticket = Ticket {
+                    gate,
+                    epoch: Epoch::default(),
+                    vr: Some(vr),
+                    kind: SendKind::Resign,
+                };
+                self.effects.push_back(Effect::Send { ticket, frames });
+            }
         }
     }
 

@@ -40,6 +40,10 @@ pub enum Fault {
     Unwatched(String),
     /// Without this keyword, which is not served yet, its peers would not hear it.
     NotServed(String),
+    /// `xvrrpd maintenance on`.
+    Maintenance,
+    /// This router goes on as MASTER whatever we advertise (`oneway_fault`).
+    OneWay(String),
     /// Another member of its sync group is in FAULT.
     GroupMember(String),
 }
@@ -64,6 +68,10 @@ impl fmt::Display for Fault {
             Self::ScriptPending(name) => write!(f, "tracked script {name} has no result yet"),
             Self::Unwatched(name) => write!(f, "{name} is not watched by XDP"),
             Self::NotServed(keyword) => write!(f, "{keyword} is not served yet"),
+            Self::Maintenance => f.write_str("maintenance (`xvrrpd maintenance off` ends it)"),
+            Self::OneWay(source) => {
+                write!(f, "oneway: {source} goes on as MASTER and does not heed us")
+            }
             Self::GroupMember(name) => write!(f, "group member {name} is in FAULT"),
         }
     }

@@ -102,6 +102,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "an address owner listens to adverts",
     ),
     served("down_timer_adverts", 1, "NUMBER"),
+    served("oneway_fault", 0, "[on|off]"),
     idle(
         "timer_expired_backup",
         0,
@@ -157,6 +158,7 @@ pub(super) const NOTIFY: &[Keyword] = &[
     served("notify_stop", 1, "COMMAND [USER [GROUP]]"),
     served("notify", 1, "COMMAND [USER [GROUP]]"),
     served("notify_master_rx_lower_pri", 1, "COMMAND [USER [GROUP]]"),
+    served("notify_conflict", 1, "COMMAND [USER [GROUP]]"),
     later(
         "notify_deleted",
         0,

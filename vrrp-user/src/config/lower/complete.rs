@@ -101,6 +101,7 @@ pub(super) fn complete(
         higher_prio_send_advert: draft
             .higher_prio_send_advert
             .unwrap_or(!strict && globals.higher_prio_send_advert),
+        oneway_fault: draft.oneway_fault.unwrap_or(false),
         unheard: Vec::new(),
     };
     instance.unheard = unheard::unheard(&instance, &draft, globals);

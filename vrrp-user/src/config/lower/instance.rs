@@ -62,6 +62,7 @@ pub(super) struct Draft {
     pub(super) down_timer_adverts: Option<u8>,
     pub(super) lower_prio_no_advert: Option<bool>,
     pub(super) higher_prio_send_advert: Option<bool>,
+    pub(super) oneway_fault: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +125,7 @@ impl Draft {
             down_timer_adverts: None,
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
+            oneway_fault: None,
         }
     }
 
@@ -246,6 +248,9 @@ impl Draft {
             "higher_prio_send_advert" => {
                 self.higher_prio_send_advert =
                     switch(first, diagnostics).or(self.higher_prio_send_advert);
+            }
+            "oneway_fault" => {
+                self.oneway_fault = switch(first, diagnostics).or(self.oneway_fault);
             }
             _ => {}
         }

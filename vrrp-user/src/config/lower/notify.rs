@@ -24,6 +24,7 @@ pub(super) fn read(
             "notify_master_rx_lower_pri",
             &mut notify.master_rx_lower_priority,
         ),
+        "notify_conflict" => ("notify_conflict", &mut notify.conflict),
         "notify" => ("notify", &mut notify.any),
         _ => return false,
     };

@@ -247,6 +247,28 @@ fn what_a_lease_is_made_of() {
     );
 }
 
+/// Ours, not keepalived's: what is done about another owner.
+#[test]
+fn what_is_done_about_another_owner() {
+    let (i, message) = told("", "");
+    assert_eq!(
+        (i.oneway_fault, i.notify.conflict),
+        (false, None),
+        "{message}"
+    );
+    for (lines, want) in [
+        ("oneway_fault", true),
+        ("oneway_fault on", true),
+        ("oneway_fault off", false),
+    ] {
+        let (i, message) = told("", lines);
+        assert_eq!((i.oneway_fault, &*message), (want, ""), "{lines}");
+    }
+    let (i, message) = told("", "notify_conflict \"/bin/n a\" u g");
+    let command = CommandLine::Argv(vec!["/bin/n".into(), "a".into()]);
+    assert_eq!((i.notify.conflict, &*message), (Some(command), ""));
+}
+
 #[test]
 fn what_a_shut_gate_does() {
     let mode = |word: &str| {

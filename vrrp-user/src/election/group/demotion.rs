@@ -35,6 +35,7 @@ fn advert(priority: u8, ms: u64) -> Heard {
         at: at(ms),
         revoked: false,
         addresses_differ: false,
+        mac: [0; 6],
     }
 }
 

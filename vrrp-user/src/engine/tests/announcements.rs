@@ -155,40 +155,6 @@ fn a_conflict_is_answered_once_a_second() {
     assert_eq!(bench.trace(&["announce"]), [""; 0], "not ours yet");
 }
 
-/// Our own MAC or address coming in is no claim of somebody else's: said once a
-/// second, whoever owns, and not answered.
-#[test]
-fn what_is_ours_from_outside_is_said() {
-    for (kind, word) in [
-        (ConflictKind::OwnMac, "from our own MAC 02:02:02:02:02:02"),
-        (ConflictKind::OwnSource, "from our own address 198.51.100.1"),
-    ] {
-        for owns in [true, false] {
-            let config = config(vec![instance(1, |_| {})]);
-            let mut bench = if owns {
-                Bench::active(config)
-            } else {
-                Bench::new(config)
-            };
-            bench.clear();
-            for _ in 0..15 {
-                bench.feed(Input::Conflict {
-                    kind,
-                    gate: GateId(0),
-                    ifindex: 2,
-                    address: [198, 51, 100, 1].into(),
-                    mac: [2; 6],
-                });
-                bench.until(bench.elapsed() + ms(100));
-            }
-            let lines = bench.trace(&["log"]);
-            let said = lines.iter().filter(|line| line.contains(word)).count();
-            assert_eq!(said, 2, "{lines:?}");
-            assert_eq!(bench.trace(&["announce", "cease"]), [""; 0]);
-        }
-    }
-}
-
 fn refreshing(refresh: Duration) -> Config {
     config(vec![instance(1, |it| it.garp.refresh = refresh)])
 }

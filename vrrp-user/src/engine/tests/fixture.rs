@@ -103,6 +103,7 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         down_timer_adverts: 3,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
+        oneway_fault: false,
         unheard: Vec::new(),
     };
     change(&mut instance);
@@ -118,6 +119,7 @@ pub(super) fn notify(prefix: &str) -> Notify {
         fault: script("fault"),
         stop: script("stop"),
         master_rx_lower_priority: script("lower"),
+        conflict: script("conflict"),
         any: script("any"),
         user: None,
     }
@@ -190,5 +192,6 @@ pub(super) fn advert(source: IpAddr, priority: u8) -> Heard {
         at: T0,
         revoked: false,
         addresses_differ: false,
+        mac: [2, 0, 0, 0, 0, 99],
     }
 }

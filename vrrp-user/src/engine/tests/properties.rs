@@ -6,7 +6,7 @@ use crate::{
     engine::{
         Engine,
         action::Action,
-        input::{ConflictKind, Heard, Input, Link, ScriptResult, Unwatched},
+        input::{ConflictKind, Heard, Input, Link, ScriptResult, Ticket, Unwatched},
         settings::Settings,
     },
     ownership::command::{Epoch, GateId, Report, VrId},
@@ -41,6 +41,12 @@ enum Step {
     Conflict(u32, u8),
     Unwatched(bool, u32),
     Reload(u8),
+    /// `(name, force)`.
+    Handover(u8, bool),
+    Release(u8),
+    /// `(on, force)`.
+    Maintenance(bool, bool),
+    Surveyed(u32),
     Shutdown,
 }
 
@@ -70,6 +76,10 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => (0..4u32, 1..5u8).prop_map(|(gate, n)| Step::Conflict(gate, n)),
         1 => (any::<bool>(), 0..8u32).prop_map(|(all, vr)| Step::Unwatched(all, vr)),
         2 => (0..6u8).prop_map(Step::Reload),
+        2 => (1..4u8, any::<bool>()).prop_map(|(n, force)| Step::Handover(n, force)),
+        1 => (1..4u8).prop_map(Step::Release),
+        1 => any::<(bool, bool)>().prop_map(|(on, force)| Step::Maintenance(on, force)),
+        2 => (0..4u32).prop_map(Step::Surveyed),
         1 => prop::bool::weighted(0.1).prop_map(|stop| {
             if stop { Step::Shutdown } else { Step::Pass(ms(3_700)) }
         }),
@@ -120,6 +130,9 @@ struct Judge {
     /// Claims that were confirmed; only those may open.
     confirmed: BTreeMap<GateId, Epoch>,
     wanted: Vec<IpAddr>,
+    /// Requests without an answer, and how many there were.
+    asked: BTreeSet<Ticket>,
+    tickets: u64,
     finished: bool,
 }
 
@@ -133,6 +146,8 @@ impl Judge {
             last_epoch: Epoch(seen),
             confirmed: BTreeMap::new(),
             wanted: Vec::new(),
+            asked: BTreeSet::new(),
+            tickets: 0,
             finished: false,
         };
         judge.feed(Input::Link(link(2, "eth0")));
@@ -145,6 +160,13 @@ impl Judge {
         self.drain();
     }
 
+    fn ask(&mut self) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.asked.insert(ticket);
+        ticket
+    }
+
     fn wake(&mut self) {
         let _ = self.engine.stamps_needed(self.now);
         self.engine.handle_timeout(self.now);
@@ -154,7 +176,7 @@ impl Judge {
     fn drain(&mut self) {
         while let Some(action) = self.engine.poll_action() {
             let harmless = match &action {
-                Action::Log(..) => true,
+                Action::Log(..) | Action::Answer { .. } => true,
                 Action::SetAddresses { wanted, .. } => wanted.is_empty(),
                 _ => false,
             };
@@ -191,6 +213,9 @@ impl Judge {
                 Action::SetAddresses { wanted, managed } => {
                     assert!(wanted.iter().all(|it| managed.contains(it)));
                     self.wanted = wanted.iter().map(|it| it.address.address).collect();
+                }
+                Action::Answer { ticket, .. } => {
+                    assert!(self.asked.remove(&ticket), "{ticket:?} answered once");
                 }
                 Action::Finished => self.finished = true,
                 _ => {}
@@ -276,21 +301,41 @@ impl Judge {
                 present,
             }),
             Step::Conflict(gate, n) => self.feed(Input::Conflict {
-                kind: if n % 2 == 0 {
-                    ConflictKind::ArpClaim
-                } else {
-                    ConflictKind::OwnMac
-                },
                 gate: GateId(gate),
                 ifindex: 2,
                 address: [198, 51, 100, n].into(),
                 mac: [2; 6],
+                kind: [
+                    ConflictKind::ArpClaim,
+                    ConflictKind::NdClaim,
+                    ConflictKind::OwnMac,
+                    ConflictKind::OwnSource,
+                ][usize::from(n % 4)],
             }),
             Step::Unwatched(interface, vr) => self.feed(Input::Unwatched(Unwatched {
                 interfaces: interface.then_some(2).into_iter().collect(),
                 routers: [VrId(vr)].into(),
             })),
             Step::Reload(n) => self.feed(Input::Config(Box::new(variant(n)))),
+            Step::Handover(n, force) => {
+                let ticket = self.ask();
+                let name = format!("VI_{n}");
+                self.feed(Input::Handover {
+                    ticket,
+                    name,
+                    force,
+                });
+            }
+            Step::Release(n) => {
+                let ticket = self.ask();
+                let name = format!("VI_{n}");
+                self.feed(Input::Release { ticket, name });
+            }
+            Step::Maintenance(on, force) => {
+                let ticket = Some(self.ask());
+                self.feed(Input::Maintenance { ticket, on, force });
+            }
+            Step::Surveyed(vr) => self.feed(Input::Surveyed { vr: VrId(vr) }),
             Step::Shutdown => self.feed(Input::Shutdown),
             report => self.answer(report),
         }
@@ -359,6 +404,7 @@ proptest! {
         judge.feed(Input::Shutdown);
         judge.pass(judge.now + ms(10_000));
         prop_assert!(judge.finished);
+        prop_assert!(judge.asked.is_empty(), "everybody is answered");
         prop_assert_eq!(judge.engine.poll_timeout(), None);
     }
 }

@@ -4,7 +4,10 @@ use super::fixture::{
     Bench, advert, config, grouped, host, instance, link, ms, notify, script, tracked,
 };
 use crate::{
-    engine::{action::Action, input::Input},
+    engine::{
+        action::Action,
+        input::{Input, Ticket},
+    },
     ownership::{
         command::{GateId, Report, VrId},
         standing::Closing,
@@ -173,7 +176,7 @@ fn an_empty_daemon_stops_at_once() {
 #[test]
 fn each_way_to_give_up_has_its_reason() {
     type Ending = fn(&mut Bench);
-    let endings: [(Closing, Ending); 5] = [
+    let endings: [(Closing, Ending); 7] = [
         (Closing::Stopped, |bench| bench.feed(Input::Shutdown)),
         (Closing::Fault, |bench| {
             bench.feed(Input::LinkGone { ifindex: 2 });
@@ -187,6 +190,22 @@ fn each_way_to_give_up_has_its_reason() {
         (Closing::Beaten, |bench| {
             let (gate, epoch) = (GATE, bench.epoch(VrId(0)));
             bench.report(Report::Beaten { gate, epoch });
+        }),
+        (Closing::Handover, |bench| {
+            bench.feed(Input::Handover {
+                ticket: Ticket(1),
+                name: "VI_1".into(),
+                force: true,
+            });
+            bench.until(bench.elapsed() + ms(6_000));
+        }),
+        (Closing::Maintenance, |bench| {
+            bench.feed(Input::Maintenance {
+                ticket: Some(Ticket(1)),
+                on: true,
+                force: true,
+            });
+            bench.until(bench.elapsed() + ms(6_000));
         }),
     ];
     for (why, end) in endings {

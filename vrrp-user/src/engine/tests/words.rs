@@ -2,7 +2,10 @@
 
 use crate::{
     config::model::CommandLine,
-    engine::action::{Action, Announcement, PlacedAddress},
+    engine::{
+        action::{Action, Announcement, PlacedAddress},
+        answer::HandedOver,
+    },
 };
 
 /// An action in few words.
@@ -52,6 +55,9 @@ pub(super) fn words(action: &Action) -> String {
             gate, resign: true, ..
         } => format!("cease {} resign", gate.0),
         Action::Cease { gate, .. } => format!("cease {}", gate.0),
+        Action::Concede { advert, winner, .. } => {
+            format!("concede {} to {winner}", advert.vr.0)
+        }
         Action::Announce { announcements, .. } => format!("announce{}", announced(announcements)),
         Action::RunScript { script, .. } => format!("run {script}"),
         Action::StopScript { script } => format!("stop {script}"),
@@ -65,6 +71,22 @@ pub(super) fn words(action: &Action) -> String {
             argv.extend(arguments.iter().cloned());
             format!("notify{}", list(&mut argv.into_iter()))
         }
+        Action::Answer {
+            answer: Ok(done), ..
+        } => {
+            let each = |it: &HandedOver| match it.to {
+                Some(to) => format!("{} to {to}", it.name),
+                None => it.name.clone(),
+            };
+            format!(
+                "answer done{}",
+                list(&mut done.handed_over.iter().map(each))
+            )
+        }
+        Action::Answer {
+            answer: Err(why), ..
+        } => format!("answer refused {why}"),
+        Action::RememberMaintenance(on) => format!("remember {on}"),
         Action::Log(_, line) => format!("log {line}"),
         Action::Finished => "finished".into(),
         Action::Left => "left".into(),

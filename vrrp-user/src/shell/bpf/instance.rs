@@ -160,6 +160,25 @@ impl Lock {
         }
     }
 
+    /// Somebody is `instance`, alive or hung: the lock of the dead is free.
+    pub fn is_held(instance: &Instance) -> Result<bool> {
+        let path = instance.pid_file();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot open {}", path.display()));
+            }
+        };
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(_) => Ok(false),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(true),
+            Err((_, errno)) => {
+                Err(errno).with_context(|| format!("cannot look at the lock of {}", path.display()))
+            }
+        }
+    }
+
     /// Gives the instance up and removes the pid file.
     pub fn release(self) -> Result<()> {
         fs::remove_file(&self.path)

@@ -20,6 +20,7 @@
 //! | `diagnostics` | what the programs log, to the daemon's log |
 //! | `events` | the ring buffer as an async source |
 //! | `reader` | another daemon's maps, read-only |
+//! | `release` | what a dead daemon left, removed without one |
 //! | `syscall`, `rtnl` | the few kernel calls aya does not offer |
 
 pub mod attach;
@@ -35,6 +36,7 @@ pub mod kernel;
 pub mod object;
 pub mod pins;
 pub mod reader;
+pub mod release;
 pub mod shapes;
 pub mod tables;
 pub mod vlan_offload;

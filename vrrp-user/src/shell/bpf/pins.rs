@@ -222,6 +222,19 @@ pub fn list_instances() -> Result<Vec<(Instance, PathBuf)>, String> {
     Ok(found)
 }
 
+/// Pin directories of `instance`, with their layouts. Makes none.
+pub(super) fn directories_of(instance: &Instance) -> Result<Vec<(u32, PathBuf)>, String> {
+    let root = bpffs::find_mounted()?.join(ROOT);
+    let mut found: Vec<(u32, PathBuf)> = list(&root)
+        .iter()
+        .filter_map(|name| name.strip_prefix('v')?.parse().ok())
+        .map(|layout| (layout, root.join(relative(layout, instance))))
+        .filter(|(_, dir)| dir.is_dir())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
 fn relative(layout: u32, instance: &Instance) -> PathBuf {
     PathBuf::from(format!("v{layout}")).join(instance.to_string())
 }

@@ -41,6 +41,11 @@ pub(super) fn make_tags_visible(link: &Link, all: &[Link]) -> Result<bool> {
     Ok(true)
 }
 
+/// It has VLAN devices on top.
+pub(super) fn carries_vlans(link: &Link, all: &[Link]) -> bool {
+    vlan_on_top(link, all).is_some()
+}
+
 fn vlan_on_top<'a>(link: &Link, all: &'a [Link]) -> Option<&'a Link> {
     all.iter()
         .find(|other| other.is_vlan && other.lower == Some(link.ifindex))

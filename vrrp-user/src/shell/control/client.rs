@@ -40,7 +40,7 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {}
 
 /// Asks the daemon at `path`, and waits at most `limit` for each part of the answer.
-pub fn ask(path: &Path, command: Command, limit: Duration) -> Result<Value, ClientError> {
+pub fn ask(path: &Path, command: &Command, limit: Duration) -> Result<Value, ClientError> {
     let stream = UnixStream::connect(path).map_err(ClientError::NotRunning)?;
     exchange(stream, command, limit).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Silent,
@@ -55,12 +55,14 @@ pub fn ask(path: &Path, command: Command, limit: Duration) -> Result<Value, Clie
 
 fn exchange(
     mut stream: UnixStream,
-    command: Command,
+    command: &Command,
     limit: Duration,
 ) -> io::Result<Result<Value, ClientError>> {
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
-    writeln!(stream, "{}", json!({ "v": VERSION, "cmd": command.name() }))?;
+    let mut request = serde_json::to_value(command)?;
+    request["v"] = json!(VERSION);
+    writeln!(stream, "{request}")?;
     let mut line = Vec::new();
     let mut answer = BufReader::new(io::Read::take(stream, ANSWER_MAX_BYTES));
     if answer.read_until(b'\n', &mut line)? == 0 {

@@ -11,7 +11,7 @@ mod server;
 mod server_test;
 
 pub use client::{ClientError, ask};
-pub use server::{Reply, Request, Requests, Server, serve};
+pub use server::{Asked, Reply, Request, Requests, Server, serve};
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf};
@@ -23,8 +23,8 @@ pub const VERSION: u32 = 1;
 pub const REQUEST_MAX_BYTES: usize = 4096;
 
 /// What can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cmd", rename_all = "snake_case")]
 pub enum Command {
     /// Is the event loop alive? Answers `"pong"`.
     Ping,
@@ -34,22 +34,40 @@ pub enum Command {
     Reload,
     /// Resign and end; answers once that has begun.
     Stop,
+    /// Make somebody else own an instance or sync group; answers once that is so.
+    Handover {
+        /// Of the instance or group.
+        name: String,
+        /// Resign where nobody claims.
+        #[serde(default)]
+        force: bool,
+    },
+    /// It may preempt again.
+    Release {
+        /// Of the instance or group.
+        name: String,
+    },
+    /// Hand over everything and take no part, or take part again.
+    Maintenance {
+        /// Begin or end.
+        on: bool,
+        /// Resign where nobody claims.
+        #[serde(default)]
+        force: bool,
+    },
 }
 
 impl Command {
-    /// Every command.
-    pub const ALL: [Self; 4] = [Self::Ping, Self::Status, Self::Reload, Self::Stop];
-
-    /// As it is written in a request.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ping => "ping",
-            Self::Status => "status",
-            Self::Reload => "reload",
-            Self::Stop => "stop",
-        }
-    }
+    /// As they are written in a request.
+    pub const NAMES: [&str; 7] = [
+        "ping",
+        "status",
+        "reload",
+        "stop",
+        "handover",
+        "release",
+        "maintenance",
+    ];
 }
 
 /// Where the socket of a daemon is. `identity` is `COOKIE[-NAME]`: the cookie of its

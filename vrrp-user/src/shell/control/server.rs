@@ -33,6 +33,10 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the event loop to answer. A reload reads files and runs no scripts.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// For peers to take over: longer than the engine waits for them at the longest
+/// interval there is.
+const HANDOVER_TIMEOUT: Duration = Duration::from_hours(6);
+
 /// A request for the event loop.
 #[derive(Debug)]
 pub enum Request {
@@ -42,6 +46,32 @@ pub enum Request {
     Reload(Reply<Result<(), String>>),
     /// Resign and end.
     Stop(Reply<()>),
+    /// For the engine, which answers in its own time.
+    Engine(Asked, Reply<Result<Value, String>>),
+}
+
+/// What the engine is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Somebody else shall own this.
+    Handover {
+        /// Of an instance or sync group.
+        name: String,
+        /// Resign where nobody claims.
+        force: bool,
+    },
+    /// It may preempt again.
+    Release {
+        /// Of an instance or sync group.
+        name: String,
+    },
+    /// Take no part, or take part again.
+    Maintenance {
+        /// Begin or end.
+        on: bool,
+        /// Resign where nobody claims.
+        force: bool,
+    },
 }
 
 /// Requests for the event loop; ends with the control thread.
@@ -183,7 +213,18 @@ impl Gate {
                     .await
             }
             Command::Stop => self.pass(Request::Stop, |()| Ok(Value::Null)).await,
+            Command::Handover { name, force } => self.engine(Asked::Handover { name, force }).await,
+            Command::Release { name } => self.engine(Asked::Release { name }).await,
+            Command::Maintenance { on, force } => {
+                self.engine(Asked::Maintenance { on, force }).await
+            }
         }
+    }
+
+    async fn engine(&self, asked: Asked) -> Value {
+        let request = |reply| Request::Engine(asked, reply);
+        self.pass_within(HANDOVER_TIMEOUT, request, |answer| answer)
+            .await
     }
 
     async fn pass<T>(
@@ -191,11 +232,20 @@ impl Gate {
         request: impl FnOnce(Reply<T>) -> Request,
         show: impl FnOnce(T) -> Result<Value, String>,
     ) -> Value {
+        self.pass_within(ANSWER_TIMEOUT, request, show).await
+    }
+
+    async fn pass_within<T>(
+        &self,
+        limit: Duration,
+        request: impl FnOnce(Reply<T>) -> Request,
+        show: impl FnOnce(T) -> Result<Value, String>,
+    ) -> Value {
         let (reply, answer) = oneshot::channel();
         if self.requests.try_send(request(Reply(reply))).is_err() {
             return error("the daemon is busy or ending");
         }
-        match timeout(ANSWER_TIMEOUT, answer).await {
+        match timeout(limit, answer).await {
             Ok(Ok(answer)) => match show(answer) {
                 Ok(value) => json!({ "v": VERSION, "ok": value }),
                 Err(why) => error(&why),
@@ -267,13 +317,12 @@ fn parse(line: &[u8]) -> Result<Command, Value> {
     let Some(name) = request.get("cmd").and_then(Value::as_str) else {
         return Err(error("the request lacks its command, \"cmd\""));
     };
-    Command::ALL
-        .into_iter()
-        .find(|command| command.name() == name)
-        .ok_or_else(|| error(&format!("there is no command {name:?}")))
+    if !Command::NAMES.contains(&name) {
+        return Err(error(&format!("there is no command {name:?}")));
+    }
+    serde_json::from_value(request.clone()).map_err(|why| error(&format!("{name}: {why}")))
 }
 
 fn error(why: &str) -> Value {
-    let commands: Vec<&str> = Command::ALL.into_iter().map(Command::name).collect();
-    json!({ "v": VERSION, "error": why, "supported": { "v": [VERSION], "cmd": commands } })
+    json!({ "v": VERSION, "error": why, "supported": { "v": [VERSION], "cmd": Command::NAMES } })
 }

@@ -34,6 +34,7 @@ fn daemon(name: &str) -> World {
                 Request::Status(reply) => reply.send(json!({ "pid": 7 })),
                 Request::Reload(reply) => reply.send(Err("line 3: no".into())),
                 Request::Stop(reply) => reply.send(()),
+                Request::Engine(asked, reply) => reply.send(Ok(json!(format!("{asked:?}")))),
             }
         }
     });
@@ -50,16 +51,16 @@ const LIMIT: Duration = Duration::from_secs(3);
 fn requests_are_answered() {
     let world = daemon("answers");
     assert_eq!(
-        ask(&world.path, Command::Ping, LIMIT).expect("an answer"),
+        ask(&world.path, &Command::Ping, LIMIT).expect("an answer"),
         json!("pong")
     );
-    let status = ask(&world.path, Command::Status, LIMIT).expect("an answer");
+    let status = ask(&world.path, &Command::Status, LIMIT).expect("an answer");
     assert_eq!(status, json!({ "pid": 7 }));
     assert_eq!(
-        ask(&world.path, Command::Stop, LIMIT).expect("an answer"),
+        ask(&world.path, &Command::Stop, LIMIT).expect("an answer"),
         Value::Null
     );
-    match ask(&world.path, Command::Reload, LIMIT) {
+    match ask(&world.path, &Command::Reload, LIMIT) {
         Err(ClientError::Refused(why)) => assert_eq!(why, "line 3: no"),
         other => panic!("{other:?}"),
     }
@@ -90,6 +91,11 @@ fn several_requests_share_a_connection_and_nonsense_is_explained() {
         ("", Some("this is not JSON")),
         ("[1]", Some("lacks its version")),
         (r#"{"v":1,"cmd":"ping","more":"ignored"}"#, None),
+        (r#"{"v":1,"cmd":"handover"}"#, Some("missing field `name`")),
+        (
+            r#"{"v":1,"cmd":"maintenance","on":7}"#,
+            Some("invalid type"),
+        ),
     ];
     let mut lines = BufReader::new(stream.try_clone().expect("clone")).lines();
     for (request, expected) in cases {
@@ -105,7 +111,15 @@ fn several_requests_share_a_connection_and_nonsense_is_explained() {
                 assert_eq!(answer["supported"]["v"], json!([1]));
                 assert_eq!(
                     answer["supported"]["cmd"],
-                    json!(["ping", "status", "reload", "stop"])
+                    json!([
+                        "ping",
+                        "status",
+                        "reload",
+                        "stop",
+                        "handover",
+                        "release",
+                        "maintenance"
+                    ])
                 );
             }
         }
@@ -129,7 +143,7 @@ fn endless_lines_are_cut_off() {
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     assert_eq!(
-        ask(&world.path, Command::Ping, LIMIT).expect("an answer"),
+        ask(&world.path, &Command::Ping, LIMIT).expect("an answer"),
         json!("pong")
     );
 }
@@ -143,7 +157,7 @@ fn a_client_that_never_reads_or_writes_is_let_go() {
     thread::sleep(Duration::from_millis(200));
     // All places are taken: turned away at once, and told so.
     let start = Instant::now();
-    match ask(&world.path, Command::Ping, LIMIT) {
+    match ask(&world.path, &Command::Ping, LIMIT) {
         Err(ClientError::Refused(why)) => assert!(why.contains("too many clients"), "{why}"),
         other => panic!("{other:?}"),
     }
@@ -151,7 +165,7 @@ fn a_client_that_never_reads_or_writes_is_let_go() {
     // After five seconds of silence the places are free again.
     thread::sleep(Duration::from_secs(6));
     assert_eq!(
-        ask(&world.path, Command::Ping, LIMIT).expect("an answer"),
+        ask(&world.path, &Command::Ping, LIMIT).expect("an answer"),
         json!("pong")
     );
     drop(stalled);
@@ -179,7 +193,7 @@ fn a_flood_reaches_the_event_loop_as_a_trickle() {
         .collect();
     thread::sleep(Duration::from_millis(500));
     let start = Instant::now();
-    let answer = ask(&world.path, Command::Ping, LIMIT);
+    let answer = ask(&world.path, &Command::Ping, LIMIT);
     assert_eq!(
         answer.expect("an answer in the middle of it"),
         json!("pong")
@@ -203,14 +217,14 @@ fn a_flood_reaches_the_event_loop_as_a_trickle() {
 fn a_silent_event_loop_is_told_from_a_missing_one() {
     let path = std::env::temp_dir().join(format!("xvn-silent-{}.sock", std::process::id()));
     assert!(matches!(
-        ask(&path, Command::Ping, LIMIT),
+        ask(&path, &Command::Ping, LIMIT),
         Err(ClientError::NotRunning(_))
     ));
     let (server, requests): (Server, Requests) = serve(&path).expect("a socket");
     let start = Instant::now();
     let limit = Duration::from_millis(300);
     assert!(matches!(
-        ask(&path, Command::Ping, limit),
+        ask(&path, &Command::Ping, limit),
         Err(ClientError::Silent)
     ));
     assert!(
@@ -219,7 +233,7 @@ fn a_silent_event_loop_is_told_from_a_missing_one() {
         start.elapsed()
     );
     drop(requests);
-    match ask(&path, Command::Ping, LIMIT) {
+    match ask(&path, &Command::Ping, LIMIT) {
         Err(ClientError::Refused(why)) => assert!(why.contains("ending"), "{why}"),
         other => panic!("{other:?}"),
     }

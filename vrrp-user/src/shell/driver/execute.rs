@@ -28,33 +28,8 @@ impl Driver {
             Action::SetVips(vips) => self.set_vips(vips),
             Action::SetLeaseMode(mode) => self.permission.set_mode(mode.code()),
             Action::SetAddresses { wanted, managed } => self.netlink.set(wanted, managed),
-            Action::Claim {
-                gate,
-                epoch,
-                hold,
-                loss_tolerance,
-                lease_adverts,
-                previous_interval,
-                adverts,
-                announcements,
-            } => {
-                if let Some(members) = self.members(&adverts) {
-                    let announcements = self.announcement_frames(&announcements);
-                    self.permission.grant(gate, clock::now());
-                    self.transmit.send(Command::Claim {
-                        gate,
-                        epoch,
-                        hold,
-                        loss_tolerance,
-                        lease_adverts,
-                        previous_interval,
-                        members,
-                        announcements,
-                    });
-                }
-            }
+            Action::Claim { .. } | Action::Resume { .. } => self.own(action),
             Action::CloseOthers { kept } => self.permission.close_others(&kept, clock::now()),
-            Action::Resume { .. } => self.resume(action),
             Action::Prolong { gate, epoch } => {
                 self.permission.renew(clock::now());
                 self.transmit.send(Command::Prolong { gate, epoch });
@@ -76,6 +51,19 @@ impl Driver {
                 self.permission.close(gate, epoch, why, clock::now());
                 self.transmit.send(Command::Cease { gate, resign });
             }
+            Action::Concede {
+                gate,
+                advert,
+                winner,
+                mac,
+            } => match frames::concession(&advert, winner, mac) {
+                Ok(frames) => self.transmit.send(Command::Concede {
+                    gate,
+                    vr: advert.vr,
+                    frames,
+                }),
+                Err(error) => self.is_mute(advert.vr, &error.to_string()),
+            },
             Action::Announce {
                 gate,
                 epoch,
@@ -105,37 +93,71 @@ impl Driver {
             } => {
                 self.runner.notify(&queue, command, arguments, user);
             }
+            Action::Answer { ticket, answer } => self.answered(ticket, answer),
+            Action::RememberMaintenance(on) => self.remember_maintenance(on),
             Action::Log(level, line) => log::line(level, &line),
             Action::Finished => self.finished = Some(Ending::Clean),
             Action::Left => self.finished = Some(Ending::Left),
         }
     }
 
-    fn resume(&mut self, action: Action) {
-        let Action::Resume {
-            gate,
-            epoch,
-            lease_end,
-            last_sent,
-            loss_tolerance,
-            lease_adverts,
-            adverts,
-        } = action
-        else {
-            return;
-        };
-        if let Some(members) = self.members(&adverts) {
-            self.permission.grant(gate, clock::now());
-            self.transmit.send(Command::Resume {
+    /// A claim, or going on with a predecessor's.
+    fn own(&mut self, action: Action) {
+        let (gate, command) = match action {
+            Action::Claim {
+                gate,
+                epoch,
+                hold,
+                loss_tolerance,
+                lease_adverts,
+                previous_interval,
+                adverts,
+                announcements,
+            } => {
+                let Some(members) = self.members(&adverts) else {
+                    return;
+                };
+                let announcements = self.announcement_frames(&announcements);
+                let claim = Command::Claim {
+                    gate,
+                    epoch,
+                    hold,
+                    loss_tolerance,
+                    lease_adverts,
+                    previous_interval,
+                    members,
+                    announcements,
+                };
+                (gate, claim)
+            }
+            Action::Resume {
                 gate,
                 epoch,
                 lease_end,
                 last_sent,
                 loss_tolerance,
                 lease_adverts,
-                members,
-            });
-        }
+                adverts,
+            } => {
+                let Some(members) = self.members(&adverts) else {
+                    return;
+                };
+                let resume = Command::Resume {
+                    gate,
+                    epoch,
+                    lease_end,
+                    last_sent,
+                    loss_tolerance,
+                    lease_adverts,
+                    members,
+                };
+                (gate, resume)
+            }
+            _ => return,
+        };
+        // Before it: its burst is an advert too.
+        self.permission.grant(gate, clock::now());
+        self.transmit.send(command);
     }
 
     /// All the adverts of a claim as frames. One that cannot be built fails the

@@ -29,6 +29,8 @@ pub(super) struct Hearing {
     vips: BTreeMap<(u32, IpAddr), GateId>,
     /// Sources heard of each virtual router, with the newest stamp the engine knows.
     peers: BTreeMap<VrKey, BTreeMap<[u8; 16], u64>>,
+    /// Where the last [`Hearing::crowded`] ended.
+    surveyed: Option<VrKey>,
 }
 
 impl Hearing {
@@ -79,6 +81,7 @@ impl Hearing {
                     at: Instant::from_ns(event.at_ns),
                     revoked: event.news & NEWS_REVOKED != 0,
                     addresses_differ: event.news & NEWS_ADDRESSES != 0,
+                    mac: event.mac,
                 }))
             }
             KIND_CONFLICT => self.conflict(event),
@@ -137,6 +140,25 @@ impl Hearing {
         Ok(self.fresh(found))
     }
 
+    /// Virtual routers that more than one source was heard for, with at most so many
+    /// sources altogether; those left out come first the next time.
+    pub(super) fn crowded(&mut self, sources_at_most: usize) -> Vec<VrId> {
+        let from = self.surveyed.take();
+        let after = self.peers.iter().filter(|(key, _)| Some(**key) > from);
+        let before = self.peers.iter().filter(|(key, _)| Some(**key) <= from);
+        let mut sources_left = sources_at_most;
+        let mut found = Vec::new();
+        for (key, sources) in after.chain(before).filter(|(_, of)| of.len() > 1) {
+            if sources.len() > sources_left && !found.is_empty() {
+                break;
+            }
+            sources_left = sources_left.saturating_sub(sources.len());
+            self.surveyed = Some(*key);
+            found.extend(self.routers.get(key));
+        }
+        found
+    }
+
     /// The same for everybody, by a walk over the whole map: at the start, and
     /// after news was lost.
     pub(super) fn all_stamps(&mut self, tables: &Tables) -> Result<Vec<Input>> {
@@ -184,6 +206,7 @@ impl Hearing {
                 at: Instant::from_ns(peer.last_seen_ns),
                 revoked: false,
                 addresses_differ: peer.addresses_differ != 0,
+                mac: peer.mac,
             }));
         }
         inputs
@@ -273,6 +296,37 @@ mod tests {
         assert!(hearing.event(&event).is_some());
         assert_eq!(times(&hearing.fresh(found(20))), []);
         assert_eq!(times(&hearing.fresh(found(31))), [(VR, 31)]);
+    }
+
+    /// Only where there is more than one source, so many at a time, everybody in turn.
+    #[test]
+    fn crowded_routers_are_looked_at_in_turn() {
+        let mut hearing = Hearing::default();
+        for (vrid, sources) in [(1, 2), (2, 1), (3, 3), (4, 2)] {
+            hearing.set_router(VrId(vrid.into()), Some(&record(vrid)));
+            for last in 0..sources {
+                let event = Event {
+                    kind: KIND_ADVERT,
+                    vr: key(vrid),
+                    source: source(last),
+                    ..Event::default()
+                };
+                assert!(hearing.event(&event).is_some());
+            }
+        }
+        let all = [VrId(1), VrId(3), VrId(4)];
+        assert_eq!(hearing.crowded(256), all);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let some = hearing.crowded(3);
+            assert_eq!(some.len(), 1, "two and three sources are more than three");
+            seen.extend(some);
+        }
+        seen.sort();
+        assert_eq!(seen, all);
+        // One that alone is too many has its turn all the same.
+        assert_eq!(hearing.crowded(1).len(), 1);
+        assert_eq!(Hearing::default().crowded(256), []);
     }
 
     #[test]

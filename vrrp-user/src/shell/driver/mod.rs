@@ -5,6 +5,7 @@
 //! `execute` carries its actions out, `permission` is the loop's word to the
 //! transmit thread that it is alive.
 
+mod asked;
 mod deadline;
 mod execute;
 mod gate_writer;
@@ -15,6 +16,7 @@ mod report;
 mod watch;
 
 use self::{
+    asked::Tickets,
     deadline::Deadline,
     gate_writer::MappedGates,
     hearing::Hearing,
@@ -78,6 +80,7 @@ pub struct Options {
 }
 
 struct Driver {
+    instance: Instance,
     engine: Engine,
     dataplane: Dataplane,
     tables: Tables,
@@ -90,6 +93,7 @@ struct Driver {
     hearing: Hearing,
     watch: Watch,
     reload: Reload,
+    tickets: Tickets,
     /// Interface names, for messages and sysctls.
     names: BTreeMap<u32, String>,
     /// As it stood when all peers were last read.
@@ -162,6 +166,8 @@ pub async fn run(
         hearing: Hearing::default(),
         watch: Watch::default(),
         reload,
+        tickets: Tickets::default(),
+        instance,
         names: BTreeMap::new(),
         events_missed: Missed::default(),
         rejections: Rejections::default(),
@@ -170,14 +176,7 @@ pub async fn run(
         finished: None,
     };
     driver.engine.inherit(inherited);
-    // Every link that exists is there before the first configuration asks for one.
-    while let Ok(input) = links.try_recv() {
-        driver.take(input);
-    }
-    driver.take(Input::Config(Box::new(config)));
-    driver.execute();
-    driver.tables.remove_unknown_routers()?;
-    driver.events_missed = Missed::of(&driver.tables.counters()?);
+    driver.begin(&mut links, config)?;
     ready().context("tell whoever waits for the daemon")?;
 
     let mut deadline = Deadline::new().context("a timer")?;
@@ -250,6 +249,24 @@ impl Missed {
 }
 
 impl Driver {
+    /// The first configuration, which settles what a predecessor left.
+    fn begin(
+        &mut self,
+        links: &mut tokio::sync::mpsc::Receiver<Input>,
+        config: Config,
+    ) -> Result<()> {
+        // Every link that exists is there before the first configuration asks for one.
+        while let Ok(input) = links.try_recv() {
+            self.take(input);
+        }
+        self.recall_maintenance();
+        self.take(Input::Config(Box::new(config)));
+        self.execute();
+        self.tables.remove_unknown_routers()?;
+        self.events_missed = Missed::of(&self.tables.counters()?);
+        Ok(())
+    }
+
     fn take(&mut self, input: Input) {
         match &input {
             Input::Link(link) => {
@@ -393,6 +410,7 @@ impl Driver {
                 reply.send(());
                 self.signal(Signal::Terminate);
             }
+            Request::Engine(asked, reply) => self.ask_engine(asked, reply),
         }
     }
 
@@ -403,6 +421,7 @@ impl Driver {
         if let Ok(counters) = self.tables.counters() {
             self.log_unsaid(&counters);
         }
+        self.survey();
         self.upkeeps = self.upkeeps.wrapping_add(1);
         if !self.upkeeps.is_multiple_of(PRUNE_EVERY) {
             return;

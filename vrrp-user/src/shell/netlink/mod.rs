@@ -5,12 +5,14 @@
 //!
 //! `monitor` hears events, `kernel` keeps the picture they make, `reconcile` says
 //! what it lacks, `reconciler` when to ask for it, `addresses` asks.
+//! `release` does without all that what a dead daemon cannot.
 
 pub mod addresses;
 pub mod kernel;
 pub mod monitor;
 pub mod reconcile;
 pub mod reconciler;
+mod release;
 mod task;
 
 #[cfg(test)]
@@ -19,6 +21,8 @@ mod kernel_test;
 mod reconcile_test;
 #[cfg(test)]
 mod reconciler_test;
+
+pub use release::{Removed, remove_addresses};
 
 use crate::engine::{action::PlacedAddress, input::Input};
 use std::{io, thread, time::Duration};

@@ -79,6 +79,21 @@ pub fn member(advert: &Advert) -> Result<Member<Frame>, Unsendable> {
     })
 }
 
+/// Priority 0 for one router alone: to the group, but in a frame for that station.
+pub fn concession(advert: &Advert, winner: IpAddr, mac: [u8; 6]) -> Result<Vec<Frame>, Unsendable> {
+    let mut frames = adverts(advert, PRIORITY_RESIGN)?;
+    frames.retain_mut(|frame| match frame.way {
+        Way::Link { .. } => {
+            let mut bytes = frame.bytes.to_vec();
+            bytes[..mac.len()].copy_from_slice(&mac);
+            frame.bytes = bytes.into();
+            true
+        }
+        Way::Routed { destination, .. } => destination == winner,
+    });
+    Ok(frames)
+}
+
 /// A gratuitous ARP or an unsolicited neighbour advertisement. `router`: this host
 /// forwards IPv6, see [`is_ipv6_router`]; RFC 9568 §6.4.2 has R=1, but a host that
 /// is no router must not say it is one (RFC 4861 §4.4), nor does keepalived.

@@ -1,4 +1,4 @@
-use super::{Unsendable, Way, announcement, member};
+use super::{Unsendable, Way, announcement, concession, member};
 use crate::{
     config::model::{Authentication, ChecksumPolicy, Family, Version},
     engine::action::{Advert, Announcement},
@@ -181,6 +181,32 @@ fn unicast_is_one_packet_for_each_peer() {
     assert_eq!(ip.hop_limit, 255);
     let (repr, _) = advert::Repr::parse(message, advert.source, advert.unicast[0]).unwrap();
     assert_eq!(repr.priority, 0);
+}
+
+/// To the group, as its pseudo-header says, but for one station; among unicast peers
+/// to the one that won.
+#[test]
+fn a_concession_is_for_the_winner_alone() {
+    let station = [2, 0, 0, 0, 0, 9];
+    let winner: IpAddr = "198.51.100.2".parse().unwrap();
+    for advert in [v2(), v3(), ipv6()] {
+        let frames = concession(&advert, winner, station).unwrap();
+        let resigns = member(&advert).unwrap().resigns;
+        let ([conceded], [resigned]) = (&frames[..], &resigns[..]) else {
+            panic!("{frames:?}")
+        };
+        assert_eq!(conceded.way(), resigned.way());
+        assert_eq!(conceded.bytes()[..6], station);
+        assert_eq!(conceded.bytes()[6..], resigned.bytes()[6..]);
+        assert_ne!(conceded, resigned);
+    }
+    let advert = Advert {
+        unicast: addresses(&["203.0.113.9", "198.51.100.2"]),
+        ..v3()
+    };
+    let resigns = member(&advert).unwrap().resigns;
+    let conceded = concession(&advert, winner, station).unwrap();
+    assert_eq!(conceded, [resigns[1].clone()]);
 }
 
 #[test]

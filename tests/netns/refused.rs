@@ -122,6 +122,46 @@ fn a_flood_with_a_wrong_checksum_changes_nothing() {
     assert!(woken < most, "woken {woken} times in {SPAN:?}");
 }
 
+/// Valid, and of the lowest priority: the owner answers once an interval, and is
+/// told of it a hundred times a second.
+#[test]
+fn a_flood_of_a_loser_costs_an_advert_an_interval() {
+    let lab = Lab::new(1);
+    let tap = Tap::new(&lab);
+    let owner = Xvrrpd.start(lab.router(0), &PROFILE.conf(HIGH));
+    let log = owner.log();
+    log.wait(PATIENCE, Stamp::default(), "Entering MASTER STATE");
+    let before = voluntary_switches(owner.pid());
+    let since = Stamp::now();
+    let frame = advert(lab.client(), |advert| advert.priority = 1);
+    let (sent, ()) = flood(&lab, &frame, || thread::sleep(SPAN));
+    let (took, woken) = (
+        Stamp::now().since(since),
+        voluntary_switches(owner.pid()) - before,
+    );
+    let adverts = tap
+        .adverts(since)
+        .iter()
+        .filter(|(_, node, _)| *node == 0)
+        .count();
+    println!("{sent} sent in {took:?}, {adverts} adverts of the owner, woken {woken} times");
+    assert!(sent > 10_000, "only {sent} sent");
+    let seen = snapshot(lab.router(0));
+    assert!(seen.routers[0].open, "it goes on owning");
+    let spared = seen.counters.event_spared;
+    assert!(spared > sent / 2, "{spared} of {sent}");
+    let intervals = usize::try_from(took.as_millis()).expect("short") / 100;
+    assert!(
+        (intervals..=intervals * 2 + 6).contains(&adverts),
+        "{adverts} adverts in {intervals} intervals"
+    );
+    // Three of its threads may wake for each event, and for each advert.
+    let most = u64::try_from(took.as_millis()).expect("short") / 10 * 4;
+    assert!(woken < most, "woken {woken} times in {took:?}");
+    let lines = log.since(since);
+    assert!(lines.len() <= 10, "{lines:#?}");
+}
+
 /// An allowlist: a stranger's perfect advert of the highest priority is nothing,
 /// a listed router's is obeyed.
 #[test]

@@ -142,6 +142,11 @@ fn receive<V: View, T: Tables>(
         .and_then(|len| message::check(frame, &router, envelope, len));
     match judged {
         Ok(message) => {
+            // Accepted all the same: its sender has a MAC of ours, and is right otherwise.
+            if link::is_from(frame, &router.mac) {
+                tables.count(Cause::OwnMac);
+                notice(frame, tables, envelope, Cause::OwnMac, 0);
+            }
             let after = record::accept(frame, tables, &router, envelope, &message);
             explain(tables, &router, envelope, after);
         }
@@ -187,11 +192,6 @@ fn check_origin<V: View, T: Tables>(
     let station = link::destination(frame).ok_or(Cause::DropTruncated)?;
     if !envelope.fits_station(station) {
         return Err(Cause::DropDestination);
-    }
-    // Not refused for it: its sender may have a MAC of ours and be right otherwise.
-    if link::is_from(frame, &router.mac) {
-        tables.count(Cause::OwnMac);
-        notice(frame, tables, envelope, Cause::OwnMac, 0);
     }
     let (mut min_ttl, mut max_ttl) = (router.min_ttl, router.max_ttl);
     let is_unicast = envelope.vr.cast == CAST_UNICAST;

@@ -43,6 +43,8 @@ pub(super) struct Owned<F> {
     announcements: Vec<F>,
     announce_at: Option<Instant>,
     first_sent: Option<Instant>,
+    /// As it was read before the last adverts were sent.
+    permit_end: Instant,
     phase: Phase,
 }
 
@@ -82,6 +84,7 @@ impl<F: Clone> Owned<F> {
             announcements,
             announce_at: None,
             first_sent: None,
+            permit_end: Instant::default(),
             phase: Phase::Begun {
                 look_at: now,
                 give_up: now + patience,
@@ -135,6 +138,7 @@ impl<F: Clone> Owned<F> {
             return true;
         }
         let may_send = gate.may_advertise(now.as_ns());
+        self.permit_end = Instant::from_ns(gate.permit_end_ns);
         match self.phase {
             Phase::Begun { give_up, .. } => {
                 if may_send {
@@ -174,6 +178,12 @@ impl<F: Clone> Owned<F> {
             Phase::Bursting { .. } | Phase::Over => {}
         }
         true
+    }
+
+    /// The permission that was read before a send has not ended by `now`. One that
+    /// ended may have been renewed since, and says nothing of the time between.
+    pub(super) fn was_permitted(&self, now: Instant) -> bool {
+        now < self.permit_end
     }
 
     /// An advert of `vr` left, or failed to.
@@ -243,18 +253,24 @@ impl<F: Clone> Owned<F> {
         else {
             return;
         };
-        let shortened = form.interval < member.form.interval;
-        let interval = form.interval;
         member.update(form, self.loss_tolerance, self.lease_adverts);
-        if let Phase::Open { lease_end } = self.phase
-            && shortened
-        {
-            // V2: before the first such advert leaves; peers will count from it.
-            let shorter = lease::entitled_until(Sent { at: now, interval }, self.lease_adverts);
+        if let Phase::Open { lease_end } = self.phase {
+            let shorter = self.shortened(lease_end, now);
             if shorter < lease_end {
                 self.write(shorter, effects);
             }
         }
+    }
+
+    /// V2: a shorter interval shortens the lease before the first such advert
+    /// leaves, because peers will count from that one.
+    fn shortened(&self, lease_end: Instant, now: Instant) -> Instant {
+        let announced = self.members.iter().filter(|member| member.shortens());
+        let ends = announced.map(|member| {
+            let interval = member.form.interval;
+            lease::entitled_until(Sent { at: now, interval }, self.lease_adverts)
+        });
+        ends.fold(lease_end, Instant::min)
     }
 
     /// One advert out of turn, at most one an interval: a flood of losing
@@ -330,7 +346,7 @@ impl<F: Clone> Owned<F> {
         let Some(lease_end) = self.lease_end() else {
             return self.end(effects);
         };
-        self.write(lease_end, effects);
+        self.write(self.shortened(lease_end, now), effects);
         effects.push_back(Effect::Report(Report::Opened {
             gate: self.gate,
             epoch: self.epoch,
@@ -370,13 +386,7 @@ impl<F: Clone> Owned<F> {
     /// A lease shortened ahead of a shorter interval stays short until every
     /// member has sent in its new form.
     fn shortened_until_sent(&self, written: Instant, lease_end: Instant) -> bool {
-        lease_end > written
-            && self.members.iter().any(|member| {
-                member
-                    .history
-                    .last()
-                    .is_some_and(|last| last.interval > member.form.interval)
-            })
+        lease_end > written && self.members.iter().any(Keeping::shortens)
     }
 
     fn write(&mut self, lease_end: Instant, effects: &mut VecDeque<Effect<F>>) {

@@ -258,4 +258,6 @@ impl<F: Clone> Sender<F> {
 }
 
 #[cfg(test)]
+mod in_hand;
+#[cfg(test)]
 mod tests;

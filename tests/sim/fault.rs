@@ -1,6 +1,6 @@
 //! What goes wrong in a schedule.
 
-use crate::node::Stage;
+use crate::node::{Refused, Stage};
 use core::time::Duration;
 
 /// Whom a fault meets.
@@ -11,17 +11,29 @@ pub(crate) enum Who {
     Active,
 }
 
+/// Which threads a stall meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// The one that stands there.
+    Thread,
+    /// Both: SIGSTOP, or no CPU.
+    Node,
+}
+
 /// What happens to a node, for some time.
 #[derive(Clone, Debug)]
 pub(crate) enum Trouble {
     StallLoop,
     StallSender,
+    StallNode,
     /// A stall the next time the node gets there, and perhaps its end after that.
-    Trap(Stage, Option<Death>),
-    /// The kernel refuses whatever the node sends.
-    SendsFail,
+    Trap(Stage, Held, Option<Death>),
+    /// The kernel refuses what the node sends.
+    SendsFail(Refused),
     /// SIGKILL; started again later.
     Kill,
+    /// A power cut: what was pinned is gone as well; started again later.
+    Reboot,
     /// SIGTERM; started again later.
     Terminate,
     LinkDown,
@@ -41,6 +53,15 @@ pub(crate) struct Death {
     pub(crate) gone_ns: u64,
 }
 
+/// What happens to a stock peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StockTrouble {
+    /// Killed and started again at once: it forgets.
+    Restart,
+    /// Stopped, with a priority 0 if it is the Active; started again later.
+    Stop,
+}
+
 /// Something that goes wrong, for `ns` nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
@@ -54,7 +75,13 @@ pub(crate) enum Fault {
         pairs: Vec<(usize, usize)>,
         ns: u64,
     },
-    PeerRestart {
+    Peer {
         peer: usize,
+        trouble: StockTrouble,
+        ns: u64,
+    },
+    /// A stranger resigns, who owns nothing.
+    Stray {
+        vrid: u8,
     },
 }

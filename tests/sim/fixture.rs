@@ -7,7 +7,7 @@ use core::{
 use vrrp_user::{
     config::model::{
         ChecksumPolicy, CommandLine, Config, Family, Garp, InitialState, Instance, Notify, Script,
-        SyncGroup, Tracked, Version, VirtualAddress,
+        SyncGroup, Tracked, Unicast, UnicastPeer, Version, VirtualAddress,
     },
     engine::input::Link,
 };
@@ -92,6 +92,19 @@ pub(crate) fn script(interval: Duration) -> Script {
         fall: 1,
         init_fail: false,
         user: None,
+    }
+}
+
+/// `unicast_peer`: these hosts, and nobody else is heard.
+pub(crate) fn unicast(hosts: impl Iterator<Item = u8>) -> Unicast {
+    let peer = |n| UnicastPeer {
+        address: host(n),
+        min_ttl: 1,
+        max_ttl: 255,
+    };
+    Unicast {
+        peers: hosts.map(peer).collect(),
+        check_source: true,
     }
 }
 

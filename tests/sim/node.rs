@@ -1,39 +1,41 @@
-//! One router: its kernel, and a daemon of two threads that run step by step, so
-//! that anything can happen between any two steps.
+//! One router: its kernel, and a daemon of two threads that run effect by effect,
+//! so that anything can happen between any two of them.
 
 mod acts;
+mod event_loop;
+mod stage;
 mod transmit;
 
+pub(crate) use stage::Stage;
+
 use crate::{
-    fixture,
-    kernel::{Kernel, Wire},
-    mutation::Mutation,
-    rng::Rng,
-    schedule::Schedule,
+    fixture, kernel::Kernel, mutation::Mutation, rng::Rng, schedule::Schedule, wire::Wire,
 };
-use core::time::Duration;
+use acts::LoopEffect;
+use core::{net::IpAddr, time::Duration};
+use event_loop::LoopStep;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use vrrp_common::maps::VrKey;
+use transmit::{SendStep, Sending};
+use vrrp_common::maps::{PeerKey, VrKey};
 use vrrp_user::{
     config::model::Config,
     engine::{
-        Engine, Reason,
-        action::Action,
-        input::{Heard, Input, ScriptResult},
+        Engine,
+        input::{Input, ScriptResult},
         settings::Settings,
     },
     ownership::{
         command::{Command, Epoch, GateId, VrId},
-        sender::{Sender, Ticket},
+        sender::Sender,
     },
     time::Instant,
 };
 
 /// A frame as the simulation sends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     Advert(Wire),
-    Announce,
+    Announce(IpAddr),
 }
 
 /// Its `CLOCK_MONOTONIC`: not the true time, and not as fast.
@@ -57,64 +59,33 @@ impl Clock {
     }
 }
 
-/// Where the event loop stands.
-#[derive(Debug)]
-enum LoopStep {
-    Gather,
-    Stamps {
-        now: Instant,
-        needed: Vec<VrId>,
-    },
-    Decide {
-        now: Instant,
-        heard: Vec<Heard>,
-        looked: bool,
-    },
-    Act {
-        actions: VecDeque<Action>,
-    },
-}
-
-/// Where the transmit thread stands.
-#[derive(Debug)]
-enum SendStep {
-    Next,
-    Drain,
-    Wire {
-        ticket: Ticket,
-        frames: Vec<Frame>,
-        sent_at: Instant,
-    },
-    Sent {
-        ticket: Ticket,
-        sent_at: Instant,
-        result: Result<(), i32>,
-    },
-    Lease {
-        gate: GateId,
-        epoch: Epoch,
-        lease_end: Instant,
-    },
-}
-
 /// The process.
 #[derive(Debug)]
 pub(crate) struct Daemon {
-    pub(crate) engine: Engine,
+    engine: Engine,
     sender: Sender<Frame>,
     loop_step: LoopStep,
+    effects: VecDeque<LoopEffect>,
     send_step: SendStep,
+    sending: Sending,
     inbox: VecDeque<Input>,
     commands: VecDeque<Command<Frame>>,
+    /// Gates whose permission is renewed.
+    held: BTreeSet<GateId>,
     permit_at: Instant,
     keys: BTreeMap<VrId, VrKey>,
+    /// Sources somebody has told of, with the newest stamp the engine knows.
+    known: BTreeMap<PeerKey, Instant>,
+    events_lost: u64,
+    /// Routers whose stamps nobody has read as a whole since they are ours.
+    unread: BTreeSet<VrKey>,
+    /// The kernel was told to listen, and the engine not yet that it does.
+    listens: bool,
     placed: BTreeSet<PlacedKey>,
-    last_sent: BTreeMap<GateId, Instant>,
-    just_ceased: bool,
     pub(crate) finished: bool,
 }
 
-type PlacedKey = (u32, core::net::IpAddr);
+type PlacedKey = (u32, IpAddr);
 
 /// When a thread wants to run next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,34 +98,6 @@ pub(crate) enum Next {
     Asleep,
 }
 
-/// A point between two steps where a stall hurts most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// The clock was read, the advert has not left.
-    BeforeWire,
-    /// The advert left, its result is not known yet.
-    AfterWire,
-    /// A claim was asked for, its epoch has not begun.
-    BeforeEpoch,
-    /// Stamps that decide something were read, nothing is decided.
-    AfterStamps,
-    /// A `Cease` was carried out, and nothing after it.
-    AfterCease,
-    /// A lease is to be written: the first, or a longer one.
-    BeforeLease,
-}
-
-impl Stage {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::BeforeWire,
-        Self::AfterWire,
-        Self::BeforeEpoch,
-        Self::AfterStamps,
-        Self::AfterCease,
-        Self::BeforeLease,
-    ];
-}
-
 /// What a step did to the rest of the world.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
@@ -163,6 +106,8 @@ pub(crate) struct Out {
     pub(crate) wake_sender: bool,
     /// A `vrrp_script` was started.
     pub(crate) scripts: Vec<String>,
+    /// Something happened that is worth counting.
+    pub(crate) seen: Vec<&'static str>,
 }
 
 #[derive(Debug)]
@@ -174,10 +119,23 @@ pub(crate) struct Node {
     pub(crate) daemon: Option<Daemon>,
     pub(crate) link_up: bool,
     pub(crate) script_ok: bool,
-    /// The kernel refuses what it sends.
-    pub(crate) sends_fail: bool,
+    /// The kernel refuses what it sends: everything, or what is for one peer.
+    pub(crate) refused: Option<Refused>,
+    /// When the claim began whose epoch the gates have, on its clock.
+    pub(crate) claimed_at: BTreeMap<GateId, Instant>,
     permit: Duration,
+    ring_room: usize,
+    /// An advert that tc has dropped is reported as sent.
+    drops_silently: bool,
     mutation: Mutation,
+}
+
+/// What the kernel refuses to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Everything,
+    To(IpAddr),
+    Vrid(u8),
 }
 
 impl Node {
@@ -191,46 +149,82 @@ impl Node {
         Self {
             id,
             clock,
-            kernel: Kernel::new(schedule.ring_room),
+            kernel: Kernel::new(schedule.ring_room, mutation),
             config,
             daemon: None,
             link_up: true,
             script_ok: true,
-            sends_fail: false,
+            refused: None,
+            claimed_at: BTreeMap::new(),
             permit: schedule.permit,
+            ring_room: schedule.ring_room,
+            drops_silently: schedule.drops_silently,
             mutation,
         }
     }
 
-    /// Starts a daemon: it shuts what its predecessor left and starts from the
-    /// epochs it finds.
+    /// Starts a daemon, which finds the maps as its predecessor left them. What it
+    /// makes of them is [`LoopStep::Inherit`].
     pub(crate) fn start(&mut self) {
-        for gate in self.kernel.gates.values_mut() {
-            gate.closed_epoch = gate.epoch;
-        }
-        let seen = self
-            .kernel
-            .gates
-            .values()
-            .flat_map(|gate| [gate.epoch, gate.revoked_epoch, gate.closed_epoch].map(Epoch));
-        let engine = Engine::new(Settings::default(), seen);
         self.daemon = Some(Daemon {
-            engine,
+            engine: Engine::new(Settings::default(), []),
             sender: Sender::new(),
-            loop_step: LoopStep::Gather,
+            loop_step: LoopStep::Inherit,
+            effects: VecDeque::new(),
             send_step: SendStep::Next,
+            sending: Sending::default(),
             inbox: VecDeque::from([
                 Input::Link(fixture::link(self.id, self.link_up)),
-                Input::Config(Box::new(self.config.clone())),
+                Input::Config(Box::new(self.config_for_engine())),
             ]),
             commands: VecDeque::new(),
+            held: BTreeSet::new(),
             permit_at: Instant::default(),
             keys: BTreeMap::new(),
+            known: BTreeMap::new(),
+            events_lost: 0,
+            unread: BTreeSet::new(),
+            listens: false,
             placed: BTreeSet::new(),
-            last_sent: BTreeMap::new(),
-            just_ceased: false,
             finished: false,
         });
+    }
+
+    /// The kernel is another one: nothing is pinned, and nothing is attached.
+    pub(crate) fn forget(&mut self) {
+        self.kernel = Kernel::new(self.ring_room, self.mutation);
+        self.claimed_at.clear();
+    }
+
+    /// An engine that resigns from what it finds, as after any restart: whatever a
+    /// predecessor owned it owns no more. The gate records that are pinned are
+    /// what a resuming engine would be given here instead.
+    fn inherit(&self) -> Engine {
+        let gates = self.kernel.gates();
+        for &gate in gates.keys() {
+            self.kernel.write_gate(gate, |record| {
+                record.permit_end_ns = 0;
+                record.closed_epoch = record.closed_epoch.max(record.epoch);
+            });
+        }
+        let seen = gates
+            .into_values()
+            .flat_map(|gate| [gate.epoch, gate.revoked_epoch, gate.closed_epoch].map(Epoch));
+        Engine::new(Settings::default(), seen)
+    }
+
+    /// The configuration was read again.
+    pub(crate) fn reload(&mut self) {
+        let config = Box::new(self.config_for_engine());
+        self.tell(Input::Config(config));
+    }
+
+    fn config_for_engine(&self) -> Config {
+        let mut config = self.config.clone();
+        if self.mutation == Mutation::AnyMember {
+            config.groups.clear();
+        }
+        config
     }
 
     pub(crate) fn tell(&mut self, input: Input) {
@@ -243,97 +237,14 @@ impl Node {
         ScriptResult::Exited(i32::from(!self.script_ok))
     }
 
-    /// The stages this node's threads (event loop, transmit thread) stand at.
-    pub(crate) fn stages(&self) -> [Option<Stage>; 2] {
-        let Some(daemon) = &self.daemon else {
-            return [None; 2];
-        };
-        let of_loop = match &daemon.loop_step {
-            LoopStep::Decide { looked: true, .. } => Some(Stage::AfterStamps),
-            LoopStep::Act { .. } if daemon.just_ceased => Some(Stage::AfterCease),
-            _ => None,
-        };
-        let of_sender = match &daemon.send_step {
-            SendStep::Wire { .. } => Some(Stage::BeforeWire),
-            SendStep::Sent { .. } => Some(Stage::AfterWire),
-            SendStep::Lease { .. } => Some(Stage::BeforeLease),
-            SendStep::Next if matches!(daemon.commands.front(), Some(Command::Claim { .. })) => {
-                Some(Stage::BeforeEpoch)
-            }
-            _ => None,
-        };
-        [of_loop, of_sender]
-    }
-
-    /// One step of the event loop.
-    pub(crate) fn loop_step(&mut self, now: Instant, out: &mut Out) -> Next {
-        let Some(daemon) = &mut self.daemon else {
-            return Next::Asleep;
-        };
-        match core::mem::replace(&mut daemon.loop_step, LoopStep::Gather) {
-            LoopStep::Gather => {
-                if now >= daemon.permit_at {
-                    daemon.permit_at = now + self.permit / 2;
-                    for gate in self.kernel.gates.values_mut() {
-                        gate.permit_end_ns = (now + self.permit).as_ns();
-                    }
-                }
-                for (key, mut heard) in self.kernel.ring.drain(..) {
-                    if let Some(vr) = daemon.engine.router_of(&key) {
-                        heard.vr = vr;
-                        daemon.inbox.push_back(Input::Advert(heard));
-                    }
-                }
-                while let Some(input) = daemon.inbox.pop_front() {
-                    daemon.engine.handle(input, now);
-                }
-                let confirms = daemon
-                    .engine
-                    .poll_timeout()
-                    .is_some_and(|(_, reason)| matches!(reason, Reason::ConfirmClaim(_)));
-                let mut needed = daemon.engine.stamps_needed(now);
-                if confirms && self.mutation == Mutation::ConfirmedUnseen {
-                    needed.clear();
-                }
-                daemon.loop_step = LoopStep::Stamps { now, needed };
-            }
-            LoopStep::Stamps { now, needed } => {
-                let looked = !needed.is_empty();
-                let mut heard = Vec::new();
-                for vr in needed {
-                    if let Some(key) = daemon.keys.get(&vr) {
-                        heard.extend(self.kernel.stamps(vr, key.vrid));
-                    }
-                }
-                daemon.loop_step = LoopStep::Decide { now, heard, looked };
-            }
-            LoopStep::Decide { now, heard, .. } => {
-                for heard in heard {
-                    daemon.engine.handle(Input::Advert(heard), now);
-                }
-                daemon.engine.handle_timeout(now);
-                let mut actions = VecDeque::new();
-                while let Some(action) = daemon.engine.poll_action() {
-                    actions.push_back(action);
-                }
-                daemon.loop_step = LoopStep::Act { actions };
-            }
-            LoopStep::Act { mut actions } => {
-                if let Some(action) = actions.pop_front() {
-                    self.act(action, now, &mut actions, out);
-                    if let Some(daemon) = &mut self.daemon {
-                        daemon.loop_step = LoopStep::Act { actions };
-                    }
-                    return Next::Soon;
-                }
-                if !daemon.inbox.is_empty() || !self.kernel.ring.is_empty() {
-                    return Next::Soon;
-                }
-                let engine = daemon.engine.poll_timeout().map(|(at, _)| at);
-                return Next::At(engine.map_or(daemon.permit_at, |at| at.min(daemon.permit_at)));
-            }
+    /// What this node's event loop or transmit thread is about to do.
+    pub(crate) fn stage(&self, of_loop: bool) -> Option<Stage> {
+        let daemon = self.daemon.as_ref()?;
+        if of_loop {
+            daemon.loop_stage()
+        } else {
+            daemon.sender_stage()
         }
-        Next::Soon
     }
 
     /// keepalived's name of the state of an instance.
@@ -348,6 +259,6 @@ impl Node {
 
     /// How long a step takes, in nanoseconds.
     pub(crate) fn gap(rng: &mut Rng) -> u64 {
-        rng.within(1_000, 12_000)
+        rng.within(1_000, 8_000)
     }
 }

@@ -1,7 +1,8 @@
-//! A stock peer: the RFC's machine, no lease, no gate, no hold. It is there for
-//! liveness only; what it owns is its own affair.
+//! A stock peer, as keepalived is: no lease, no gate, no hold. Once it has claimed
+//! because nobody was to be heard, no gate of ours may be open; whom it leaves the
+//! address to when it is killed is its own affair.
 
-use crate::kernel::Wire;
+use crate::wire::Wire;
 use core::net::IpAddr;
 
 #[derive(Clone, Debug)]
@@ -11,9 +12,15 @@ pub(crate) struct StockPeer {
     pub(crate) priority: u8,
     pub(crate) version: u8,
     pub(crate) interval_ns: u64,
+    /// How much faster its clock runs, in parts per million.
+    pub(crate) ppm: i64,
     pub(crate) alive: bool,
     pub(crate) active: bool,
+    /// It became Active then, having heard nothing for its whole down interval.
+    pub(crate) claimed_in_silence: Option<u64>,
     due_ns: u64,
+    /// It may not claim in silence before.
+    silent_from_ns: u64,
     active_interval_ns: u64,
 }
 
@@ -24,6 +31,7 @@ impl StockPeer {
         priority: u8,
         version: u8,
         interval_ns: u64,
+        ppm: i64,
     ) -> Self {
         let mut peer = Self {
             source,
@@ -31,9 +39,12 @@ impl StockPeer {
             priority,
             version,
             interval_ns,
+            ppm,
             alive: true,
             active: false,
+            claimed_in_silence: None,
             due_ns: 0,
+            silent_from_ns: 0,
             active_interval_ns: interval_ns,
         };
         peer.restart(0);
@@ -42,9 +53,17 @@ impl StockPeer {
 
     pub(crate) fn restart(&mut self, now: u64) {
         self.alive = true;
-        self.active = false;
         self.active_interval_ns = self.interval_ns;
-        self.due_ns = now + self.down_ns();
+        self.back_off(now);
+    }
+
+    /// The priority 0 of an Active that is stopped.
+    pub(crate) fn stop(&mut self) -> Option<Wire> {
+        let resigns = self.active.then(|| self.wire(0));
+        self.alive = false;
+        self.active = false;
+        self.claimed_in_silence = None;
+        resigns
     }
 
     pub(crate) fn due(&self) -> Option<u64> {
@@ -53,8 +72,11 @@ impl StockPeer {
 
     /// Its timer fired.
     pub(crate) fn fire(&mut self, now: u64) -> Wire {
-        self.active = true;
-        self.due_ns = now + self.interval_ns;
+        if !self.active {
+            self.active = true;
+            self.claimed_in_silence = (now >= self.silent_from_ns).then_some(now);
+        }
+        self.due_ns = now + self.by_its_clock(self.interval_ns);
         self.wire(self.priority)
     }
 
@@ -65,24 +87,37 @@ impl StockPeer {
         }
         if self.active {
             if wire.priority != 0 && (wire.priority, wire.source) > (self.priority, self.source) {
-                self.active = false;
                 self.follow(wire, now);
                 return None;
             }
-            self.due_ns = now + self.interval_ns;
+            self.due_ns = now + self.by_its_clock(self.interval_ns);
             return Some(self.wire(self.priority));
         }
         if wire.priority == 0 {
-            self.due_ns = now + self.skew_ns();
+            // keepalived takes it from anybody.
+            self.due_ns = now + self.by_its_clock(self.skew_ns());
+            self.silent_from_ns = u64::MAX;
         } else if wire.priority >= self.priority {
             self.follow(wire, now);
+        } else {
+            // It preempts: the timer goes on, but whoever owns was heard.
+            self.silent_from_ns = now + self.by_its_clock(self.down_ns());
         }
         None
     }
 
     fn follow(&mut self, wire: &Wire, now: u64) {
-        self.active_interval_ns = u64::from(wire.interval_cs) * 10_000_000;
-        self.due_ns = now + self.down_ns();
+        if self.version == 3 {
+            self.active_interval_ns = u64::from(wire.interval_cs) * 10_000_000;
+        }
+        self.back_off(now);
+    }
+
+    fn back_off(&mut self, now: u64) {
+        self.active = false;
+        self.claimed_in_silence = None;
+        self.due_ns = now + self.by_its_clock(self.down_ns());
+        self.silent_from_ns = self.due_ns;
     }
 
     fn skew_ns(&self) -> u64 {
@@ -98,6 +133,12 @@ impl StockPeer {
         3 * self.active_interval_ns + self.skew_ns()
     }
 
+    /// A span as it counts it, in true time.
+    fn by_its_clock(&self, span_ns: u64) -> u64 {
+        let span = i128::from(span_ns) * 1_000_000 / i128::from(1_000_000 + self.ppm);
+        u64::try_from(span).unwrap_or(span_ns)
+    }
+
     fn wire(&self, priority: u8) -> Wire {
         Wire {
             vrid: self.vrid,
@@ -105,6 +146,7 @@ impl StockPeer {
             interval_cs: u32::try_from(self.interval_ns / 10_000_000).unwrap_or(1),
             version: self.version,
             source: self.source,
+            to: None,
         }
     }
 }

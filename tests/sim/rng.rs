@@ -26,7 +26,7 @@ impl Rng {
         self.next() % 100 < percent
     }
 
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.next() % from.len() as u64).unwrap_or(0)]
+    pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.next() % from.len() as u64).unwrap_or(0)].clone()
     }
 }

@@ -3,6 +3,7 @@
 mod chaos;
 mod cluster;
 mod scripted;
+mod settings;
 
 use crate::{
     fault::{Fault, Trouble, Who},
@@ -16,7 +17,7 @@ use vrrp_user::config::model::{Config, Lease};
 
 /// What a schedule is mostly about. Each but the first begins with the one
 /// situation in which some rule is all that stands between two owners, with
-/// everything about it drawn at random, and goes on as the first does.
+/// everything about it drawn at random; most go on as the first does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// Whatever may happen.
@@ -33,6 +34,26 @@ pub(crate) enum Kind {
     Return,
     /// V4, V5: a stronger router comes back, and is made a weaker one.
     Demotion,
+    /// V1: clocks as unequal as is assumed, and intervals so long that it shows.
+    Drift,
+    /// V2: the owner's interval is shortened, and it stalls or dies at once.
+    Retimed,
+    /// V2: a router with a longer interval takes over from one that still speaks.
+    Slower,
+    /// V5: the owner is made weaker, and stronger again, while another claims.
+    Raised,
+    /// V9: a stranger resigns while the owner cannot object.
+    Stray,
+    /// V10: of two members of a group each node is better at one.
+    Mixed,
+    /// V11: adverts leave for some unicast peers only.
+    OnePeer,
+    /// An owner that does not want to preempt stalls for longer than its lease.
+    Stalled,
+    /// A router starts, or is restarted, and stalls before it listens.
+    Starting,
+    /// V7: the permission ends while an advert is in hand, and begins again.
+    Silenced,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +74,8 @@ pub(crate) struct Schedule {
     pub(crate) duplicate_percent: u64,
     /// Records the ring buffer takes while the event loop does not look.
     pub(crate) ring_room: usize,
+    /// What tc drops is reported as sent.
+    pub(crate) drops_silently: bool,
     /// From a heal until two gates must not be open any more.
     pub(crate) grace_ns: u64,
     /// Faults have ended and everybody has been started again.
@@ -65,49 +88,27 @@ impl Schedule {
     /// Between xvrrp nodes, and sometimes a stock peer beside them.
     pub(crate) fn random(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let kind = rng.pick(&[
-            Kind::Chaos,
-            Kind::Chaos,
-            Kind::Chaos,
-            Kind::Chaos,
-            Kind::Race,
-            Kind::Race,
-            Kind::LateResult,
-            Kind::LateResult,
-            Kind::Resignation,
-            Kind::LastWords,
-            Kind::Return,
-            Kind::Return,
-            Kind::Demotion,
-        ]);
+        let kind = rng.pick(&settings::KINDS);
         let cluster = Cluster::random(kind, &mut rng);
         let down = ns(cluster.longest_down());
         let preempt_delay = ns(cluster.preempt_delay);
         let mut schedule = Self {
             kind,
+            loss_tolerance: cluster.loss_tolerance,
             start_spread_ns: if kind != Kind::Chaos || rng.chance(50) {
                 0
             } else {
                 6 * ns(cluster.interval)
             },
-            delay_ns: rng.within(50_000, 450_000),
-            loss_percent: rng.pick(match kind {
-                Kind::Chaos => &[0, 10, 30, 50],
-                // One advert has to be lost, or what it says is known in time.
-                Kind::LateResult | Kind::Return => &[30, 40, 50, 50],
-                _ => &[0, 30, 50, 50],
-            }),
+            delay_ns: settings::delay_ns(kind, &mut rng),
+            loss_percent: settings::loss_percent(kind, &mut rng),
             duplicate_percent: rng.pick(&[0, 5]),
             ring_room: rng.pick(&[64, 64, 1, 0]),
+            drops_silently: rng.chance(50),
+            permit: settings::permit(kind, cluster.interval, &mut rng),
+            peers: cluster.peers.clone(),
             ..Self::quiet(seed, cluster.configs(), cluster.interval)
         };
-        // A lease of N adverts of which m may be lost is renewed m + 1 intervals
-        // after its oldest: with two adverts nothing may be lost.
-        schedule.loss_tolerance = cluster.down_adverts - 2;
-        for config in &mut schedule.configs {
-            config.global.lease.loss_tolerance = schedule.loss_tolerance;
-        }
-        schedule.peers.clone_from(&cluster.peers);
         let mut at = schedule.start_spread_ns + down;
         let mut latest = at;
         if kind != Kind::Chaos {
@@ -115,12 +116,9 @@ impl Schedule {
             latest = ended;
             at = ended;
         }
-        // What was scripted is the point of its kind; a little more may follow.
-        let more = if kind == Kind::Chaos {
-            rng.within(1, 6)
-        } else {
-            rng.pick(&[0, 0, 1, 2])
-        };
+        // A script may have changed the pace.
+        let down = down.max(4 * ns(schedule.interval));
+        let more = settings::more_faults(kind, &mut rng);
         latest = latest.max(schedule.chaos(&mut rng, at, more, down));
         schedule.faults.sort_by_key(|(at, _)| *at);
         schedule.calm_from_ns = latest;
@@ -145,10 +143,29 @@ impl Schedule {
             loss_percent: 0,
             duplicate_percent: 0,
             ring_room: 64,
+            drops_silently: false,
             grace_ns: 16 * ns(interval),
             calm_from_ns: 0,
             end_ns: 20 * ns(interval),
         }
+    }
+
+    /// How much faster than the true time node `index` counts, in parts per million.
+    pub(crate) fn ppm(&self, rng: &mut Rng, index: usize) -> i64 {
+        let drawn = i64::try_from(rng.within(0, 200)).unwrap_or(0) - 100;
+        match self.kind {
+            // The strongest is slow.
+            Kind::Drift if index + 1 == self.configs.len() => -100,
+            Kind::Drift => 100,
+            _ => rng.pick(&[-100, 100, drawn, drawn]),
+        }
+    }
+
+    /// A lease is renewed when it is all but over: its gate shuts for a moment
+    /// every interval, which the documentation calls the price.
+    pub(crate) fn flaps(&self) -> bool {
+        let adverts = self.configs[0].instances[0].down_timer_adverts.min(3);
+        adverts < self.loss_tolerance + 2
     }
 
     /// `trouble` for `who` at `at`, for `ns`.

@@ -1,5 +1,5 @@
-//! The cluster on one virtual clock: events in true time, and a look at every gate
-//! after every event.
+//! The cluster on one virtual clock: events in true time, and a look at a node's
+//! gates after everything that may have changed them.
 
 mod invariant;
 mod network;
@@ -8,14 +8,15 @@ mod trouble;
 pub(crate) use invariant::Violation;
 
 use crate::{
-    kernel::Wire,
     mutation::Mutation,
-    node::{Clock, Next, Node, Out},
+    node::{Clock, Next, Node, Out, Stage},
     peer::StockPeer,
     rng::Rng,
     schedule::Schedule,
+    wire::Wire,
 };
 use core::{net::IpAddr, time::Duration};
+use invariant::Ledger;
 use network::Path;
 use std::{
     cmp::Reverse,
@@ -49,6 +50,11 @@ enum Event {
         peer: usize,
         wire: usize,
     },
+    PeerStart {
+        peer: usize,
+    },
+    /// A path is within what is assumed again.
+    Look,
     Script {
         node: usize,
         incarnation: u64,
@@ -108,9 +114,12 @@ pub(crate) struct World {
     peer_serials: Vec<u64>,
     paths: BTreeMap<(usize, usize), Path>,
     wires: Vec<Wire>,
-    mutation: Mutation,
-    open: BTreeMap<(usize, IpAddr), bool>,
+    ledger: Ledger,
     traps: Vec<Trap>,
+    /// Where threads were held up.
+    pub(crate) stalled_at: BTreeSet<Stage>,
+    /// What else happened, and how often.
+    pub(crate) census: BTreeMap<&'static str, u64>,
     /// Told to end since they were started.
     terminated: BTreeSet<usize>,
 }
@@ -123,7 +132,7 @@ impl World {
             let id = u8::try_from(index + 1).unwrap_or(u8::MAX);
             let clock = Clock {
                 offset_ns: rng.within(1_000_000_000, 1_000_000_000_000),
-                ppm: i64::try_from(rng.within(0, 200)).unwrap_or(0) - 100,
+                ppm: schedule.ppm(&mut rng, index),
             };
             nodes.push(Node::new(id, clock, config.clone(), &schedule, mutation));
         }
@@ -144,8 +153,9 @@ impl World {
             peer_serials: vec![0; schedule.peers.len()],
             paths: BTreeMap::new(),
             wires: Vec::new(),
-            mutation,
-            open: BTreeMap::new(),
+            ledger: Ledger::default(),
+            stalled_at: BTreeSet::new(),
+            census: BTreeMap::new(),
             traps: Vec::new(),
             terminated: BTreeSet::new(),
             nodes,
@@ -173,10 +183,7 @@ impl World {
             }
             if let Some(Reverse((at, _, event))) = self.queue.pop() {
                 self.now = at;
-                let wrote = self.step(event);
-                if wrote {
-                    self.look();
-                }
+                self.step(event);
             }
         }
         if self.violations.is_empty() {
@@ -186,12 +193,6 @@ impl World {
 
     pub(crate) fn schedule(&self) -> &Schedule {
         &self.schedule
-    }
-
-    /// Addresses node `index` would answer for now.
-    pub(crate) fn open_vips(&self, index: usize) -> Vec<IpAddr> {
-        let node = &self.nodes[index];
-        node.kernel.open_vips(node.clock.local(self.now)).collect()
     }
 
     pub(crate) fn kill(&mut self, node: usize) {
@@ -206,22 +207,35 @@ impl World {
         }
     }
 
-    fn step(&mut self, event: Event) -> bool {
+    fn step(&mut self, event: Event) {
         match event {
-            Event::Loop { node, serial } => return self.run_thread(node, serial, true),
-            Event::Send { node, serial } => return self.run_thread(node, serial, false),
+            Event::Loop { node, serial } => self.run_thread(node, serial, true),
+            Event::Send { node, serial } => self.run_thread(node, serial, false),
             Event::Arrive { to, wire } => {
                 let wire = self.wires[wire];
-                let node = &mut self.nodes[to];
+                let node = &self.nodes[to];
                 let now = node.clock.local(self.now);
-                if node.link_up && node.kernel.receive(&wire, now, self.mutation) {
-                    self.wake(to, true, 5_000);
+                let before = node.kernel.revocations();
+                if node.link_up {
+                    let told = node.kernel.receive(&wire, now);
+                    if node.kernel.revocations() > before {
+                        self.count("a claim beaten in the kernel");
+                        self.look(to);
+                    }
+                    if told {
+                        self.wake(to, true, 5_000);
+                    }
                 }
             }
             Event::PeerTimer { peer, serial } => {
                 if serial == self.peer_serials[peer] && self.peers[peer].alive {
+                    let claims = !self.peers[peer].active;
                     let wire = self.peers[peer].fire(self.now);
-                    self.broadcast(self.nodes.len() + peer, wire);
+                    if claims {
+                        self.count("a stock peer that claims");
+                        self.stock_claimed(peer);
+                    }
+                    self.send(self.nodes.len() + peer, wire);
                     self.arm_peer(peer);
                 }
             }
@@ -229,10 +243,15 @@ impl World {
                 let wire = self.wires[wire];
                 let answer = self.peers[peer].receive(&wire, self.now);
                 if let Some(answer) = answer {
-                    self.broadcast(self.nodes.len() + peer, answer);
+                    self.send(self.nodes.len() + peer, answer);
                 }
                 self.arm_peer(peer);
             }
+            Event::PeerStart { peer } => {
+                self.peers[peer].restart(self.now);
+                self.arm_peer(peer);
+            }
+            Event::Look => self.look_at_all(),
             Event::Script {
                 node,
                 incarnation,
@@ -263,7 +282,7 @@ impl World {
                 self.set_link(node, true);
             }
             Event::ScriptHeals { node } => self.nodes[node].script_ok = true,
-            Event::SendsWork { node } => self.nodes[node].sends_fail = false,
+            Event::SendsWork { node } => self.nodes[node].refused = None,
             Event::Dies { node, incarnation } => {
                 if incarnation == self.incarnations[node] {
                     self.kill(node);
@@ -271,10 +290,9 @@ impl World {
             }
             Event::Heal { from, to } => self.cut(from, to, false),
         }
-        true
     }
 
-    fn run_thread(&mut self, node: usize, serial: u64, is_loop: bool) -> bool {
+    fn run_thread(&mut self, node: usize, serial: u64, is_loop: bool) {
         let now = self.now;
         let thread = if is_loop {
             &mut self.loops[node]
@@ -282,7 +300,7 @@ impl World {
             &mut self.senders[node]
         };
         if thread.serial != serial {
-            return false;
+            return;
         }
         // Before the step: a thread may have slept where it stands.
         self.spring(node, is_loop);
@@ -290,7 +308,7 @@ impl World {
         if now < thread.stalled_until {
             let at = thread.stalled_until;
             self.arm(node, is_loop, at, true);
-            return false;
+            return;
         }
         thread.due = None;
         let mut out = Out::default();
@@ -313,8 +331,11 @@ impl World {
             }
             Next::Asleep => self.thread_mut(node, is_loop).busy = false,
         }
+        for what in out.seen {
+            self.count(what);
+        }
         for wire in out.wire {
-            self.broadcast(node, wire);
+            self.send(node, wire);
         }
         for name in out.scripts {
             let incarnation = self.incarnations[node];
@@ -340,7 +361,7 @@ impl World {
         {
             self.kill(node);
         }
-        true
+        self.look(node);
     }
 
     fn thread_mut(&mut self, node: usize, is_loop: bool) -> &mut Thread {
@@ -382,6 +403,11 @@ impl World {
         if let Some(at) = self.peers[peer].due() {
             self.push(at.max(self.now), Event::PeerTimer { peer, serial });
         }
+    }
+
+    /// For the census.
+    fn count(&mut self, what: &'static str) {
+        *self.census.entry(what).or_default() += 1;
     }
 
     fn push(&mut self, at: TrueNs, event: Event) {

@@ -81,12 +81,14 @@ impl Gate {
         now_ns < self.lease_end_ns && self.is_claimed()
     }
 
-    /// An advert of ours with a priority other than 0 may leave. Not the lease:
-    /// a claim advertises before its gate opens.
+    /// An advert of ours with a priority other than 0 may leave. A claim advertises
+    /// before its gate opens, while it has no lease; but once it had one that is
+    /// over, a peer may own, and what was held up since must not beat it (V7).
     #[inline(always)]
     #[must_use]
     pub const fn may_advertise(&self, now_ns: u64) -> bool {
-        now_ns < self.permit_end_ns && self.is_claimed()
+        let lapsed = self.lease_end_ns != 0 && now_ns >= self.lease_end_ns;
+        now_ns < self.permit_end_ns && !lapsed && self.is_claimed()
     }
 }
 
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn advertises_by_permission_not_by_lease() {
+    fn advertises_by_permission_and_never_after_its_lease() {
         let claiming = Gate {
             epoch: 1,
             permit_end_ns: 10,
@@ -140,6 +142,11 @@ mod tests {
         };
         assert!(claiming.may_advertise(9) && !claiming.is_open(9));
         assert!(!claiming.may_advertise(10));
+        let open = Gate {
+            lease_end_ns: 5,
+            ..claiming
+        };
+        assert!(open.may_advertise(4) && !open.may_advertise(5));
         assert!(
             !Gate {
                 revoked_epoch: 1,

@@ -1,43 +1,83 @@
-//! The event loop carries out what the engine decided.
+//! The event loop carries out what the engine decided, effect by effect.
 
-use super::{Daemon, Frame, Node, Out, PlacedKey};
-use crate::{kernel::Wire, mutation::Mutation};
+use super::{Frame, Node, Out, PlacedKey, event_loop::LoopStep};
+use crate::{mutation::Mutation, wire::Wire};
 use core::time::Duration;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use vrrp_user::{
     config::model::Version,
     election::timers,
     engine::{
-        action::{Action, Advert, Announcement, PlacedAddress},
+        action::{Action, Advert, Announcement, PlacedAddress, RouterRecord, VipRecord},
         input::Input,
     },
-    ownership::command::{Command, Member},
+    ownership::command::{Command, Epoch, GateId, Member, VrId},
     time::Instant,
 };
 
+/// One thing that others can see.
+#[derive(Debug)]
+pub(super) enum LoopEffect {
+    Router {
+        vr: VrId,
+        record: Option<Box<RouterRecord>>,
+    },
+    Vips(Vec<VipRecord>),
+    Addresses(Vec<PlacedAddress>),
+    /// For the permission that goes with a claim.
+    ReadClock(GateId),
+    Permit(GateId, Instant),
+    Close(GateId, Epoch),
+    Withdraw(GateId),
+    Queue(Command<Frame>),
+}
+
 impl Node {
-    pub(super) fn act(
-        &mut self,
-        action: Action,
-        now: Instant,
-        rest: &mut VecDeque<Action>,
-        out: &mut Out,
-    ) {
+    /// One effect, or one more action taken apart into its effects.
+    pub(super) fn act_once(&mut self, now: Instant, out: &mut Out) {
         let Some(daemon) = &mut self.daemon else {
             return;
         };
-        daemon.just_ceased = matches!(action, Action::Cease { .. });
+        if let Some(effect) = daemon.effects.pop_front() {
+            return self.affect(effect, now, out);
+        }
+        let Some(action) = daemon.engine.poll_action() else {
+            let listens = core::mem::take(&mut daemon.listens);
+            if listens && self.mutation != Mutation::DeafStart {
+                daemon.engine.handle(Input::InPlace, now);
+            } else {
+                daemon.loop_step = LoopStep::Renew { now };
+            }
+            return;
+        };
         match action {
             Action::SetRouter { vr, record } => {
-                let key = record.as_ref().map(|record| record.key);
-                let old = daemon.keys.remove(&vr);
-                key.map(|key| daemon.keys.insert(vr, key));
-                self.kernel.set_router(old, record);
+                daemon.listens = true;
+                daemon.effects.push_back(LoopEffect::Router {
+                    vr,
+                    record: record.map(Box::new),
+                });
             }
-            Action::SetVips(vips) => self.kernel.set_vips(vips),
-            Action::SetAddresses { wanted, .. } => daemon.place(&wanted),
+            Action::SetVips(vips) => daemon.effects.push_back(LoopEffect::Vips(vips)),
+            Action::SetAddresses { wanted, .. } => {
+                daemon.effects.push_back(LoopEffect::Addresses(wanted));
+            }
             Action::RunScript { script, .. } => out.scripts.push(script),
             Action::Finished => daemon.finished = true,
+            Action::Cease {
+                gate,
+                epoch,
+                resign,
+                ..
+            } => {
+                let close = LoopEffect::Close(gate, epoch);
+                let withdraw = LoopEffect::Withdraw(gate);
+                let queue = LoopEffect::Queue(Command::Cease { gate, resign });
+                daemon.effects.extend(match self.mutation {
+                    Mutation::ResignFirst => [queue, close, withdraw],
+                    _ => [close, withdraw, queue],
+                });
+            }
             // Its gates always enforce.
             Action::AttachInterfaces(_)
             | Action::SetLeaseMode(_)
@@ -47,22 +87,66 @@ impl Node {
             | Action::RememberMaintenance(_)
             | Action::Log(..) => {}
             other => {
-                let command = self.command(other, now, rest);
+                if let Action::Claim { gate, .. } = other {
+                    daemon.effects.push_back(LoopEffect::ReadClock(gate));
+                }
+                if let Action::UpdateAdvert { advert, .. } = &other
+                    && self.mutation == Mutation::RecordFirst
+                    && let Some(key) = daemon.keys.get(&advert.vr)
+                {
+                    self.kernel.set_priority(key, advert.priority);
+                }
+                let command = self.command(other);
                 if let Some(daemon) = &mut self.daemon {
-                    daemon.commands.extend(command);
-                    out.wake_sender = true;
+                    daemon.effects.extend(command.map(LoopEffect::Queue));
                 }
             }
         }
     }
 
-    /// What the transmit thread is told of an action, once the gate record shows it.
-    fn command(
-        &mut self,
-        action: Action,
-        now: Instant,
-        rest: &mut VecDeque<Action>,
-    ) -> Option<Command<Frame>> {
+    fn affect(&mut self, effect: LoopEffect, now: Instant, out: &mut Out) {
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
+        match effect {
+            LoopEffect::Router { vr, record } => {
+                let old = daemon.keys.remove(&vr);
+                let new = record.as_ref().map(|record| record.key);
+                if old != new {
+                    daemon.known.retain(|peer, _| Some(peer.vr) != old);
+                    daemon.unread.extend(new);
+                }
+                new.map(|key| daemon.keys.insert(vr, key));
+                self.kernel.set_router(old, record.as_deref());
+            }
+            LoopEffect::Vips(vips) => self.kernel.set_vips(&vips),
+            LoopEffect::Addresses(wanted) => self.place(&wanted),
+            LoopEffect::ReadClock(gate) => {
+                daemon.effects.push_front(LoopEffect::Permit(gate, now));
+            }
+            LoopEffect::Permit(gate, read) => {
+                daemon.held.insert(gate);
+                let until = (read + self.permit).as_ns();
+                self.kernel
+                    .write_gate(gate, |record| record.permit_end_ns = until);
+            }
+            LoopEffect::Close(gate, epoch) => self.kernel.write_gate(gate, |record| {
+                record.closed_epoch = record.closed_epoch.max(epoch.0);
+            }),
+            LoopEffect::Withdraw(gate) => {
+                daemon.held.remove(&gate);
+                self.kernel
+                    .write_gate(gate, |record| record.permit_end_ns = 0);
+            }
+            LoopEffect::Queue(command) => {
+                daemon.commands.push_back(command);
+                out.wake_sender = true;
+            }
+        }
+    }
+
+    /// What the transmit thread is told of an action.
+    fn command(&self, action: Action) -> Option<Command<Frame>> {
         Some(match action {
             Action::Claim {
                 gate,
@@ -73,35 +157,28 @@ impl Node {
                 previous_interval,
                 adverts,
                 announcements,
-            } => {
-                // The permission goes with the claim.
-                let record = self.kernel.gates.entry(gate).or_default();
-                record.permit_end_ns = (now + self.permit).as_ns();
-                Command::Claim {
-                    gate,
-                    epoch,
-                    hold: match self.mutation {
-                        Mutation::NoHold => Duration::ZERO,
-                        _ => hold,
-                    },
-                    loss_tolerance,
-                    lease_adverts: match self.mutation {
-                        Mutation::AlwaysThree => 3,
-                        _ => lease_adverts,
-                    },
-                    previous_interval,
-                    members: adverts.iter().map(member).collect(),
-                    announcements: announced(&announcements),
-                }
-            }
+            } => Command::Claim {
+                gate,
+                epoch,
+                hold: match self.mutation {
+                    Mutation::NoHold => Duration::ZERO,
+                    _ => hold,
+                },
+                loss_tolerance,
+                lease_adverts: match self.mutation {
+                    Mutation::AlwaysThree => 3,
+                    _ => lease_adverts,
+                },
+                previous_interval: match self.mutation {
+                    Mutation::PreviousForgotten => Duration::ZERO,
+                    _ => previous_interval,
+                },
+                members: adverts.iter().map(|it| self.member(it)).collect(),
+                announcements: announced(&announcements),
+            },
             Action::Confirm { gate, epoch } => Command::Confirm { gate, epoch },
             Action::UpdateAdvert { gate, advert } => {
-                if self.mutation == Mutation::RecordFirst
-                    && let Some(key) = self.daemon.as_ref()?.keys.get(&advert.vr)
-                {
-                    self.kernel.set_priority(key, advert.priority);
-                }
-                let member = member(&advert);
+                let member = self.member(&advert);
                 Command::Update { gate, member }
             }
             Action::AdvertiseNow { gate, vr } => Command::AdvertiseNow { gate, vr },
@@ -114,33 +191,47 @@ impl Node {
                 epoch,
                 frames: announced(&announcements),
             },
-            Action::Cease {
-                gate,
-                epoch,
-                resign,
-                why,
-            } => {
-                if self.mutation == Mutation::ResignFirst && resign {
-                    rest.push_front(Action::Cease {
-                        gate,
-                        epoch,
-                        resign: false,
-                        why,
-                    });
-                } else {
-                    let record = self.kernel.gates.entry(gate).or_default();
-                    record.closed_epoch = record.closed_epoch.max(epoch.0);
-                }
-                Command::Cease { gate, resign }
-            }
             _ => return None,
         })
     }
-}
 
-impl Daemon {
+    fn member(&self, advert: &Advert) -> Member<Frame> {
+        let wires = |priority| {
+            let to = |to| {
+                Frame::Advert(Wire {
+                    vrid: advert.vrid,
+                    priority,
+                    interval_cs: timers::wire_interval_cs(advert.version, advert.interval),
+                    version: match advert.version {
+                        Version::V2 => 2,
+                        Version::V3 => 3,
+                    },
+                    source: advert.source,
+                    to,
+                })
+            };
+            if advert.unicast.is_empty() {
+                vec![to(None)]
+            } else {
+                advert.unicast.iter().map(|&peer| to(Some(peer))).collect()
+            }
+        };
+        Member {
+            vr: advert.vr,
+            adverts: wires(advert.priority),
+            resigns: wires(0),
+            interval: match self.mutation {
+                Mutation::FractionCounted => advert.interval,
+                _ => advert.counted_interval(),
+            },
+        }
+    }
+
     /// The reconciler: what is wanted is there, and it says so.
     fn place(&mut self, wanted: &[PlacedAddress]) {
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
         let wanted: BTreeSet<PlacedKey> = wanted
             .iter()
             .map(|it| (it.ifindex, it.address.address))
@@ -152,35 +243,19 @@ impl Daemon {
                 present,
             }
         };
-        self.inbox
-            .extend(wanted.difference(&self.placed).map(report(true)));
-        self.inbox
-            .extend(self.placed.difference(&wanted).map(report(false)));
-        self.placed = wanted;
+        daemon
+            .inbox
+            .extend(wanted.difference(&daemon.placed).map(report(true)));
+        daemon
+            .inbox
+            .extend(daemon.placed.difference(&wanted).map(report(false)));
+        daemon.placed = wanted;
     }
 }
 
 fn announced(announcements: &[Announcement]) -> Vec<Frame> {
-    announcements.iter().map(|_| Frame::Announce).collect()
-}
-
-fn member(advert: &Advert) -> Member<Frame> {
-    let wire = |priority| {
-        Frame::Advert(Wire {
-            vrid: advert.vrid,
-            priority,
-            interval_cs: timers::wire_interval_cs(advert.version, advert.interval),
-            version: match advert.version {
-                Version::V2 => 2,
-                Version::V3 => 3,
-            },
-            source: advert.source,
-        })
-    };
-    Member {
-        vr: advert.vr,
-        adverts: vec![wire(advert.priority)],
-        resigns: vec![wire(0)],
-        interval: advert.counted_interval(),
-    }
+    announcements
+        .iter()
+        .map(|it| Frame::Announce(it.address))
+        .collect()
 }

@@ -2,7 +2,9 @@
 
 use super::{Fault, Schedule, Trouble, Who};
 use crate::{
-    node::Stage,
+    fault::{Held, StockTrouble},
+    fixture,
+    node::{Refused, Stage},
     rng::Rng,
     world::{TrueNs, ns},
 };
@@ -43,35 +45,38 @@ impl Schedule {
         } else {
             Who::Node(node)
         };
-        // Most stalls are about as long as what they could break.
-        let stall = match rng.within(0, 3) {
-            0 => rng.within(10_000, 3_000_000),
-            1 => rng.within(0, interval),
-            2 => rng.within(interval, 4 * interval),
-            _ => rng.within(2 * interval, 8 * interval),
-        };
-        let trouble = match rng.within(0, 22) {
-            0..=1 => Trouble::StallLoop,
-            2..=3 => Trouble::StallSender,
-            4..=7 => Trouble::Trap(rng.pick(&Stage::ALL), None),
-            8..=10 => Trouble::Kill,
-            11..=12 => Trouble::Terminate,
-            13 => Trouble::LinkDown,
-            14..=15 => {
+        let stall = some_stall(rng, interval);
+        let trouble = match rng.within(0, 26) {
+            0 => Trouble::StallLoop,
+            1 => Trouble::StallSender,
+            2 => Trouble::StallNode,
+            3..=9 => some_trap(rng),
+            10..=11 => Trouble::Kill,
+            12 => Trouble::Reboot,
+            13..=14 => Trouble::Terminate,
+            15 => Trouble::LinkDown,
+            16..=17 => {
                 let pairs = self.one_way(rng, node);
                 return (Fault::Cut { pairs, ns: stall }, stall.max(interval));
             }
-            16 => {
+            18 => {
                 let pairs = self.isolate(node);
                 return (Fault::Cut { pairs, ns: stall }, stall.max(interval));
             }
-            17 => Trouble::Script,
-            18 => Trouble::SendsFail,
-            19 if !self.peers.is_empty() => {
-                return (Fault::PeerRestart { peer: 0 }, stall.max(interval));
+            19 => Trouble::Script,
+            20 => Trouble::SendsFail(self.refused(rng)),
+            21 if !self.peers.is_empty() => {
+                let trouble = rng.pick(&[StockTrouble::Restart, StockTrouble::Stop]);
+                let fault = Fault::Peer {
+                    peer: 0,
+                    trouble,
+                    ns: stall,
+                };
+                return (fault, stall.max(interval));
             }
+            22 => return (Fault::Stray { vrid: 1 }, interval),
             // Version 2 does not speak to other intervals.
-            20..=21 if !self.is_version_2() => Trouble::Retime(self.other_interval(rng)),
+            23..=24 if !self.is_version_2() => Trouble::Retime(self.other_interval(rng)),
             _ => Trouble::Reload(u8::try_from(rng.within(1, 254)).unwrap_or(1)),
         };
         let fault = Fault::Node {
@@ -87,14 +92,26 @@ impl Schedule {
     fn handover(&mut self, rng: &mut Rng, at: TrueNs) -> TrueNs {
         let interval = ns(self.interval);
         let short = rng.pick(&[interval / 20, interval / 2, interval]);
-        let claim = rng.pick(&[Stage::BeforeEpoch, Stage::AfterStamps]);
-        let last = rng.pick(&[Stage::AfterCease, Stage::AfterWire]);
+        let claim = rng.pick(&[
+            Stage::TakeClaim,
+            Stage::RaiseEpoch,
+            Stage::Decide,
+            Stage::QueueClaim,
+        ]);
+        let last = rng.pick(&[
+            Stage::QueueCease,
+            Stage::Results,
+            Stage::WithdrawPermit,
+            Stage::QueueOther,
+        ]);
         for node in 0..self.configs.len() {
             let stall = rng.within(10_000, short);
-            self.meet(at, Who::Node(node), Trouble::Trap(claim, None), stall);
+            let trap = Trouble::Trap(claim, Held::Thread, None);
+            self.meet(at, Who::Node(node), trap, stall);
         }
         let stall = rng.within(10_000, short);
-        self.meet(at, Who::Active, Trouble::Trap(last, None), stall);
+        let trap = Trouble::Trap(last, Held::Thread, None);
+        self.meet(at, Who::Active, trap, stall);
         let gone = rng.within(interval, 6 * interval);
         let leaves = at + rng.within(0, 2 * interval);
         self.meet(leaves, Who::Active, goes(rng), gone);
@@ -105,12 +122,23 @@ impl Schedule {
         self.configs[0].instances[0].version == Version::V2
     }
 
-    /// A little less than what most have, or that again. Not much less: who starts
-    /// counts its own intervals until it has heard an advert, and m + 1 of the
-    /// owner's must fit into N of those.
+    /// Not far from what most have: who starts counts its own intervals until it has
+    /// heard an advert, and m + 1 of the owner's must fit into N of those.
     fn other_interval(&self, rng: &mut Rng) -> Duration {
-        let shorter = (self.interval * 4 / 5).max(Duration::from_millis(10));
-        rng.pick(&[shorter, self.interval])
+        if self.loss_tolerance > 1 {
+            return self.interval;
+        }
+        let shorter = (self.interval * 9 / 10).max(Duration::from_millis(10));
+        rng.pick(&[shorter, self.interval, self.interval * 6 / 5])
+    }
+
+    fn refused(&self, rng: &mut Rng) -> Refused {
+        let node = u8::try_from(rng.within(1, self.configs.len() as u64)).unwrap_or(1);
+        rng.pick(&[
+            Refused::Everything,
+            Refused::To(fixture::host(node)),
+            Refused::Vrid(1),
+        ])
     }
 
     fn one_way(&self, rng: &mut Rng, node: usize) -> Vec<(usize, usize)> {
@@ -133,6 +161,30 @@ impl Schedule {
             .flat_map(|other| [(node, other), (other, node)])
             .collect()
     }
+}
+
+/// Most stalls are about as long as what they could break.
+fn some_stall(rng: &mut Rng, interval: u64) -> u64 {
+    match rng.within(0, 3) {
+        0 => rng.within(10_000, 3_000_000),
+        1 => rng.within(0, interval),
+        2 => rng.within(interval, 4 * interval),
+        _ => rng.within(2 * interval, 8 * interval),
+    }
+}
+
+/// A stall before any effect of either thread.
+pub(super) fn some_trap(rng: &mut Rng) -> Trouble {
+    let stage = if rng.chance(50) {
+        rng.pick(&Stage::OF_LOOP)
+    } else {
+        rng.pick(&Stage::OF_SENDER)
+    };
+    Trouble::Trap(
+        stage,
+        rng.pick(&[Held::Thread, Held::Thread, Held::Node]),
+        None,
+    )
 }
 
 /// In one way or the other.

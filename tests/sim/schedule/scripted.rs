@@ -1,10 +1,12 @@
 //! The situations in which a rule matters, each with the moments and lengths that
 //! matter drawn at random around the critical ones.
 
+mod later;
+
 use super::{Cluster, Kind, Schedule, Trouble, Who, chaos::goes};
 use crate::{
-    fault::Death,
-    node::Stage,
+    fault::{Death, Held},
+    node::{Refused, Stage},
     rng::Rng,
     world::{TrueNs, ns},
 };
@@ -18,9 +20,19 @@ impl Schedule {
             Kind::Race => self.race(rng, at),
             Kind::LateResult => self.late_result(rng, at),
             Kind::Resignation => self.resignation(rng, at),
-            Kind::LastWords => self.last_words(rng, at),
+            // The second of them at another pace.
+            Kind::LastWords | Kind::Drift => self.last_words(rng, at),
             Kind::Return => self.come_back(cluster, rng, at),
             Kind::Demotion => self.demotion(cluster, rng, at),
+            Kind::Retimed => self.retimed(rng, at),
+            Kind::Slower => self.slower(cluster, rng, at),
+            Kind::Raised => self.raised(rng, at),
+            Kind::Stray => self.stray(cluster, rng, at),
+            Kind::Mixed => self.mixed(rng, at),
+            Kind::OnePeer => self.one_peer(rng, at),
+            Kind::Stalled => self.stalled(rng, at),
+            Kind::Starting => self.starting(rng, at),
+            Kind::Silenced => self.silenced(rng, at),
         }
     }
 
@@ -42,10 +54,18 @@ impl Schedule {
         };
         let (shortest, longest) = rng.pick(&[(50_000, 1_500_000), (50_000, interval * 9 / 10)]);
         for node in 0..self.configs.len() {
-            let stage = rng.pick(&[Stage::BeforeEpoch, Stage::AfterStamps]);
+            let stage = rng.pick(&[
+                Stage::TakeClaim,
+                Stage::EndLease,
+                Stage::RaiseEpoch,
+                Stage::Decide,
+                Stage::QueueClaim,
+                Stage::WritePermit,
+            ]);
             let stall = rng.within(shortest, longest);
             if rng.chance(60) {
-                self.meet(begins, Who::Node(node), Trouble::Trap(stage, None), stall);
+                let trap = Trouble::Trap(stage, Held::Thread, None);
+                self.meet(begins, Who::Node(node), trap, stall);
             }
         }
         if gone > 0 {
@@ -68,7 +88,12 @@ impl Schedule {
                 after_ns: rng.within(0, interval * 12 / 10),
                 gone_ns: rng.within(4 * interval, 7 * interval),
             };
-            schedule.meet(at, who, Trouble::Trap(Stage::AfterWire, Some(death)), stall);
+            schedule.meet(
+                at,
+                who,
+                Trouble::Trap(Stage::Results, Held::Thread, Some(death)),
+                stall,
+            );
         };
         if !of_a_claim {
             // any of its adverts
@@ -91,10 +116,11 @@ impl Schedule {
         let interval = ns(self.interval);
         let stall = rng.within(interval / 10, 3 * interval);
         let gone = rng.within(4 * interval, 8 * interval);
+        let after_close = rng.pick(&[Stage::Close, Stage::WithdrawPermit, Stage::QueueCease]);
         self.meet(
             at,
             Who::Active,
-            Trouble::Trap(Stage::AfterCease, None),
+            Trouble::Trap(after_close, Held::Thread, None),
             stall,
         );
         self.meet(at, Who::Active, Trouble::Terminate, gone);
@@ -109,7 +135,12 @@ impl Schedule {
         let gone = rng.within(4 * interval, 8 * interval);
         let dies = at + rng.within(0, 4 * interval);
         if rng.chance(40) {
-            self.meet(at, Who::Active, Trouble::SendsFail, dies + interval - at);
+            self.meet(
+                at,
+                Who::Active,
+                Trouble::SendsFail(Refused::Everything),
+                dies + interval - at,
+            );
         }
         self.meet(dies, Who::Active, Trouble::Kill, gone);
         dies + gone + 2 * interval
@@ -127,7 +158,10 @@ impl Schedule {
         let claims = at + gone + ns(cluster.down(strongest));
         let stall = rng.within(interval / 2, 2 * interval);
         let trouble = match rng.within(0, 9) {
-            0..=3 => Trouble::Trap(Stage::BeforeLease, None),
+            0..=3 => {
+                let stage = rng.pick(&[Stage::StoreLease, Stage::CheckLease]);
+                Trouble::Trap(stage, Held::Thread, None)
+            }
             4..=7 => Trouble::Reload(u8::try_from(rng.within(220, 254)).unwrap_or(254)),
             8 => Trouble::StallSender,
             _ => Trouble::StallLoop,
@@ -153,7 +187,7 @@ impl Schedule {
         self.meet(silent, Who::Active, Trouble::StallSender, stall);
         if rng.chance(50) {
             let stall = rng.within(interval / 10, interval);
-            let trap = Trouble::Trap(Stage::BeforeEpoch, None);
+            let trap = Trouble::Trap(Stage::TakeClaim, Held::Thread, None);
             self.meet(starts, strongest, trap, stall);
         }
         let demoted = rng.within(silent, claims.max(silent) + interval / 2);

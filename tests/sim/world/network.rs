@@ -2,6 +2,7 @@
 //! design assumes unless it is cut.
 
 use super::{Event, TrueNs, Wire, World};
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use vrrp_user::engine::input::Input;
 
@@ -14,14 +15,18 @@ pub(super) struct Path {
     changed: TrueNs,
     /// Lost in a row, by VRID.
     lost: BTreeMap<u8, u32>,
+    /// The last arrival there is.
+    arrives: TrueNs,
 }
 
 impl World {
-    pub(super) fn broadcast(&mut self, from: usize, wire: Wire) {
+    /// A node or a stock peer sends, to all or to one.
+    pub(super) fn send(&mut self, from: usize, wire: Wire) {
         self.note(|| {
+            let to = wire.to.map_or(String::new(), |to| format!(" to {to}"));
             format!(
-                "{} sends vrid {} priority {}",
-                wire.source, wire.vrid, wire.priority
+                "{} sends vrid {} priority {} interval {} cs{to}",
+                wire.source, wire.vrid, wire.priority, wire.interval_cs
             )
         });
         self.adverts.push((self.now, wire.source, wire.priority));
@@ -31,17 +36,38 @@ impl World {
         self.wires.push(wire);
         let index = self.wires.len() - 1;
         for to in 0..self.nodes.len() + self.peers.len() {
-            if to != from && !self.loses(from, to, wire.vrid) {
-                self.deliver(to, index);
+            let meant = wire.to.is_none_or(|it| self.source_of(to) == it);
+            if to != from && meant && !self.loses(from, to, wire.vrid) {
+                self.deliver(from, to, index);
                 if self.rng.chance(self.schedule.duplicate_percent) {
-                    self.deliver(to, index);
+                    self.count("a duplicate");
+                    self.deliver(from, to, index);
                 }
             }
         }
     }
 
-    pub(super) fn deliver(&mut self, to: usize, wire: usize) {
-        let at = self.now + self.rng.within(20_000, self.schedule.delay_ns);
+    fn source_of(&self, station: usize) -> IpAddr {
+        match self.nodes.get(station) {
+            Some(node) => crate::fixture::host(node.id),
+            None => self.peers[station - self.nodes.len()].source,
+        }
+    }
+
+    fn deliver(&mut self, from: usize, to: usize, wire: usize) {
+        // The extremes are where frames overtake one another.
+        let takes = match self.rng.within(0, 3) {
+            0 => 20_000,
+            1 => self.schedule.delay_ns,
+            _ => self.rng.within(20_000, self.schedule.delay_ns),
+        };
+        let at = self.now + takes;
+        let path = self.paths.entry((from, to)).or_default();
+        let overtakes = at < path.arrives;
+        path.arrives = path.arrives.max(at);
+        if overtakes {
+            self.count("a frame that overtakes another");
+        }
         let event = match to.checked_sub(self.nodes.len()) {
             None => Event::Arrive { to, wire },
             Some(peer) => Event::PeerArrive { peer, wire },
@@ -50,7 +76,7 @@ impl World {
     }
 
     /// Never more than m in a row on a path that is whole.
-    pub(super) fn loses(&mut self, from: usize, to: usize, vrid: u8) -> bool {
+    fn loses(&mut self, from: usize, to: usize, vrid: u8) -> bool {
         let lossy = self.rng.chance(self.schedule.loss_percent);
         let tolerated = u32::from(self.schedule.loss_tolerance);
         let path = self.paths.entry((from, to)).or_default();
@@ -63,7 +89,13 @@ impl World {
         } else {
             0
         };
-        *lost > 0
+        let lost = *lost;
+        match lost {
+            0 => {}
+            1 => self.count("a loss"),
+            _ => self.count("two losses in a row"),
+        }
+        lost > 0
     }
 
     pub(super) fn set_link(&mut self, node: usize, up: bool) {
@@ -91,16 +123,22 @@ impl World {
             path.cuts.saturating_sub(1)
         };
         path.changed = self.now;
+        let whole = path.cuts == 0;
+        if whole {
+            // What was tolerated before the cut is no matter any more.
+            path.lost.clear();
+            self.push(self.now + self.schedule.grace_ns, Event::Look);
+        }
     }
 
-    /// Are these two within what the design assumes of a network?
-    pub(super) fn assumed(&self, a: usize, b: usize) -> bool {
-        let whole = |key| {
-            self.paths.get(&key).is_none_or(|path: &Path| {
-                path.cuts == 0
-                    && (path.changed == 0 || self.now >= path.changed + self.schedule.grace_ns)
-            })
+    /// Since when, or from when on, these two are within what the design assumes of
+    /// a network; `None`: they are cut off.
+    pub(super) fn assumed_from(&self, a: usize, b: usize) -> Option<TrueNs> {
+        let whole_from = |key| match self.paths.get(&key) {
+            Some(path) if path.cuts > 0 => None,
+            Some(path) if path.changed > 0 => Some(path.changed + self.schedule.grace_ns),
+            _ => Some(0),
         };
-        whole((a, b)) && whole((b, a))
+        Some(whole_from((a, b))?.max(whole_from((b, a))?))
     }
 }

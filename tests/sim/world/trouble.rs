@@ -2,8 +2,10 @@
 
 use super::{Event, World};
 use crate::{
-    fault::{Death, Fault, Trouble, Who},
+    fault::{Death, Fault, Held, StockTrouble, Trouble, Who},
+    fixture,
     node::Stage,
+    wire::Wire,
 };
 use vrrp_user::{config::model::Instance, engine::input::Input};
 
@@ -12,6 +14,7 @@ use vrrp_user::{config::model::Instance, engine::input::Input};
 pub(super) struct Trap {
     node: usize,
     stage: Stage,
+    held: Held,
     ns: u64,
     death: Option<Death>,
 }
@@ -34,14 +37,41 @@ impl World {
                 }
             }
             Fault::Cut { pairs, ns } => {
+                self.count("a cut");
                 for (from, to) in pairs {
                     self.cut(from, to, true);
                     self.push(now + ns, Event::Heal { from, to });
                 }
             }
-            Fault::PeerRestart { peer } => {
-                self.peers[peer].restart(now);
-                self.arm_peer(peer);
+            Fault::Peer { peer, trouble, ns } => match trouble {
+                StockTrouble::Restart => {
+                    self.count("a stock peer that restarts");
+                    self.peers[peer].restart(now);
+                    self.arm_peer(peer);
+                }
+                StockTrouble::Stop => {
+                    self.count("a stock peer that stops");
+                    if let Some(wire) = self.peers[peer].stop() {
+                        self.send(self.nodes.len() + peer, wire);
+                    }
+                    self.push(now + ns, Event::PeerStart { peer });
+                }
+            },
+            Fault::Stray { vrid } => {
+                self.count("a stranger that resigns");
+                let instance = &self.schedule.configs[0].instances[0];
+                let stray = Wire {
+                    vrid,
+                    priority: 0,
+                    interval_cs: vrrp_user::election::timers::wire_interval_cs(
+                        instance.version,
+                        instance.advert_interval,
+                    ),
+                    version: instance.version as u8 + 2,
+                    source: fixture::host(77),
+                    to: None,
+                };
+                self.send(usize::MAX, stray);
             }
         }
     }
@@ -49,46 +79,80 @@ impl World {
     fn meets(&mut self, node: usize, trouble: &Trouble, ns: u64) {
         let until = self.now + ns;
         match *trouble {
-            Trouble::StallLoop => self.stall(node, true, until),
-            Trouble::StallSender => self.stall(node, false, until),
-            Trouble::Trap(stage, death) => self.traps.push(Trap {
+            Trouble::StallLoop => {
+                self.count("a stall of an event loop");
+                self.stall(node, true, until);
+            }
+            Trouble::StallSender => {
+                self.count("a stall of a transmit thread");
+                self.stall(node, false, until);
+            }
+            Trouble::StallNode => {
+                self.count("a stall of a whole daemon");
+                self.stall(node, true, until);
+                self.stall(node, false, until);
+            }
+            Trouble::Trap(stage, held, death) => self.traps.push(Trap {
                 node,
                 stage,
+                held,
                 ns,
                 death,
             }),
-            Trouble::SendsFail => {
-                self.nodes[node].sends_fail = true;
+            Trouble::SendsFail(refused) => {
+                self.nodes[node].refused = Some(refused);
                 self.push(until, Event::SendsWork { node });
             }
             Trouble::Kill => {
+                self.count("a kill");
                 self.kill(node);
                 self.push(until, Event::Restart { node });
             }
+            Trouble::Reboot => {
+                self.count("a reboot");
+                self.kill(node);
+                self.nodes[node].forget();
+                self.look(node);
+                self.push(until, Event::Restart { node });
+            }
             Trouble::Terminate => {
+                self.count("a termination");
                 self.terminated.insert(node);
                 self.nodes[node].tell(Input::Shutdown);
                 self.wake(node, true, 1_000);
                 self.push(until, Event::Restart { node });
             }
             Trouble::LinkDown => {
+                self.count("a link that goes down");
                 self.set_link(node, false);
                 self.push(until, Event::LinkUp { node });
             }
             Trouble::Script => {
+                self.count("a script that fails");
                 self.nodes[node].script_ok = false;
                 self.push(until, Event::ScriptHeals { node });
             }
-            Trouble::Reload(priority) => self.reload(node, |it| it.priority = priority),
-            Trouble::Retime(interval) => self.reload(node, |it| it.advert_interval = interval),
+            Trouble::Reload(priority) => {
+                self.count("a reload of the priority");
+                self.reload(node, |it| it.priority = priority);
+            }
+            Trouble::Retime(interval) => {
+                let before = self.nodes[node].config.instances[0].advert_interval;
+                if interval < before {
+                    self.count("a reload to a shorter interval");
+                }
+                if interval > before {
+                    self.count("a reload to a longer interval");
+                }
+                self.reload(node, |it| it.advert_interval = interval);
+            }
         }
     }
 
     fn reload(&mut self, node: usize, change: impl FnMut(&mut Instance)) {
         let config = &mut self.nodes[node].config;
         config.instances.iter_mut().for_each(change);
-        let config = Box::new(config.clone());
-        self.nodes[node].tell(Input::Config(config));
+        self.nodes[node].reload();
         self.wake(node, true, 1_000);
     }
 
@@ -99,22 +163,34 @@ impl World {
 
     /// Is there a trap for this thread, where it stands? Then it has sprung.
     pub(super) fn spring(&mut self, node: usize, is_loop: bool) {
-        let stage = self.nodes[node].stages()[usize::from(!is_loop)];
+        if self.traps.is_empty() {
+            return;
+        }
+        let Some(stage) = self.nodes[node].stage(is_loop) else {
+            return;
+        };
         let sprung = self
             .traps
             .iter()
-            .position(|trap| trap.node == node && Some(trap.stage) == stage);
+            .position(|trap| trap.node == node && trap.stage == stage);
         let Some(index) = sprung else {
             return;
         };
-        let Trap { ns, death, .. } = self.traps.swap_remove(index);
+        let Trap {
+            held, ns, death, ..
+        } = self.traps.swap_remove(index);
         let until = self.now + ns;
         let calm = self.schedule.calm_from_ns;
         if until > calm {
             return;
         }
-        self.note(|| format!("{} stalls at {stage:?} for {ns}", node + 1));
+        self.note(|| format!("{} stalls before {stage:?} for {ns} ({held:?})", node + 1));
+        self.stalled_at.insert(stage);
         self.stall(node, is_loop, until);
+        if held == Held::Node {
+            self.count("a whole daemon that stalls between two effects");
+            self.stall(node, !is_loop, until);
+        }
         if let Some(Death { after_ns, gone_ns }) = death
             && until + after_ns + gone_ns <= calm
         {

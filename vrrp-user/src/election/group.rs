@@ -103,8 +103,15 @@ impl Group {
     /// Shortest interval a previous owner may have left the peers with (V2).
     #[must_use]
     pub fn previous_interval(&self) -> Duration {
-        let learned = self.members.values().map(Router::learned_interval);
-        learned.min().unwrap_or_default()
+        let shortest = self.members.values().map(Router::shortest_interval);
+        shortest.min().unwrap_or_default()
+    }
+
+    /// The kernel listens for this member from now on, and did not before.
+    pub fn listens_from(&mut self, vr: VrId, now: Instant) {
+        if let Some(router) = self.members.get_mut(&vr) {
+            router.listens_from(now);
+        }
     }
 
     /// An event other than an advert. `true`: the state changed (or the claim began anew).

@@ -138,6 +138,24 @@ impl Router {
         self.interval
     }
 
+    /// Shortest interval that anybody may count with once we claim: who has just
+    /// heard another router counts with that one's, whether we follow it or not.
+    #[must_use]
+    pub fn shortest_interval(&self) -> Duration {
+        let heard = self.newest.values().map(|heard| heard.interval_cs.max(1));
+        heard
+            .map(timers::centiseconds)
+            .fold(self.interval, Duration::min)
+    }
+
+    /// The kernel has listened for it only since `now`: nothing heard before means
+    /// nothing. Who owns the addresses waits for nobody.
+    pub fn listens_from(&mut self, now: Instant) {
+        if let Wait::Down(from) = self.wait {
+            self.wait = Wait::Down(from.max(now));
+        }
+    }
+
     /// Takes part afresh: start-up, or after FAULT.
     pub fn start(&mut self, now: Instant) {
         self.active = None;
@@ -275,11 +293,18 @@ impl Router {
             .is_none_or(|active| active.source != heard.source);
         let (active, interval, wait) = (self.active, self.interval, self.wait);
         self.adopt(heard);
-        if heard.at < wait.from()
+        let old = heard.at < wait.from();
+        let weaker = active.is_some_and(|active| {
+            active.source != heard.source
+                && active.priority != PRIORITY_RESIGN
+                && (active.priority, active.source) > (heard.priority, heard.source)
+        });
+        if (old || weaker)
             && self.claim_at(Duration::ZERO) <= self.claims_at(wait, interval, Duration::ZERO)
         {
             // A stamp older than what the timer counts from, of a peer that may be
-            // dead: it may only make us wait longer.
+            // dead, or an advert that the Active we follow beats, perhaps on its way
+            // since before that one claimed: it may only make us wait longer.
             (self.active, self.interval, self.wait) = (active, interval, wait);
             return Heeded::Nothing;
         }

@@ -63,6 +63,10 @@ pub enum Input {
     /// What the kernel does not watch for us, all of it: who has a part in it is
     /// held in FAULT.
     Unwatched(Unwatched),
+    /// Every `AttachInterfaces` and `SetRouter` so far is carried out. A virtual
+    /// router that was new in them has been listened for since this moment, not
+    /// since the engine asked for it: its silence counts from here.
+    InPlace,
     /// An action failed. Nothing fails silently.
     ActionFailed {
         /// What was tried, in words for the log.

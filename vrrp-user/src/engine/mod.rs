@@ -13,6 +13,8 @@
 //!   first. A late daemon so never mistakes its own lateness for a dead Active,
 //!   and a claim is confirmed against what the kernel accepted before it knew of
 //!   the claim.
+//! * Once the actions are carried out that make the kernel listen, it says so
+//!   ([`Input::InPlace`]): attaching a program may take longer than a peer waits.
 //! * `now` never goes back.
 
 pub mod action;
@@ -99,6 +101,8 @@ pub struct Engine {
     scripts: Scripts,
     /// Addresses found on interfaces.
     placed: BTreeSet<(u32, core::net::IpAddr)>,
+    /// Virtual routers that the kernel has not listened for yet.
+    unlistened: BTreeSet<VrId>,
     /// Gates whose `Report::Ceased` is awaited, and how many of them.
     ceasing: BTreeMap<GateId, u32>,
     desired: Desired,
@@ -129,6 +133,7 @@ impl Engine {
             teams: BTreeMap::new(),
             scripts: Scripts::default(),
             placed: BTreeSet::new(),
+            unlistened: BTreeSet::new(),
             ceasing: BTreeMap::new(),
             desired: Desired::default(),
             maintenance: Maintenance::default(),
@@ -188,6 +193,7 @@ impl Engine {
                     self.reassess_where(now, |_| true);
                 }
             }
+            Input::InPlace => self.in_place(now),
             Input::ActionFailed { what, why, vr } => {
                 let name = vr.and_then(|vr| self.instances.get(&vr));
                 let of = name.map_or(String::new(), |it| format!("({}) ", it.config.name));

@@ -225,12 +225,25 @@ impl Engine {
             (Some(old), Some(new)) => old.key != new.key,
             _ => false,
         };
+        if moved || instance.record.is_none() {
+            self.unlistened.insert(vr);
+        }
         instance.record.clone_from(&record);
         if moved {
             self.actions
                 .push_back(Action::SetRouter { vr, record: None });
         }
         self.actions.push_back(Action::SetRouter { vr, record });
+    }
+
+    /// What was asked for is listened to from now on.
+    pub(super) fn in_place(&mut self, now: Instant) {
+        for vr in core::mem::take(&mut self.unlistened) {
+            let gate = self.instances.get(&vr).map(|instance| instance.gate);
+            if let Some(team) = gate.and_then(|gate| self.teams.get_mut(&gate)) {
+                team.group.listens_from(vr, now);
+            }
+        }
     }
 
     pub(super) fn remove_record(&mut self, vr: VrId) {

@@ -113,6 +113,13 @@ impl<F> Keeping<F> {
         }
     }
 
+    /// Its next advert is the first to say a shorter interval.
+    pub(super) fn shortens(&self) -> bool {
+        self.history
+            .last()
+            .is_some_and(|last| last.interval > self.form.interval)
+    }
+
     /// Another form of the advert (V2).
     pub(super) fn update(&mut self, form: Member<F>, loss_tolerance: u8, lease_adverts: u8) {
         let (old, new) = (self.spacing(), form.interval);

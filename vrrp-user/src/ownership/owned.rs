@@ -44,9 +44,13 @@ pub(super) struct Owned<F> {
     members: Vec<Keeping<F>>,
     announcements: Vec<F>,
     announce_at: Option<Instant>,
+    /// A burst is wanted although the gate is open.
+    prolong_at: Option<Instant>,
     first_sent: Option<Instant>,
     /// Of the predecessor whose claim was resumed.
     sent_before: Instant,
+    /// As it was read before the last adverts were sent.
+    permit_end: Instant,
     phase: Phase,
 }
 
@@ -79,8 +83,10 @@ impl<F: Clone> Owned<F> {
             members: members.into_iter().map(keep).collect(),
             announcements: Vec::new(),
             announce_at: None,
+            prolong_at: None,
             first_sent: None,
             sent_before: last_sent,
+            permit_end: Instant::default(),
             phase: Phase::Resuming { lease_end },
         })
     }
@@ -119,8 +125,10 @@ impl<F: Clone> Owned<F> {
             members,
             announcements,
             announce_at: None,
+            prolong_at: None,
             first_sent: None,
             sent_before: Instant::default(),
+            permit_end: Instant::default(),
             phase: Phase::Begun {
                 look_at: now,
                 give_up: now + patience,
@@ -147,10 +155,12 @@ impl<F: Clone> Owned<F> {
                     .flatten()
                     .min()
             }
-            Phase::Open { lease_end } => [Some(lease_end), adverts, self.announce_at]
-                .into_iter()
-                .flatten()
-                .min(),
+            Phase::Open { lease_end } => {
+                [Some(lease_end), adverts, self.announce_at, self.prolong_at]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
         }
     }
 
@@ -177,6 +187,7 @@ impl<F: Clone> Owned<F> {
             return true;
         }
         let may_send = gate.may_advertise(now.as_ns());
+        self.permit_end = Instant::from_ns(gate.permit_end_ns);
         match self.phase {
             Phase::Begun { give_up, .. } => {
                 if may_send {
@@ -208,7 +219,7 @@ impl<F: Clone> Owned<F> {
                     self.end(effects);
                 } else if may_send {
                     self.phase = Phase::Open { lease_end };
-                    self.prolong(now, effects);
+                    self.burst_again(now, effects);
                 } else {
                     for member in &mut self.members {
                         member.next = now + PERMISSION_RETRY;
@@ -220,6 +231,9 @@ impl<F: Clone> Owned<F> {
                     self.end(effects);
                     return true;
                 }
+                if self.prolong_at.take().is_some() && may_send {
+                    self.burst_again(now, effects);
+                }
                 self.advertise(now, may_send, effects);
                 if self.announce_at.take().is_some() {
                     self.send_announcements(effects);
@@ -228,6 +242,12 @@ impl<F: Clone> Owned<F> {
             Phase::Bursting { .. } | Phase::Over => {}
         }
         true
+    }
+
+    /// The permission that was read before a send has not ended by `now`. One that
+    /// ended may have been renewed since, and says nothing of the time between.
+    pub(super) fn was_permitted(&self, now: Instant) -> bool {
+        now < self.permit_end
     }
 
     /// An advert of `vr` left, or failed to.
@@ -280,12 +300,14 @@ impl<F: Clone> Owned<F> {
         }
     }
 
+    /// As long a lease as there can be, now.
+    pub(super) fn prolong(&mut self, now: Instant) {
+        self.prolong_at = Some(now);
+    }
+
     /// m+1 adverts of every member while the gate is open: one of them arrives, so
     /// the lease counts from them alone.
-    pub(super) fn prolong(&mut self, now: Instant, effects: &mut VecDeque<Effect<F>>) {
-        if !matches!(self.phase, Phase::Open { .. }) {
-            return;
-        }
+    fn burst_again(&mut self, now: Instant, effects: &mut VecDeque<Effect<F>>) {
         for _ in 0..=self.loss_tolerance {
             for member in &self.members {
                 effects.push_back(self.advert(member));
@@ -317,18 +339,24 @@ impl<F: Clone> Owned<F> {
         else {
             return;
         };
-        let shortened = form.interval < member.form.interval;
-        let interval = form.interval;
         member.update(form, self.loss_tolerance, self.lease_adverts);
-        if let Phase::Open { lease_end } = self.phase
-            && shortened
-        {
-            // V2: before the first such advert leaves; peers will count from it.
-            let shorter = lease::entitled_until(Sent { at: now, interval }, self.lease_adverts);
+        if let Phase::Open { lease_end } = self.phase {
+            let shorter = self.shortened(lease_end, now);
             if shorter < lease_end {
                 self.write(shorter, effects);
             }
         }
+    }
+
+    /// V2: a shorter interval shortens the lease before the first such advert
+    /// leaves, because peers will count from that one.
+    fn shortened(&self, lease_end: Instant, now: Instant) -> Instant {
+        let announced = self.members.iter().filter(|member| member.shortens());
+        let ends = announced.map(|member| {
+            let interval = member.form.interval;
+            lease::entitled_until(Sent { at: now, interval }, self.lease_adverts)
+        });
+        ends.fold(lease_end, Instant::min)
     }
 
     /// One advert out of turn, at most one an interval: a flood of losing
@@ -404,7 +432,7 @@ impl<F: Clone> Owned<F> {
         let Some(lease_end) = self.lease_end() else {
             return self.end(effects);
         };
-        self.write(lease_end, effects);
+        self.write(self.shortened(lease_end, now), effects);
         effects.push_back(Effect::Report(Report::Opened {
             gate: self.gate,
             epoch: self.epoch,
@@ -444,13 +472,7 @@ impl<F: Clone> Owned<F> {
     /// A lease shortened ahead of a shorter interval stays short until every
     /// member has sent in its new form.
     fn shortened_until_sent(&self, written: Instant, lease_end: Instant) -> bool {
-        lease_end > written
-            && self.members.iter().any(|member| {
-                member
-                    .history
-                    .last()
-                    .is_some_and(|last| last.interval > member.form.interval)
-            })
+        lease_end > written && self.members.iter().any(Keeping::shortens)
     }
 
     fn write(&mut self, lease_end: Instant, effects: &mut VecDeque<Effect<F>>) {

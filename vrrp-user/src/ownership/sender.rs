@@ -127,9 +127,9 @@ impl<F: Clone> Sender<F> {
                 self.reschedule(gate);
             }
             Command::Prolong { gate, epoch } => {
-                self.change(gate, |owned, effects| {
+                self.change(gate, |owned, _| {
                     if owned.epoch == epoch {
-                        owned.prolong(now, effects);
+                        owned.prolong(now);
                     }
                 });
             }
@@ -192,9 +192,9 @@ impl<F: Clone> Sender<F> {
     /// The result of a send: `sent_at` was read before it (V7), `now` after it.
     /// `result` is an `errno`.
     ///
-    /// The egress program may have dropped an advert without an error. What lets
-    /// it pass only ever ends, so a permission that still holds after the send
-    /// held during it; otherwise the send extends nothing.
+    /// The egress program may have dropped an advert without an error. A claim and
+    /// a lease that still stand after the send stood during it, and so did the
+    /// permission that was read before it; otherwise the send extends nothing.
     pub fn sent(
         &mut self,
         ticket: Ticket,
@@ -214,6 +214,7 @@ impl<F: Clone> Sender<F> {
             let left = result.is_ok() && gates.gate(ticket.gate).may_advertise(now.as_ns());
             self.change(ticket.gate, |owned, effects| {
                 if owned.epoch == ticket.epoch {
+                    let left = left && owned.was_permitted(now);
                     owned.sent(vr, sent_at, left, now, effects);
                 }
             });
@@ -283,5 +284,7 @@ impl<F: Clone> Sender<F> {
     }
 }
 
+#[cfg(test)]
+mod in_hand;
 #[cfg(test)]
 mod tests;

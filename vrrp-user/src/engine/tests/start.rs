@@ -1,7 +1,10 @@
 //! From Initialize (§6.4.1).
 
 use super::fixture::{Bench, HOLD, advert, config, host, instance, lead, link, ms};
-use crate::config::model::{Config, Global, InitialState};
+use crate::{
+    config::model::{Config, Global, InitialState},
+    engine::input::Input,
+};
 
 /// keepalived 2.2.7: `state MASTER` below 255 is only a hint. RFC 9568 §6.4.1:
 /// anybody but the owner waits a whole `Active_Down_Interval`.
@@ -118,4 +121,18 @@ fn an_owner_that_is_none_any_more_waits() {
     bench.configure(delayed(100));
     bench.until(ms(30_000));
     assert_eq!(bench.times("claim"), [lead(13_609_375)]);
+}
+
+/// What the kernel has not listened for is no silence: to attach a program may take
+/// longer than the whole `Active_Down_Interval`.
+#[test]
+fn waiting_begins_when_the_kernel_listens() {
+    let mut bench = Bench::new(config(vec![instance(1, |_| {})]));
+    bench.until(ms(3_000));
+    bench.feed(Input::InPlace);
+    bench.until(ms(5_000));
+    // Said once more it means nothing: nothing is new.
+    bench.feed(Input::InPlace);
+    bench.until(ms(10_000));
+    assert_eq!(bench.times("claim"), [lead(3_000_000 + 3_609_375)]);
 }

@@ -381,6 +381,7 @@ fn prolonging_makes_the_lease_as_long_as_it_can_be() {
             epoch: EPOCH,
         },
     );
+    world.until(150);
     assert_eq!(
         world.take(),
         [
@@ -397,6 +398,7 @@ fn prolonging_makes_the_lease_as_long_as_it_can_be() {
             epoch: Epoch(6),
         },
     );
+    world.until(161);
     assert_eq!(world.take(), [] as [&str; 0], "another claim's");
     world.wake(460);
     world.take();
@@ -407,6 +409,7 @@ fn prolonging_makes_the_lease_as_long_as_it_can_be() {
             epoch: EPOCH,
         },
     );
+    world.until(480);
     assert_eq!(world.take(), [] as [&str; 0], "the lease is over");
 }
 

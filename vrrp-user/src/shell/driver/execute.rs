@@ -16,8 +16,19 @@ use crate::{
 impl Driver {
     /// Carries out everything the engine asks for.
     pub(super) fn execute(&mut self) {
-        while let Some(action) = self.engine.poll_action() {
-            self.carry_out(action);
+        let mut listens = false;
+        loop {
+            while let Some(action) = self.engine.poll_action() {
+                listens |= matches!(
+                    action,
+                    Action::AttachInterfaces(_) | Action::SetRouter { .. }
+                );
+                self.carry_out(action);
+            }
+            if !core::mem::take(&mut listens) {
+                return;
+            }
+            self.engine.handle(Input::InPlace, clock::now());
         }
     }
 

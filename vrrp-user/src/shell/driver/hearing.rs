@@ -31,6 +31,9 @@ pub(super) struct Hearing {
     peers: BTreeMap<VrKey, BTreeMap<[u8; 16], u64>>,
     /// Where the last [`Hearing::crowded`] ended.
     surveyed: Option<VrKey>,
+    /// New here, though not to the map: of a source that was heard before us and
+    /// says nothing new, nobody will ever tell.
+    unread: BTreeSet<VrKey>,
 }
 
 impl Hearing {
@@ -43,11 +46,14 @@ impl Hearing {
             self.routers.remove(&old);
             self.gates.remove(&old);
             self.peers.remove(&old);
+            self.unread.remove(&old);
         }
         if let Some(record) = record {
             self.keys.insert(vr, record.key);
             self.gates.insert(record.key, record.gate);
-            self.routers.insert(record.key, vr);
+            if self.routers.insert(record.key, vr).is_none() {
+                self.unread.insert(record.key);
+            }
         }
     }
 
@@ -119,11 +125,17 @@ impl Hearing {
     }
 
     /// Stamps of one virtual router's known sources that the engine has not seen,
-    /// oldest first. A source nobody told of yet had its news in the ring buffer.
+    /// oldest first. A source nobody told of yet had its news in the ring buffer;
+    /// those from before our time are looked for the first time.
     pub(super) fn stamps(&mut self, vr: VrId, tables: &Tables) -> Result<Vec<Input>> {
         let Some(&key) = self.keys.get(&vr) else {
             return Ok(Vec::new());
         };
+        if self.unread.contains(&key) {
+            let found = tables.peers_of(&key)?;
+            self.unread.remove(&key);
+            return Ok(self.fresh(found));
+        }
         let mut found = Vec::new();
         for &source in self
             .peers

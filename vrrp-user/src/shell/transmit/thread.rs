@@ -167,7 +167,12 @@ impl<G: GateWriter> Transmitter<G> {
             }
             let now = clock::now();
             match self.sender.poll_timeout() {
-                _ if last_round => return,
+                _ if last_round => {
+                    // What the last commands asked for.
+                    self.sender.handle_timeout(now, &self.gates);
+                    self.carry_out();
+                    return;
+                }
                 Some(due) if due <= now => {
                     self.sender.handle_timeout(now, &self.gates);
                     self.carry_out();

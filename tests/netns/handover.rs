@@ -164,7 +164,7 @@ fn a_backup_that_does_not_preempt_takes_over_by_force() {
         let owner = trial.lab.router(0);
         let said = refused(owner, &format!("handover {}", name(&trial)));
         assert!(
-            said.contains("nobody took over within 0.65 s") && said.contains("--force"),
+            said.contains("nobody took over within ") && said.contains("--force"),
             "{said}"
         );
         silent(&trial, 1, asked).expect("it stays a backup");

@@ -10,7 +10,7 @@ use xvrrp_tests::{
     net::Node,
     observe, place,
     probe::{Kind, Probe},
-    question::{assert_one_answerer, longest_gap},
+    question::{Question, assert_one_answerer},
     trial::{HIGH, LOW, PATIENCE, Pair, Profile, Trial},
     wait::{eventually, throughout},
 };
@@ -71,6 +71,20 @@ fn silent(trial: &Trial, router: usize, since: Stamp) -> Result<(), String> {
     }
 }
 
+/// From a question to the next answer of anybody, to that or a later one. (The time between
+/// two answers also counts what kept the client from asking.)
+fn longest_wait(questions: &[Question]) -> Duration {
+    let mut next: Option<Stamp> = None;
+    let mut longest = Duration::ZERO;
+    for question in questions.iter().rev() {
+        let own = question.answers.iter().map(|(at, _)| *at);
+        next = own.chain(next).min();
+        let wait = next.map(|at| at.since(question.at));
+        longest = longest.max(wait.unwrap_or_default());
+    }
+    longest
+}
+
 mod a_backup_that_preempts {
     use super::*;
 
@@ -123,15 +137,15 @@ fn takes_over(pair: Pair, profile: Profile) {
     // The next second of answers.
     thread::sleep(Duration::from_secs(1));
     let questions = client.questions(&trial.tap, start);
-    let (gap, _) = longest_gap(&questions).expect("answers");
+    let wait = longest_wait(&questions);
     let all = who.questions(&trial.tap, start);
     eprintln!(
-        "{pair:?} {profile:?}: {said:?}; {} questions, longest time without an answer {gap:?}",
+        "{pair:?} {profile:?}: {said:?}; {} questions, longest wait for an answer {wait:?}",
         questions.len()
     );
     assert!(
-        gap <= Duration::from_millis(60),
-        "a client saw nobody for {gap:?}"
+        wait <= Duration::from_millis(60),
+        "a client waited for {wait:?}"
     );
     if pair[1] == Xvrrpd {
         assert_one_answerer(&all);
@@ -164,7 +178,7 @@ fn a_backup_that_does_not_preempt_takes_over_by_force() {
         let owner = trial.lab.router(0);
         let said = refused(owner, &format!("handover {}", name(&trial)));
         assert!(
-            said.contains("nobody took over within 0.65 s") && said.contains("--force"),
+            said.contains("nobody took over within ") && said.contains("--force"),
             "{said}"
         );
         silent(&trial, 1, asked).expect("it stays a backup");

@@ -285,6 +285,8 @@ impl<F: Clone> Sender<F> {
 }
 
 #[cfg(test)]
+mod concession;
+#[cfg(test)]
 mod in_hand;
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,14 @@ use xvrrp_tests::{
     observe,
     probe::{Kind, Probe},
     question::longest_gap,
-    trial::{LOW, Pair, Profile, Trial, assert_took},
+    trial::{HIGH, LOW, Pair, Profile, Trial, assert_took},
     wait::eventually,
 };
 
-use crate::fence::Probes;
+use crate::{
+    probes::{Probes, datagrams},
+    starved::starve_the_owner,
+};
 
 const VRID: u8 = 51;
 const KEEPALIVED: Pair = [Keepalived, Keepalived];
@@ -51,6 +54,59 @@ fn sees_a_dead_keepalived_answer() {
             Err(format!("{} questions", each.len()))
         }
     });
+    eventually(
+        Duration::from_secs(5),
+        "the dead one sends",
+        || match datagrams(&probes.in_its_name(&trial, 0, takeover.first)) {
+            0..50 => Err("too little".into()),
+            _ => Ok(()),
+        },
+    );
+}
+
+/// A starved keepalived's kernel answers, too: the loop that starves a router
+/// leaves the network of its machine alone.
+#[test]
+fn sees_a_starved_keepalived_answer() {
+    let profile = Profile::V3At100ms;
+    let mut trial = Trial::of(KEEPALIVED, profile);
+    let probes = Probes::start(&trial, profile.vip());
+    let (starvation, since) = starve_the_owner(&mut trial, profile);
+    let takeover = trial.takeover(VRID, 1, since);
+    eventually(Duration::from_secs(5), "both answer one question", || {
+        let who = probes.who(&trial, takeover.first);
+        if who.iter().any(|q| q.answerers() == [0, 1]) {
+            Ok(())
+        } else {
+            Err(format!("{} questions", who.len()))
+        }
+    });
+    starvation.wait().expect("it was starved");
+}
+
+/// A keepalived that is beaten goes on answering until it has heard of it: a
+/// question after the other one's advert has two answers, in one of a few rounds.
+#[test]
+fn sees_a_beaten_keepalived_answer() {
+    let profile = Profile::V3At100ms;
+    eventually(
+        Duration::from_mins(1),
+        "an answer after it was beaten",
+        || {
+            let mut trial = Trial::new(KEEPALIVED, [profile.conf(LOW), profile.conf(HIGH)]);
+            trial.start(0);
+            trial.await_owner(0);
+            let probes = Probes::start(&trial, profile.vip());
+            let since = Stamp::now();
+            trial.start(1);
+            let spoke = probes.await_new_speaker(&trial, since);
+            probes.await_new_owner(&trial, spoke);
+            match probes.in_its_name(&trial, 0, spoke).len() {
+                0 => Err("it was quick".into()),
+                _ => Ok(()),
+            }
+        },
+    );
 }
 
 /// The same over IPv6, by a stopped one.

@@ -168,6 +168,22 @@ impl Running {
         process::continue_tree(self.pid());
     }
 
+    /// Sends its first process a signal that ends it, and gives the moment at which
+    /// it was over.
+    #[track_caller]
+    pub fn end_by(&mut self, signal: Signal) -> Stamp {
+        process::signal(self.pid(), signal);
+        let start = Stamp::now();
+        while self.is_running() {
+            assert!(
+                Stamp::now().since(start) < LEAVES_WITHIN,
+                "it goes on after {signal}"
+            );
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        Stamp::now()
+    }
+
     /// Asks it to leave (SIGTERM) and gives the moment it was asked; it is still
     /// leaving. [`Running::left`] waits for the end.
     pub fn terminate(&self) -> Stamp {

@@ -151,7 +151,10 @@ impl Running {
     /// Kills all its processes as a power cut would; gives the moment.
     pub fn kill(&mut self) -> Stamp {
         let at = Stamp::now();
-        process::kill_tree(self.pid());
+        // Once it is reaped its number may be somebody else's.
+        if self.is_running() {
+            process::kill_tree(self.pid());
+        }
         let _ = self.child.wait();
         at
     }

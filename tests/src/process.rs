@@ -6,7 +6,7 @@ use nix::{
 };
 use std::{fs, time::Duration};
 
-use crate::wait::eventually;
+use crate::wait::finally;
 
 /// `pid` and everything it started, parents first. Empty once it is gone.
 #[must_use]
@@ -73,7 +73,7 @@ pub fn kill_namespace(inode: u64) {
     for pid in in_namespace(inode) {
         kill_tree(pid);
     }
-    eventually(
+    finally(
         Duration::from_secs(5),
         "no process left in the namespace",
         || match in_namespace(inode) {

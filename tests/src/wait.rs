@@ -18,9 +18,18 @@ pub fn eventually<T>(
     what: &str,
     mut look: impl FnMut() -> Result<T, String>,
 ) -> T {
+    finally(within, what, || {
+        not_interrupted(what);
+        look()
+    })
+}
+
+/// The same for what cleans up: it is not given up when somebody asks the program
+/// to end.
+#[track_caller]
+pub fn finally<T>(within: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let start = Instant::now();
     loop {
-        not_interrupted(what);
         match look() {
             Ok(value) => return value,
             Err(why) if start.elapsed() >= within => {

@@ -9,13 +9,14 @@ use xvrrp_tests::{
     observe,
     probe::{Kind, Probe},
     question::longest_gap,
-    trial::{HIGH, LOW, Pair, Profile, Trial, assert_took},
+    trial::{LOW, Pair, Profile, Trial, assert_took},
     wait::eventually,
 };
 
 use crate::{
     probes::{Probes, datagrams},
     starved::starve_the_owner,
+    tie::third_dies,
 };
 
 const VRID: u8 = 51;
@@ -84,29 +85,20 @@ fn sees_a_starved_keepalived_answer() {
     starvation.wait().expect("it was starved");
 }
 
-/// A keepalived that is beaten goes on answering until it has heard of it: a
-/// question after the other one's advert has two answers, in one of a few rounds.
+/// Two keepalived of one priority both believe themselves the owner for a moment:
+/// they speak in turn.
 #[test]
-fn sees_a_beaten_keepalived_answer() {
+fn sees_both_keepalived_of_a_tie_speak() {
     let profile = Profile::V3At100ms;
-    eventually(
-        Duration::from_mins(1),
-        "an answer after it was beaten",
-        || {
-            let mut trial = Trial::new(KEEPALIVED, [profile.conf(LOW), profile.conf(HIGH)]);
-            trial.start(0);
-            trial.await_owner(0);
-            let probes = Probes::start(&trial, profile.vip());
-            let since = Stamp::now();
-            trial.start(1);
-            let spoke = probes.await_new_speaker(&trial, since);
-            probes.await_new_owner(&trial, spoke);
-            match probes.in_its_name(&trial, 0, spoke).len() {
-                0 => Err("it was quick".into()),
-                _ => Ok(()),
-            }
-        },
-    );
+    eventually(Duration::from_mins(1), "a tie of which both speak", || {
+        let (trial, probes, start) = third_dies(KEEPALIVED, profile);
+        let winner = probes.await_new_speaker(&trial, start);
+        probes.await_new_owner(&trial, winner);
+        match probes.in_its_name(&trial, 0, winner).len() {
+            0 => Err("only one fired".into()),
+            _ => Ok(()),
+        }
+    });
 }
 
 /// The same over IPv6, by a stopped one.

@@ -69,31 +69,37 @@ fn started_at_once(pair: Pair, profile: Profile) {
 }
 
 fn after_a_third(profile: Profile) {
-    let vip: Ipv4Addr = profile.vip().to_string().parse().expect("IPv4");
-    let mut close = Vec::new();
+    let mut apart = Vec::new();
     for _ in 0..ROUNDS {
-        let mut trial = Trial::new([Xvrrpd, Xvrrpd], [profile.conf(LOW), profile.conf(LOW)]);
-        let client = trial.lab.client();
-        let third = Speaker::start(client, VRID, 254, profile.interval(), vip);
-        trial.start(0);
-        trial.start(1);
-        trial.await_listener(0);
-        trial.await_listener(1);
-        thread::sleep(profile.interval() * HEARD_INTERVALS);
-        let start = Stamp::now();
-        let probes = Probes::unheard(&trial, profile.vip());
-        drop(third);
+        let (trial, probes, start) = third_dies([Xvrrpd, Xvrrpd], profile);
         judge(&trial, &probes, start);
         let sent = trial.tap.adverts(start);
         let first = |node| sent.iter().find(|(_, n, _)| *n == node).map(|(at, ..)| *at);
         if let (Some(a), Some(b)) = (first(0), first(1)) {
-            close.push(a.since(b).max(b.since(a)));
+            apart.push(a.since(b).max(b.since(a)));
         }
     }
-    println!("first adverts of the two, apart: {close:?}");
+    println!("first adverts of the two, apart: {apart:?}");
     // Both claimed before either had been heard; otherwise this shows nothing.
-    let met = close.iter().any(|apart| *apart < Duration::from_millis(1));
-    assert!(met, "they never fired together: {close:?}");
+    let met = apart.iter().any(|apart| *apart < Duration::from_millis(1));
+    assert!(met, "they never fired together: {apart:?}");
+}
+
+/// Two backups of one priority behind a third router, which has just died.
+pub(crate) fn third_dies(pair: Pair, profile: Profile) -> (Trial, Probes, Stamp) {
+    let vip: Ipv4Addr = profile.vip().to_string().parse().expect("IPv4");
+    let mut trial = Trial::new(pair, [profile.conf(LOW), profile.conf(LOW)]);
+    let client = trial.lab.client();
+    let third = Speaker::start(client, VRID, 254, profile.interval(), vip);
+    trial.start(0);
+    trial.start(1);
+    trial.await_listener(0);
+    trial.await_listener(1);
+    thread::sleep(profile.interval() * HEARD_INTERVALS);
+    let start = Stamp::now();
+    let probes = Probes::unheard(&trial, profile.vip());
+    drop(third);
+    (trial, probes, start)
 }
 
 /// One owner in the end; the other one may have spoken before it, never after.

@@ -74,8 +74,13 @@ impl Daemon {
                 command
                     .args(["-n", "-l", "-D", "-G", "-P", "-f"])
                     .arg(&conf);
-                command.arg("-p").arg(conf.with_extension("pid"));
-                command.arg("-r").arg(conf.with_extension("vrrp.pid"));
+                for (option, extension) in [("-p", "pid"), ("-r", "vrrp.pid")] {
+                    let file = conf.with_extension(extension);
+                    // One that was killed in a test process of the same number, long
+                    // ago, may have left it: with a number somebody has again.
+                    let _ = fs::remove_file(&file);
+                    command.arg(option).arg(file);
+                }
                 private(&mut command, c"/tmp");
                 command
             }

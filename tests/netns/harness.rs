@@ -16,7 +16,6 @@ use xvrrp_tests::{
 use crate::{
     probes::{Probes, datagrams},
     starved::starve_the_owner,
-    tie::third_dies,
 };
 
 const VRID: u8 = 51;
@@ -85,18 +84,26 @@ fn sees_a_starved_keepalived_answer() {
     starvation.wait().expect("it was starved");
 }
 
-/// Two keepalived of one priority both believe themselves the owner for a moment:
-/// they speak in turn.
+/// Two owners of one address, who do not know of one another: they speak in turn,
+/// and both answer. Without this, `tie` and `preempted` would prove nothing.
 #[test]
-fn sees_both_keepalived_of_a_tie_speak() {
+fn sees_two_owners_speak() {
     let profile = Profile::V3At100ms;
-    eventually(Duration::from_mins(1), "a tie of which both speak", || {
-        let (trial, probes, start) = third_dies(KEEPALIVED, profile);
-        let winner = probes.await_new_speaker(&trial, start);
-        probes.await_new_owner(&trial, winner);
-        match probes.in_its_name(&trial, 0, winner).len() {
-            0 => Err("only one fired".into()),
-            _ => Ok(()),
+    let mut confs = [profile.conf(LOW), profile.conf(LOW)];
+    confs[1].instances[0].vrid = VRID + 1;
+    let mut trial = Trial::new(KEEPALIVED, confs);
+    let start = Stamp::now();
+    let probes = Probes::unheard(&trial, profile.vip());
+    trial.start(0);
+    trial.start(1);
+    eventually(Duration::from_secs(10), "both speak and answer", || {
+        let turns = probes.speakers(&trial, start).len();
+        let who = probes.who(&trial, start);
+        let split = who.iter().filter(|q| q.answerers() == [0, 1]).count();
+        if turns > 10 && split > 10 {
+            Ok(())
+        } else {
+            Err(format!("{turns} turns, {split} questions with two answers"))
         }
     });
 }

@@ -71,7 +71,7 @@ fn started_at_once(pair: Pair, profile: Profile) {
 fn after_a_third(profile: Profile) {
     let mut apart = Vec::new();
     for _ in 0..ROUNDS {
-        let (trial, probes, start) = third_dies([Xvrrpd, Xvrrpd], profile);
+        let (trial, probes, start) = third_dies(profile);
         judge(&trial, &probes, start);
         let sent = trial.tap.adverts(start);
         let first = |node| sent.iter().find(|(_, n, _)| *n == node).map(|(at, ..)| *at);
@@ -86,9 +86,9 @@ fn after_a_third(profile: Profile) {
 }
 
 /// Two backups of one priority behind a third router, which has just died.
-pub(crate) fn third_dies(pair: Pair, profile: Profile) -> (Trial, Probes, Stamp) {
+fn third_dies(profile: Profile) -> (Trial, Probes, Stamp) {
     let vip: Ipv4Addr = profile.vip().to_string().parse().expect("IPv4");
-    let mut trial = Trial::new(pair, [profile.conf(LOW), profile.conf(LOW)]);
+    let mut trial = Trial::new([Xvrrpd, Xvrrpd], [profile.conf(LOW), profile.conf(LOW)]);
     let client = trial.lab.client();
     let third = Speaker::start(client, VRID, 254, profile.interval(), vip);
     trial.start(0);

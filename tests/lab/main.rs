@@ -5,20 +5,18 @@
 //! from the daemons; everything said of the client was counted at the client.
 #![allow(clippy::disallowed_methods, reason = "the lab lives in real time")]
 
-mod interrupt;
 mod maps;
 mod pulse;
 mod screen;
 mod script;
 mod stage;
-mod starve;
 mod terminal;
 mod timeline;
 
 use std::{io::IsTerminal as _, process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use xvrrp_tests::daemon::Daemon;
+use xvrrp_tests::{daemon::Daemon, interrupt};
 
 /// Two routers and a client in network namespaces: watch a VIP fail over.
 #[derive(Parser)]

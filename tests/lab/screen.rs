@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use xvrrp_tests::daemon::Daemon;
+use xvrrp_tests::{daemon::Daemon, interrupt};
 
 use crate::{
-    interrupt, maps,
+    maps,
     pulse::PERIOD,
     stage::{PRIORITIES, Process, Stage, VIP, name},
     terminal::Terminal,

@@ -2,10 +2,9 @@
 
 use std::{thread, time::Duration};
 
-use xvrrp_tests::daemon::Daemon;
+use xvrrp_tests::{daemon::Daemon, interrupt};
 
 use crate::{
-    interrupt,
     stage::{Process, Stage},
     timeline::{between, now_ns},
 };

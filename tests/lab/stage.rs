@@ -9,12 +9,12 @@ use vrrp_user::shell::bpf::reader::RouterView;
 use xvrrp_tests::{
     daemon::{Daemon, Running},
     net::Lab,
+    starve::Starvation,
 };
 
 use crate::{
     maps,
     pulse::{Answers, Gap, Pulse},
-    starve::{self, Starvation},
     timeline::{Origin, Timeline},
 };
 
@@ -22,6 +22,8 @@ use crate::{
 pub(crate) const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 50));
 /// Priorities of r1 and r2.
 pub(crate) const PRIORITIES: [u8; 2] = [200, 100];
+/// For how long a router is starved.
+const STARVED: Duration = Duration::from_secs(5);
 /// A router has stopped answering when it has not for so long: far beyond what
 /// a busy machine makes of a millisecond.
 const SILENT: Duration = Duration::from_millis(100);
@@ -258,9 +260,9 @@ impl Stage {
         if self.starvation.is_some() {
             return;
         }
-        match Starvation::of(self.routers[router].daemon.pid()) {
+        match Starvation::of(self.routers[router].daemon.pid(), &[], STARVED) {
             Ok(starvation) => {
-                let seconds = starve::LENGTH.as_secs();
+                let seconds = STARVED.as_secs();
                 self.note(
                     router,
                     &format!("no CPU for {seconds} s (a busy real-time loop)"),

@@ -13,7 +13,10 @@ use xvrrp_tests::{
     wait::eventually,
 };
 
-use crate::fence::Probes;
+use crate::{
+    probes::{Probes, datagrams},
+    starved::starve_the_owner,
+};
 
 const VRID: u8 = 51;
 const KEEPALIVED: Pair = [Keepalived, Keepalived];
@@ -49,6 +52,58 @@ fn sees_a_dead_keepalived_answer() {
             Ok(())
         } else {
             Err(format!("{} questions", each.len()))
+        }
+    });
+    eventually(
+        Duration::from_secs(5),
+        "the dead one sends",
+        || match datagrams(&probes.in_its_name(&trial, 0, takeover.first)) {
+            0..50 => Err("too little".into()),
+            _ => Ok(()),
+        },
+    );
+}
+
+/// A starved keepalived's kernel answers, too: the loop that starves a router
+/// leaves the network of its machine alone.
+#[test]
+fn sees_a_starved_keepalived_answer() {
+    let profile = Profile::V3At100ms;
+    let mut trial = Trial::of(KEEPALIVED, profile);
+    let probes = Probes::start(&trial, profile.vip());
+    let (starvation, since) = starve_the_owner(&mut trial, profile);
+    let takeover = trial.takeover(VRID, 1, since);
+    eventually(Duration::from_secs(5), "both answer one question", || {
+        let who = probes.who(&trial, takeover.first);
+        if who.iter().any(|q| q.answerers() == [0, 1]) {
+            Ok(())
+        } else {
+            Err(format!("{} questions", who.len()))
+        }
+    });
+    starvation.wait().expect("it was starved");
+}
+
+/// Two owners of one address, who do not know of one another: they speak in turn,
+/// and both answer. Without this, `tie` and `preempted` would prove nothing.
+#[test]
+fn sees_two_owners_speak() {
+    let profile = Profile::V3At100ms;
+    let mut confs = [profile.conf(LOW), profile.conf(LOW)];
+    confs[1].instances[0].vrid = VRID + 1;
+    let mut trial = Trial::new(KEEPALIVED, confs);
+    let start = Stamp::now();
+    let probes = Probes::unheard(&trial, profile.vip());
+    trial.start(0);
+    trial.start(1);
+    eventually(Duration::from_secs(10), "both speak and answer", || {
+        let turns = probes.speakers(&trial, start).len();
+        let who = probes.who(&trial, start);
+        let split = who.iter().filter(|q| q.answerers() == [0, 1]).count();
+        if turns > 10 && split > 10 {
+            Ok(())
+        } else {
+            Err(format!("{turns} turns, {split} questions with two answers"))
         }
     });
 }

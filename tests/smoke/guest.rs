@@ -1,26 +1,21 @@
-//! A virtual machine that boots a kernel, runs one script, and says on its
-//! serial console how that went.
+//! What a virtual machine boots: a kernel, and one script that says on the serial
+//! console how it went.
 
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
-    thread,
-    time::{Duration, Instant},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use xvrrp_tests::place;
 
-use crate::cpio::{Archive, Kind};
-
-/// What the script's own lines start with, to tell them from the kernel's.
-const MARK: &str = "guest: ";
+use crate::{
+    cpio::{Archive, Kind},
+    machine::{Machine, Transcript},
+};
 
 /// What every script starts with.
 const PRELUDE: &str = r#"#!/bin/busybox sh
@@ -55,12 +50,6 @@ pub(crate) struct Guest {
     directories: BTreeSet<PathBuf>,
     files: Vec<(String, Kind, Vec<u8>)>,
     script: String,
-}
-
-/// What the script said.
-pub(crate) struct Transcript {
-    marked: Vec<String>,
-    console: Vec<String>,
 }
 
 impl Guest {
@@ -137,9 +126,35 @@ impl Guest {
 
     /// Boots and runs the script to its end, or fails when `within` is over.
     #[track_caller]
-    pub(crate) fn run(mut self, within: Duration) -> Transcript {
+    pub(crate) fn run(self, within: Duration) -> Transcript {
+        let machine = self.boot(&mut Command::new(qemu()), &[]);
+        machine.finish(within)
+    }
+
+    /// Boots by a command for [`qemu`] of the test's own making, with more arguments
+    /// for it.
+    #[track_caller]
+    pub(crate) fn boot(mut self, command: &mut Command, more: &[String]) -> Machine {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         self.script.push_str("\nquit\n");
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", std::process::id());
+        let initrd = place::scratch("smoke").join(&name).with_extension("cpio");
+        fs::write(&initrd, self.archive()).expect("the scratch directory");
+        command
+            .args(["-accel", "tcg", "-cpu", "max", "-m", "512", "-smp", "2"])
+            .args(["-no-reboot", "-nodefaults", "-display", "none"])
+            .args(["-serial", "stdio"])
+            .args(["-append", "console=ttyS0 panic=-1 loglevel=4"])
+            .arg("-kernel")
+            .arg(&self.kernel)
+            .arg("-initrd")
+            .arg(&initrd)
+            .args(more);
+        Machine::start(command, initrd)
+    }
+
+    fn archive(&self) -> Vec<u8> {
         let mut archive = Archive::default();
         // A sorted set lists parents before their children.
         for path in self
@@ -153,106 +168,13 @@ impl Guest {
             archive.file(path, *kind, content);
         }
         archive.file("/init", Kind::Program, self.script.as_bytes());
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{number}.cpio", std::process::id());
-        let initrd = place::scratch("smoke").join(name);
-        fs::write(&initrd, archive.finish()).expect("the scratch directory");
-        let qemu = place::installed("/usr/bin/qemu-system-x86_64", "qemu-system-x86");
-        let child = Command::new(qemu)
-            .args([
-                "-accel",
-                "tcg",
-                "-cpu",
-                "max",
-                "-m",
-                "512",
-                "-smp",
-                "2",
-                "-no-reboot",
-            ])
-            .args(["-nodefaults", "-display", "none", "-serial", "stdio"])
-            .args(["-append", "console=ttyS0 panic=-1 loglevel=4"])
-            .arg("-kernel")
-            .arg(&self.kernel)
-            .arg("-initrd")
-            .arg(&initrd)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("qemu");
-        let transcript = Machine(child).listen(within);
-        let _ = fs::remove_file(initrd);
-        transcript
+        archive.finish()
     }
 }
 
-/// A running qemu, killed when dropped.
-struct Machine(Child);
-
-impl Machine {
-    #[track_caller]
-    fn listen(mut self, within: Duration) -> Transcript {
-        let stdout = self.0.stdout.take().expect("piped");
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        let end = Instant::now() + within;
-        let mut said = Transcript {
-            marked: Vec::new(),
-            console: Vec::new(),
-        };
-        loop {
-            match receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    if let Some((_, marked)) = line.split_once(MARK) {
-                        said.marked.push(marked.to_owned());
-                    }
-                    said.console.push(line);
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    said.fail(&format!("the guest is not through after {within:?}"));
-                }
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            }
-        }
-        said.has("the script is over");
-        said
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Transcript {
-    /// Fails unless the script said just this.
-    #[track_caller]
-    pub(crate) fn has(&self, line: &str) {
-        if !self.marked.iter().any(|said| said == line) {
-            self.fail(&format!(
-                "the guest never said {line:?}, but {:#?}",
-                self.marked
-            ));
-        }
-    }
-
-    #[track_caller]
-    fn fail(&self, why: &str) -> ! {
-        eprintln!("--- the guest's console");
-        for line in &self.console {
-            eprintln!("{line}");
-        }
-        panic!("{why}");
-    }
+/// The emulator.
+pub(crate) fn qemu() -> PathBuf {
+    place::installed("/usr/bin/qemu-system-x86_64", "qemu-system-x86")
 }
 
 /// The 6.1 kernel installed here, and its modules.

@@ -7,6 +7,8 @@
 
 mod cpio;
 mod guest;
+mod machine;
+mod paused;
 mod vlan;
 
 use std::{path::Path, time::Duration};

@@ -20,7 +20,7 @@ use nix::sys::socket::{
 use pcap_file::pcap::{PcapPacket, PcapWriter};
 
 use crate::{
-    frame::{Advert, Frame},
+    frame::{Advert, Frame, Mac},
     net::Lab,
     place,
 };
@@ -82,6 +82,12 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The node sent it in the name of `address`.
+    #[must_use]
+    pub fn speaks_for(&self, address: std::net::IpAddr) -> bool {
+        self.way == Way::From && self.frame.speaks_for(&self.bytes, address)
+    }
+
     /// An advert the node sent.
     #[must_use]
     pub fn advert_sent(&self) -> Option<&Advert> {
@@ -110,6 +116,7 @@ struct State {
 /// A capture on all ports of a lab's bridge. What it saw is written to a pcap
 /// file if the test fails.
 pub struct Tap {
+    socket: Arc<OwnedFd>,
     shared: Arc<Shared>,
     reader: Option<JoinHandle<()>>,
 }
@@ -118,20 +125,50 @@ impl Tap {
     /// Starts capturing.
     #[must_use]
     pub fn new(lab: &Lab) -> Self {
+        Self::blind_to(lab, None)
+    }
+
+    /// Starts capturing all but the frames with this hardware address as source: a
+    /// flood that would fill the memory.
+    #[must_use]
+    pub fn blind_to(lab: &Lab, source: Option<Mac>) -> Self {
         let socket = lab
             .bridge
-            .run(open)
+            .run(|| open(source))
             .expect("an AF_PACKET socket; are you root?");
+        let socket = Arc::new(socket);
         let ports: Vec<u32> = lab.nodes.iter().map(|node| node.port_index).collect();
         let shared = Arc::new(Shared::default());
         let reader = thread::spawn({
-            let shared = Arc::clone(&shared);
+            let (socket, shared) = (Arc::clone(&socket), Arc::clone(&shared));
             move || read(&socket, &ports, &shared)
         });
         Self {
+            socket,
             shared,
             reader: Some(reader),
         }
+    }
+
+    /// Frames the kernel had no room for since the last time this was asked. If
+    /// there are any, nothing can be said of what is missing.
+    #[must_use]
+    pub fn lost(&self) -> u32 {
+        // struct tpacket_stats of linux/if_packet.h: frames, and those dropped.
+        let mut counts = [0_u32; 2];
+        let mut length = libc::socklen_t::try_from(size_of_val(&counts)).expect("eight");
+        // SAFETY: the option writes at most `length` bytes, which is the size of `counts`.
+        let done = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                counts.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        assert_eq!(done, 0, "PACKET_STATISTICS");
+        counts[1]
     }
 
     /// All frames so far, complete up to the moment of the call.
@@ -229,8 +266,9 @@ impl Drop for Tap {
     }
 }
 
-/// A socket that sees every frame on every interface of this namespace.
-fn open() -> io::Result<OwnedFd> {
+/// A socket that sees every frame on every interface of this namespace, but for
+/// those from `unseen`.
+fn open(unseen: Option<Mac>) -> io::Result<OwnedFd> {
     let socket = socket(
         AddressFamily::Packet,
         SockType::Raw,
@@ -242,7 +280,47 @@ fn open() -> io::Result<OwnedFd> {
     // Short, so that `complete` keeps moving on a silent wire.
     let timeout = nix::sys::time::TimeVal::new(0, 5_000);
     setsockopt(&socket, sockopt::ReceiveTimeout, &timeout)?;
+    if let Some(unseen) = unseen {
+        ignore(&socket, unseen)?;
+    }
     Ok(socket)
+}
+
+/// Attaches a classic filter: bytes 6 to 11 of a frame are its source.
+fn ignore(socket: &OwnedFd, source: Mac) -> io::Result<()> {
+    let [a, b, c, d, last @ ..] = source;
+    let first = [a, b, c, d];
+    // Codes of linux/bpf_common.h: load a word or half a word from the frame,
+    // compare, return how much to keep. Jumps count from the next statement.
+    let statement = |code: u16, (jt, jf): (u8, u8), k: u32| libc::sock_filter { code, jt, jf, k };
+    let (load_word, load_half, equal, keep) = (0x20, 0x28, 0x15, 0x06);
+    let mut filter = [
+        statement(load_word, (0, 0), 6),
+        statement(equal, (0, 3), u32::from_be_bytes(first)),
+        statement(load_half, (0, 0), 10),
+        statement(equal, (0, 1), u32::from(u16::from_be_bytes(last))),
+        statement(keep, (0, 0), 0),
+        statement(keep, (0, 0), u32::MAX),
+    ];
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).expect("a short filter"),
+        filter: filter.as_mut_ptr(),
+    };
+    // SAFETY: the program and the statements it points to live through the call.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            libc::socklen_t::try_from(size_of_val(&program)).expect("a small struct"),
+        )
+    };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 fn read(socket: &OwnedFd, ports: &[u32], shared: &Shared) {

@@ -74,8 +74,13 @@ impl Daemon {
                 command
                     .args(["-n", "-l", "-D", "-G", "-P", "-f"])
                     .arg(&conf);
-                command.arg("-p").arg(conf.with_extension("pid"));
-                command.arg("-r").arg(conf.with_extension("vrrp.pid"));
+                for (option, extension) in [("-p", "pid"), ("-r", "vrrp.pid")] {
+                    let file = conf.with_extension(extension);
+                    // One that was killed in a test process of the same number, long
+                    // ago, may have left it: with a number somebody has again.
+                    let _ = fs::remove_file(&file);
+                    command.arg(option).arg(file);
+                }
                 private(&mut command, c"/tmp");
                 command
             }
@@ -151,7 +156,10 @@ impl Running {
     /// Kills all its processes as a power cut would; gives the moment.
     pub fn kill(&mut self) -> Stamp {
         let at = Stamp::now();
-        process::kill_tree(self.pid());
+        // Once it is reaped its number may be somebody else's.
+        if self.is_running() {
+            process::kill_tree(self.pid());
+        }
         let _ = self.child.wait();
         at
     }
@@ -166,6 +174,22 @@ impl Running {
     /// Lets them go on.
     pub fn resume(&self) {
         process::continue_tree(self.pid());
+    }
+
+    /// Sends its first process a signal that ends it, and gives the moment at which
+    /// it was over.
+    #[track_caller]
+    pub fn end_by(&mut self, signal: Signal) -> Stamp {
+        process::signal(self.pid(), signal);
+        let start = Stamp::now();
+        while self.is_running() {
+            assert!(
+                Stamp::now().since(start) < LEAVES_WITHIN,
+                "it goes on after {signal}"
+            );
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        Stamp::now()
     }
 
     /// Asks it to leave (SIGTERM) and gives the moment it was asked; it is still

@@ -136,6 +136,19 @@ impl Frame {
         })
     }
 
+    /// The frame, whose bytes these are, names `address` as its sender: as IP
+    /// source, as the sender of an ARP packet, or in a neighbour advertisement.
+    #[must_use]
+    pub fn speaks_for(&self, bytes: &[u8], address: IpAddr) -> bool {
+        match (&self.packet, u16_at(bytes, 12), address) {
+            (Packet::Arp(arp), ..) => address == arp.sender,
+            (Packet::Neighbor { target, .. }, ..) if address == *target => true,
+            (_, Some(0x0800), IpAddr::V4(address)) => v4_at(bytes, 26) == Some(address),
+            (_, Some(0x86dd), IpAddr::V6(address)) => v6_at(bytes, 22) == Some(address),
+            _ => false,
+        }
+    }
+
     /// The advert it carries, if any.
     #[must_use]
     pub const fn advert(&self) -> Option<&Advert> {
@@ -374,6 +387,28 @@ mod tests {
         // plus 0a4d + 0001 + e000 + 0012 + 0070 + 000c = 1_8a6d -> 8a6e; complement 7591.
         assert_eq!(with_checksum(0x7591), Checksum::Pseudo);
         assert_eq!(with_checksum(0x1234), Checksum::Wrong);
+    }
+
+    #[test]
+    fn knows_who_speaks() {
+        let mut bytes = hex(V3);
+        let speaks = |bytes: &[u8], address: &str| {
+            let address = address.parse().expect("an address");
+            Frame::parse(bytes)
+                .expect("a frame")
+                .speaks_for(bytes, address)
+        };
+        assert!(speaks(&bytes, "10.77.0.1"));
+        assert!(!speaks(&bytes, "10.77.0.50"), "in the message only");
+        bytes[23] = 17;
+        assert!(speaks(&bytes, "10.77.0.1"), "a datagram");
+        assert!(!speaks(&bytes, "10.77.0.2"));
+        assert!(!speaks(&bytes[..29], "10.77.0.1"), "cut");
+
+        let arp = "ffffffffffff020000000001080600010800060400 01\
+             020000000001 0a4d0032 000000000000 0a4d0064";
+        assert!(speaks(&hex(arp), "10.77.0.50"));
+        assert!(!speaks(&hex(arp), "10.77.0.100"), "who is asked for");
     }
 
     #[test]

@@ -13,7 +13,9 @@
 pub mod capture;
 pub mod conf;
 pub mod daemon;
+pub mod emitter;
 pub mod frame;
+pub mod interrupt;
 pub mod log;
 pub mod namespace;
 pub mod net;
@@ -24,5 +26,6 @@ pub mod process;
 pub mod question;
 pub mod service;
 pub mod speaker;
+pub mod starve;
 pub mod trial;
 pub mod wait;

@@ -157,6 +157,23 @@ pub fn map_dump(pid: i32, name: &str) -> Option<Value> {
     None
 }
 
+/// How often a program of this type of the process tree ran, and for how long in
+/// all. The kernel counts while statistics are enabled (`aya::sys::enable_stats`).
+#[must_use]
+pub fn program_runs(pid: i32, kind: &str) -> (u64, std::time::Duration) {
+    let programs = bpf_objects(pid)
+        .into_iter()
+        .filter_map(|object| object.strip_prefix("prog_id ").map(str::to_owned))
+        .filter_map(|id| bpftool(&["prog", "show", "id", &id]))
+        .filter(|shown| shown["type"] == kind);
+    let (mut count, mut time_ns) = (0, 0);
+    for shown in programs {
+        count += shown["run_cnt"].as_u64().unwrap_or(0);
+        time_ns += shown["run_time_ns"].as_u64().unwrap_or(0);
+    }
+    (count, std::time::Duration::from_nanos(time_ns))
+}
+
 fn bpftool(args: &[&str]) -> Option<Value> {
     let done = Command::new("bpftool")
         .arg("-j")

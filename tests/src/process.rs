@@ -6,7 +6,7 @@ use nix::{
 };
 use std::{fs, time::Duration};
 
-use crate::wait::eventually;
+use crate::wait::finally;
 
 /// `pid` and everything it started, parents first. Empty once it is gone.
 #[must_use]
@@ -73,7 +73,7 @@ pub fn kill_namespace(inode: u64) {
     for pid in in_namespace(inode) {
         kill_tree(pid);
     }
-    eventually(
+    finally(
         Duration::from_secs(5),
         "no process left in the namespace",
         || match in_namespace(inode) {
@@ -118,11 +118,50 @@ pub fn voluntary_switches(pid: i32) -> u64 {
         .sum()
 }
 
+/// CPU time the processes of a tree have used, in user space and in the kernel on
+/// their behalf; to a hundredth of a second.
+#[must_use]
+pub fn cpu_time(pid: i32) -> Duration {
+    // SAFETY: a number for a number.
+    let ticks_per_s = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    let ticks: u64 = tree(pid)
+        .into_iter()
+        .filter_map(|process| fs::read_to_string(format!("/proc/{process}/stat")).ok())
+        .filter_map(|stat| {
+            // Fields 14 and 15; the name, field 2, may hold anything but ")".
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+            Some(ticks(11)? + ticks(12)?)
+        })
+        .sum();
+    Duration::from_millis(ticks * 1000 / u64::try_from(ticks_per_s).unwrap_or(100))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{kill_tree, tree, voluntary_switches};
+    use super::{cpu_time, kill_tree, tree, voluntary_switches};
     use crate::wait::eventually;
     use std::{process::Command, time::Duration};
+
+    #[test]
+    fn counts_the_time_of_a_busy_process() {
+        let mut shell = Command::new("sh")
+            .args(["-c", "while :; do :; done"])
+            .spawn()
+            .expect("sh");
+        let pid = i32::try_from(shell.id()).expect("a pid");
+        let used = eventually(Duration::from_secs(20), "a tenth of a second", || {
+            let used = cpu_time(pid);
+            if used >= Duration::from_millis(100) {
+                Ok(used)
+            } else {
+                Err(format!("{used:?}"))
+            }
+        });
+        assert!(used < Duration::from_secs(20), "{used:?}");
+        kill_tree(pid);
+        shell.wait().expect("reaped");
+    }
 
     #[test]
     fn kills_children_with_their_parent() {

@@ -114,7 +114,16 @@ pub fn raw_socket(node: &Node) -> (OwnedFd, u32) {
     })
 }
 
-fn advert(source: Ipv4Addr, vrid: u8, priority: u8, interval: Duration, vip: Ipv4Addr) -> Vec<u8> {
+/// A version 3 advert for one IPv4 address, from the virtual hardware address; its
+/// checksum is over the message alone.
+#[must_use]
+pub fn advert(
+    source: Ipv4Addr,
+    vrid: u8,
+    priority: u8,
+    interval: Duration,
+    vip: Ipv4Addr,
+) -> Vec<u8> {
     let interval_cs = u16::try_from(interval.as_millis() / 10).expect("at most 40.95 s");
     let mut message = vec![0x31, vrid, priority, 1];
     message.extend(interval_cs.to_be_bytes());

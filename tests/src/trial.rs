@@ -12,6 +12,7 @@ use crate::{
     capture::{Stamp, Tap},
     conf::{Conf, Instance},
     daemon::{Daemon, Running},
+    frame::Mac,
     net::Lab,
     observe, process,
     wait::eventually,
@@ -193,11 +194,17 @@ impl Trial {
     #[track_caller]
     pub fn settled(pair: Pair, confs: [Conf; 2]) -> Self {
         let mut trial = Self::new(pair, confs);
-        trial.start(0);
-        trial.start(1);
-        trial.await_owner(0);
-        trial.await_listener(1);
+        trial.settle();
         trial
+    }
+
+    /// Starts both; the first one becomes the owner of everything.
+    #[track_caller]
+    pub fn settle(&mut self) {
+        self.start(0);
+        self.start(1);
+        self.await_owner(0);
+        self.await_listener(1);
     }
 
     /// Both routers with this profile, one [`HIGH`], one [`LOW`].
@@ -210,11 +217,18 @@ impl Trial {
     /// Nothing started yet.
     #[must_use]
     pub fn new(pair: Pair, confs: [Conf; 2]) -> Self {
+        Self::blind_to(pair, confs, None)
+    }
+
+    /// Nothing started yet, and a capture that does not see the frames of one
+    /// source (see [`Tap::blind_to`]).
+    #[must_use]
+    pub fn blind_to(pair: Pair, confs: [Conf; 2], source: Option<Mac>) -> Self {
         let turn = Turn::wait(&confs);
         let lab = Lab::new(2);
         Self {
             running: [None, None],
-            tap: Tap::new(&lab),
+            tap: Tap::blind_to(&lab, source),
             lab,
             confs,
             pair,

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::interrupt;
+
 /// How long to pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -16,6 +18,16 @@ pub fn eventually<T>(
     what: &str,
     mut look: impl FnMut() -> Result<T, String>,
 ) -> T {
+    finally(within, what, || {
+        not_interrupted(what);
+        look()
+    })
+}
+
+/// The same for what cleans up: it is not given up when somebody asks the program
+/// to end.
+#[track_caller]
+pub fn finally<T>(within: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let start = Instant::now();
     loop {
         match look() {
@@ -34,6 +46,7 @@ pub fn eventually<T>(
 pub fn throughout(span: Duration, what: &str, mut look: impl FnMut() -> Result<(), String>) {
     let start = Instant::now();
     loop {
+        not_interrupted(what);
         let over = start.elapsed() >= span;
         if let Err(why) = look() {
             panic!(
@@ -46,6 +59,21 @@ pub fn throughout(span: Duration, what: &str, mut look: impl FnMut() -> Result<(
         }
         thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Sleeps for a whole `span`; fails as soon as somebody asks the program to end.
+pub fn pass(span: Duration) {
+    let start = Instant::now();
+    while let Some(left) = span.checked_sub(start.elapsed()) {
+        not_interrupted("time passes");
+        thread::sleep(left.min(Duration::from_millis(100)));
+    }
+}
+
+/// For programs that watch for it: they unwind, and so clean up.
+#[track_caller]
+fn not_interrupted(what: &str) {
+    assert!(!interrupt::asked(), "interrupted: {what}");
 }
 
 #[cfg(test)]

@@ -28,18 +28,23 @@ pub(crate) struct Binaries {
     pub(crate) lab: PathBuf,
 }
 
-/// Builds both in one go, so that cargo settles on one set of features.
 pub(crate) fn binaries(release: bool) -> Result<Binaries> {
-    let mut cargo = program::cargo();
-    cargo.args(["build", "--package=vrrp-user", "--package=xvrrp-tests"]);
-    cargo.args(["--bin=xvrrpd", "--bin=xvrrp-lab"]);
-    if release {
-        cargo.arg("--release");
-    }
-    program::run(&mut cargo)?;
-    let directory = workspace::target()?.join(if release { "release" } else { "debug" });
+    let directory = programs(release, &["xvrrpd", "xvrrp-lab"])?;
     Ok(Binaries {
         daemon: directory.join("xvrrpd"),
         lab: directory.join("xvrrp-lab"),
     })
+}
+
+/// Builds programs by name in one go, so that cargo settles on one set of features;
+/// gives the directory they are in.
+pub(crate) fn programs(release: bool, names: &[&str]) -> Result<PathBuf> {
+    let mut cargo = program::cargo();
+    cargo.args(["build", "--package=vrrp-user", "--package=xvrrp-tests"]);
+    cargo.args(names.iter().map(|name| format!("--bin={name}")));
+    if release {
+        cargo.arg("--release");
+    }
+    program::run(&mut cargo)?;
+    Ok(workspace::target()?.join(if release { "release" } else { "debug" }))
 }

@@ -3,6 +3,7 @@
 //! Every subcommand sets up what it needs and does not find, so that on a fresh
 //! machine `cargo xtask run` and `cargo xtask test` are all there is to know.
 
+mod bench;
 mod build;
 mod lint;
 mod program;
@@ -29,6 +30,7 @@ struct Arguments {
 enum Task {
     Run(run::Arguments),
     Test(test::Arguments),
+    Bench(bench::Arguments),
     Setup(setup::Arguments),
     Build(build::Arguments),
     Lint(lint::Arguments),
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Run(arguments) => run::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Setup(arguments) => setup::run(&arguments),
         Task::Build(arguments) => build::run(&arguments),
         Task::Lint(arguments) => lint::run(&arguments),

@@ -17,13 +17,15 @@ pub(crate) enum Group {
     Lab,
     /// The tests, real peers and an older kernel included.
     Test,
+    /// The figures, beside keepalived's.
+    Bench,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 4] = [Self::Build, Self::Lint, Self::Lab, Self::Test];
+    pub(crate) const ALL: [Self; 5] = [Self::Build, Self::Lint, Self::Lab, Self::Test, Self::Bench];
 }
 
-use Group::{Build, Lab, Lint, Test};
+use Group::{Bench, Build, Lab, Lint, Test};
 
 pub(crate) struct Need {
     pub(crate) name: &'static str,
@@ -136,9 +138,9 @@ fn all() -> Vec<Need> {
                 more: &["--no-default-features", "--features=default-no-update"],
             },
         },
-        package("bpftool", "tests: what an operator sees of the maps", &[Test],
+        package("bpftool", "tests and bench: what an operator sees of the maps", &[Test, Bench],
             &["bpftool"], &["bpftool"], &["bpf"]),
-        package("keepalived", "tests: the other router", &[Test],
+        package("keepalived", "tests and bench: the other router", &[Test, Bench],
             &["keepalived"], &["keepalived"], &["keepalived"]),
         Need {
             name: "frr", purpose: "tests: the other router, FRR's vrrpd",

@@ -1,4 +1,4 @@
-//! Ctrl-C and its kin end the lab by its own way out, so that it cleans up.
+//! Ctrl-C and its kin end a program by its own way out, so that it cleans up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +11,7 @@ extern "C" fn ask(_: libc::c_int) {
 }
 
 /// From now on SIGINT, SIGTERM and SIGHUP only leave a note.
-pub(crate) fn watch() {
+pub fn watch() {
     let action = SigAction::new(SigHandler::Handler(ask), SaFlags::empty(), SigSet::empty());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: the handler does nothing but store to an atomic.
@@ -20,6 +20,7 @@ pub(crate) fn watch() {
 }
 
 /// Somebody asked.
-pub(crate) fn asked() -> bool {
+#[must_use]
+pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
 }

@@ -57,12 +57,15 @@ fn adverts() -> Vec<Case> {
                 scene.gate(GATE_V3).permit_end_ns = 1;
             })
             .drops(DropEgressAdvert),
-        Case::leaving("our advert, held up until the lease was over", ours().build())
-            .in_scene(|scene| {
-                scene.open(GATE_V3);
-                scene.gate(GATE_V3).lease_end_ns = 1;
-            })
-            .drops(DropEgressAdvert),
+        Case::leaving(
+            "our advert, held up until the lease was over",
+            ours().build(),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V3);
+            scene.gate(GATE_V3).lease_end_ns = 1;
+        })
+        .drops(DropEgressAdvert),
         Case::leaving("our advert, beaten", ours().build())
             .in_scene(|scene| {
                 scene.open(GATE_V3);

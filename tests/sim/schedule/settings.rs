@@ -5,7 +5,7 @@ use crate::rng::Rng;
 use core::time::Duration;
 
 /// As often as they stand here.
-pub(super) const KINDS: [Kind; 25] = [
+pub(super) const KINDS: [Kind; 26] = [
     Kind::Chaos,
     Kind::Chaos,
     Kind::Chaos,
@@ -28,6 +28,7 @@ pub(super) const KINDS: [Kind; 25] = [
     Kind::Stray,
     Kind::Mixed,
     Kind::OnePeer,
+    Kind::Stalled,
     Kind::Stalled,
     Kind::Starting,
     Kind::Silenced,

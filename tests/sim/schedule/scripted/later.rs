@@ -154,9 +154,11 @@ impl Schedule {
     pub(super) fn stalled(&mut self, rng: &mut Rng, at: TrueNs) -> TrueNs {
         let interval = ns(self.interval);
         let stall = rng.within(interval, 9 * interval);
-        let trouble = match rng.within(0, 4) {
+        let trouble = match rng.within(0, 5) {
             0 => Trouble::StallSender,
             1 | 2 => Trouble::StallNode,
+            // With an advert in hand, while the event loop goes on.
+            3 | 4 => Trouble::Trap(Stage::SendFirst, Held::Thread, None),
             _ => chaos::some_trap(rng),
         };
         self.meet(at, Who::Active, trouble, stall);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use vrrp_user::config::model::Version;
 
 /// Must occur in a default run, besides a stall before every effect.
-const WANTED: [&str; 53] = [
+const WANTED: [&str; 55] = [
     "2 nodes",
     "3 nodes",
     "4 nodes",
@@ -41,6 +41,8 @@ const WANTED: [&str; 53] = [
     "a whole daemon that stalls between two effects",
     "a kill",
     "a termination",
+    "a restart that leaves all in place",
+    "a claim that is resumed",
     "a reboot",
     "a cut",
     "a link that goes down",

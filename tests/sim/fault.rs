@@ -36,6 +36,8 @@ pub(crate) enum Trouble {
     Reboot,
     /// SIGTERM; started again later.
     Terminate,
+    /// SIGQUIT; started again later.
+    Quit,
     LinkDown,
     /// The tracked script fails.
     Script,

@@ -18,8 +18,10 @@ use vrrp_common::{
 };
 use vrrp_ebpf::{egress, ingress, testing::octets};
 use vrrp_user::{
+    election::timers,
     engine::{
         action::{RouterRecord, VipRecord},
+        inherit::{Inherited, maps::groups},
         input::Heard,
     },
     ownership::{
@@ -69,6 +71,20 @@ impl Kernel {
             .iter()
             .map(|(&id, &gate)| (GateId(id), gate))
             .collect()
+    }
+
+    /// What a successor may go on with.
+    pub(crate) fn inherited(&self) -> Vec<Inherited> {
+        let routers: Vec<_> = self.maps.routers.borrow().clone().into_iter().collect();
+        let peers: Vec<_> = self.maps.peers.borrow().clone().into_iter().collect();
+        let mut found = groups(&routers, &peers, |gate| self.gate(gate));
+        if self.mutation == Mutation::ResumedLate {
+            for group in &mut found {
+                let span = timers::centiseconds(group.members[0].interval_cs);
+                group.lease_end = group.lease_end + span * 3;
+            }
+        }
+        found
     }
 
     pub(crate) fn set_router(&self, old: Option<VrKey>, record: Option<&RouterRecord>) {

@@ -142,6 +142,7 @@ mutants! {
     v10_any_member_claims_is_noticed => AnyMember,
     v11_any_peer_counts_is_noticed => AnyPeer,
     claiming_again_however_late_is_noticed => AlwaysAgain,
+    resuming_a_lease_that_is_over_is_noticed => ResumedLate,
     timer_obeyed_unseen_is_noticed => TimerObeyed,
     only_the_told_known_is_noticed => OnlyTheTold,
     silence_before_listening_is_noticed => DeafStart,

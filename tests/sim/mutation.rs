@@ -43,6 +43,8 @@ pub(crate) enum Mutation {
     AnyMember,
     /// V11: an advert that left for one unicast peer counts for all.
     AnyPeer,
+    /// V13: a restarted daemon goes on with a lease that is over.
+    ResumedLate,
     /// After a stall: the claim is made again however long it took.
     AlwaysAgain,
     /// A down timer is obeyed without a look at the stamps.

@@ -83,6 +83,8 @@ pub(crate) struct Daemon {
     listens: bool,
     placed: BTreeSet<PlacedKey>,
     pub(crate) finished: bool,
+    /// It ends as soon as its transmit thread has carried out what it was told.
+    leaving: bool,
 }
 
 type PlacedKey = (u32, IpAddr);
@@ -187,6 +189,7 @@ impl Node {
             listens: false,
             placed: BTreeSet::new(),
             finished: false,
+            leaving: false,
         });
     }
 
@@ -196,21 +199,14 @@ impl Node {
         self.claimed_at.clear();
     }
 
-    /// An engine that resigns from what it finds, as after any restart: whatever a
-    /// predecessor owned it owns no more. The gate records that are pinned are
-    /// what a resuming engine would be given here instead.
+    /// An engine that is told what its predecessor left.
     fn inherit(&self) -> Engine {
-        let gates = self.kernel.gates();
-        for &gate in gates.keys() {
-            self.kernel.write_gate(gate, |record| {
-                record.permit_end_ns = 0;
-                record.closed_epoch = record.closed_epoch.max(record.epoch);
-            });
-        }
-        let seen = gates
-            .into_values()
-            .flat_map(|gate| [gate.epoch, gate.revoked_epoch, gate.closed_epoch].map(Epoch));
-        Engine::new(Settings::default(), seen)
+        let gates = self.kernel.gates().into_values();
+        let seen =
+            gates.flat_map(|gate| [gate.epoch, gate.revoked_epoch, gate.closed_epoch].map(Epoch));
+        let mut engine = Engine::new(Settings::default(), seen);
+        engine.inherit(self.kernel.inherited());
+        engine
     }
 
     /// The configuration was read again.

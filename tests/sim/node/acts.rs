@@ -64,6 +64,18 @@ impl Node {
             }
             Action::RunScript { script, .. } => out.scripts.push(script),
             Action::Finished => daemon.finished = true,
+            Action::Left => {
+                daemon.leaving = true;
+                out.wake_sender = true;
+            }
+            Action::CloseOthers { kept } => {
+                let gates = self.kernel.gates();
+                let others = gates.into_iter().filter(|(gate, _)| !kept.contains(gate));
+                daemon.effects.extend(others.flat_map(|(gate, record)| {
+                    let close = LoopEffect::Close(gate, Epoch(record.epoch));
+                    [close, LoopEffect::Withdraw(gate)]
+                }));
+            }
             Action::Cease {
                 gate,
                 epoch,
@@ -87,7 +99,10 @@ impl Node {
             | Action::RememberMaintenance(_)
             | Action::Log(..) => {}
             other => {
-                if let Action::Claim { gate, .. } = other {
+                if let Action::Resume { .. } = other {
+                    out.seen.push("a claim that is resumed");
+                }
+                if let Action::Claim { gate, .. } | Action::Resume { gate, .. } = other {
                     daemon.effects.push_back(LoopEffect::ReadClock(gate));
                 }
                 if let Action::UpdateAdvert { advert, .. } = &other
@@ -176,6 +191,24 @@ impl Node {
                 members: adverts.iter().map(|it| self.member(it)).collect(),
                 announcements: announced(&announcements),
             },
+            Action::Resume {
+                gate,
+                epoch,
+                lease_end,
+                last_sent,
+                loss_tolerance,
+                lease_adverts,
+                adverts,
+            } => Command::Resume {
+                gate,
+                epoch,
+                lease_end,
+                last_sent,
+                loss_tolerance,
+                lease_adverts,
+                members: adverts.iter().map(|it| self.member(it)).collect(),
+            },
+            Action::Prolong { gate, epoch } => Command::Prolong { gate, epoch },
             Action::Confirm { gate, epoch } => Command::Confirm { gate, epoch },
             Action::UpdateAdvert { gate, advert } => {
                 let member = self.member(&advert);

@@ -100,6 +100,9 @@ impl Node {
         let Some(daemon) = &mut self.daemon else {
             return Next::Asleep;
         };
+        if daemon.leaving {
+            return Next::Asleep;
+        }
         match core::mem::replace(&mut daemon.loop_step, LoopStep::Act) {
             LoopStep::Inherit => {
                 let engine = self.inherit();

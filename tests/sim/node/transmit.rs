@@ -40,6 +40,7 @@ pub(super) enum SendStep {
         gate: GateId,
         epoch: Epoch,
         lease_end: Instant,
+        last_sent: Instant,
     },
 }
 
@@ -125,6 +126,7 @@ impl Node {
                         }
                         later => {
                             daemon.send_step = SendStep::Next;
+                            daemon.finished |= daemon.leaving;
                             return later.map_or(Next::Asleep, Next::At);
                         }
                     }
@@ -154,7 +156,8 @@ impl Node {
                 gate,
                 epoch,
                 lease_end,
-            } => self.store(gate, epoch, lease_end),
+                last_sent,
+            } => self.store(gate, epoch, lease_end, last_sent),
         }
         Next::Soon
     }
@@ -267,7 +270,7 @@ impl Node {
                 gate,
                 epoch,
                 lease_end,
-                ..
+                last_sent,
             } => {
                 let late = self.mutation == Mutation::ShortenedLate && daemon.sending.updating;
                 if late || !self.may_store(gate, epoch) {
@@ -278,6 +281,7 @@ impl Node {
                         gate,
                         epoch,
                         lease_end,
+                        last_sent,
                     };
                 }
             }
@@ -309,7 +313,7 @@ impl Node {
         self.mutation == Mutation::LeaseReopens || record.epoch == epoch.0 && record.is_claimed()
     }
 
-    fn store(&mut self, gate: GateId, epoch: Epoch, lease_end: Instant) {
+    fn store(&mut self, gate: GateId, epoch: Epoch, lease_end: Instant, known_sent: Instant) {
         let Some(daemon) = &self.daemon else {
             return;
         };
@@ -325,6 +329,7 @@ impl Node {
             if reopens && record.closed_epoch < epoch.0 {
                 record.epoch = record.epoch.max(record.revoked_epoch + 1);
             }
+            record.last_sent_ns = known_sent.as_ns();
             record.lease_end_ns = lease_end.as_ns();
         });
     }

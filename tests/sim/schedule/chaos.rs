@@ -46,7 +46,7 @@ impl Schedule {
             Who::Node(node)
         };
         let stall = some_stall(rng, interval);
-        let trouble = match rng.within(0, 26) {
+        let trouble = match rng.within(0, 28) {
             0 => Trouble::StallLoop,
             1 => Trouble::StallSender,
             2 => Trouble::StallNode,
@@ -76,6 +76,7 @@ impl Schedule {
             }
             22 => return (Fault::Stray { vrid: 1 }, interval),
             // Version 2 does not speak to other intervals.
+            27..=28 => Trouble::Quit,
             23..=24 if !self.is_version_2() => Trouble::Retime(self.other_interval(rng)),
             _ => Trouble::Reload(u8::try_from(rng.within(1, 254)).unwrap_or(1)),
         };
@@ -187,11 +188,7 @@ pub(super) fn some_trap(rng: &mut Rng) -> Trouble {
     )
 }
 
-/// In one way or the other.
+/// In one way or another.
 pub(super) fn goes(rng: &mut Rng) -> Trouble {
-    if rng.chance(50) {
-        Trouble::Terminate
-    } else {
-        Trouble::Kill
-    }
+    rng.pick(&[Trouble::Terminate, Trouble::Kill, Trouble::Quit])
 }

@@ -122,6 +122,13 @@ impl World {
                 self.wake(node, true, 1_000);
                 self.push(until, Event::Restart { node });
             }
+            Trouble::Quit => {
+                self.count("a restart that leaves all in place");
+                self.terminated.insert(node);
+                self.nodes[node].tell(Input::Leave);
+                self.wake(node, true, 1_000);
+                self.push(until, Event::Restart { node });
+            }
             Trouble::LinkDown => {
                 self.count("a link that goes down");
                 self.set_link(node, false);

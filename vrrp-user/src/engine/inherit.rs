@@ -6,6 +6,8 @@
 //! programs go by that; a winning advert shuts the gate as ever. So a group that
 //! is the same as before, and was not beaten, has never ceased to own.
 
+pub mod maps;
+
 use super::{
     Engine,
     action::{Action, Level},

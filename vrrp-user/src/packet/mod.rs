@@ -12,6 +12,7 @@ pub mod ethernet;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ndisc;
+pub mod octets;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -15,7 +15,6 @@
 //! | `instance` | which daemon is this: network namespace, name, pid file |
 //! | `shapes` | does a pinned map have the layout this daemon expects |
 //! | `gates` | the shared-memory view of `XVRRP_GATES` |
-//! | `inherited` | what a predecessor of this process owned |
 //! | `tables` | typed writers and readers of the other maps |
 //! | `diagnostics` | what the programs log, to the daemon's log |
 //! | `events` | the ring buffer as an async source |
@@ -30,7 +29,6 @@ pub mod egress;
 pub mod events;
 pub mod foreign;
 pub mod gates;
-mod inherited;
 pub mod instance;
 pub mod kernel;
 pub mod object;

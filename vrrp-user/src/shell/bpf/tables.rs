@@ -1,9 +1,13 @@
 //! Typed writers and readers of the maps.
 
+pub use crate::packet::octets::{address, octets};
 use crate::{
     config::model::{Authentication, ChecksumPolicy, Version},
-    engine::action::{RouterRecord, VipRecord},
-    ownership::command::VrId,
+    engine::{
+        action::{RouterRecord, VipRecord},
+        inherit::{Inherited, maps::groups},
+    },
+    ownership::command::{GateId, VrId},
     time::Instant,
 };
 use anyhow::{Context, Result};
@@ -12,6 +16,7 @@ use core::{net::IpAddr, time::Duration};
 use std::collections::{BTreeMap, BTreeSet};
 use vrrp_common::{
     counter::Counters,
+    gate::Gate,
     maps::{
         CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Peer, PeerKey, Source, VIP_IN_STACK,
         VR_CHECK_UNICAST_SOURCE, VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey,
@@ -156,8 +161,13 @@ impl Tables {
             .context(name::PEERS)
     }
 
+    /// What a predecessor of this process owned.
+    pub fn inherited(&self, gate: impl Fn(GateId) -> Gate) -> Result<Vec<Inherited>> {
+        Ok(groups(&self.routers()?, &self.peers()?, gate))
+    }
+
     /// Every virtual router's record, a predecessor's among them.
-    pub(super) fn routers(&self) -> Result<Vec<(VrKey, VirtualRouter)>> {
+    fn routers(&self) -> Result<Vec<(VrKey, VirtualRouter)>> {
         self.routers
             .iter()
             .collect::<Result<_, _>>()
@@ -246,28 +256,6 @@ impl Tables {
         absent_is_fine(self.routers.remove(key)).context(name::ROUTERS)?;
         let sources = self.sources_of(key)?;
         self.remove_sources(&sources)
-    }
-}
-
-/// An address as the maps hold it.
-pub fn octets(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => {
-            let mut octets = [0; 16];
-            octets[..4].copy_from_slice(&address.octets());
-            octets
-        }
-        IpAddr::V6(address) => address.octets(),
-    }
-}
-
-/// The inverse of [`octets`].
-pub fn address(family: u8, octets: [u8; 16]) -> IpAddr {
-    let [a, b, c, d, ..] = octets;
-    if family == FAMILY_V4 {
-        IpAddr::from([a, b, c, d])
-    } else {
-        IpAddr::from(octets)
     }
 }
 

@@ -1,27 +1,20 @@
-//! What a predecessor of this process owned, as the pinned maps have it.
+//! What a predecessor of this process owned, out of the maps it left.
 
-use super::tables::{Tables, address};
+use super::{Inherited, InheritedRouter};
 use crate::{
-    engine::inherit::{Inherited, InheritedRouter},
     ownership::command::{Epoch, GateId},
+    packet::octets::address,
     time::Instant,
 };
-use anyhow::Result;
 use std::collections::BTreeMap;
 use vrrp_common::{
     gate::Gate,
     maps::{Peer, PeerKey, VirtualRouter, VrKey},
 };
 
-impl Tables {
-    /// Every group whose gate was opened in a claim that nobody has beaten or given
-    /// up since. Its lease may be over.
-    pub fn inherited(&self, gate: impl Fn(GateId) -> Gate) -> Result<Vec<Inherited>> {
-        Ok(groups(&self.routers()?, &self.peers()?, gate))
-    }
-}
-
-fn groups(
+/// Every group whose gate was opened in a claim that nobody has beaten or given up
+/// since. Its lease may be over.
+pub fn groups(
     routers: &[(VrKey, VirtualRouter)],
     peers: &[(PeerKey, Peer)],
     gate: impl Fn(GateId) -> Gate,

@@ -145,7 +145,7 @@ causes! {
     ObserveVipGateShut => observe_vip_gate_shut,
     /// Outgoing adverts let through.
     EgressAdvert => egress_advert,
-    /// Outgoing adverts dropped: claim beaten, given up, or permission over.
+    /// Outgoing adverts dropped: claim beaten, given up, or its lease or permission over.
     DropEgressAdvert => drop_egress_advert,
     /// Outgoing ARP or ND naming a VIP dropped, gate shut.
     DropEgressAnnouncement => drop_egress_announcement,

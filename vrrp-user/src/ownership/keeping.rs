@@ -3,7 +3,7 @@
 
 use super::{
     command::Member,
-    lease::{History, Sent},
+    lease::{History, Sent, entitled_until},
 };
 use crate::time::Instant;
 use core::time::Duration;
@@ -23,6 +23,11 @@ pub(super) struct Keeping<F> {
     pub(super) extra_at: Option<Instant>,
     /// No other before then.
     pub(super) extra_after: Instant,
+    /// The advert that was taken last was out of turn.
+    out_of_turn: bool,
+    /// An advert with a shorter interval that may have left or not, and how many
+    /// must leave until every peer has accepted a later one.
+    doubtful: Option<(Sent, u8)>,
     /// Adverts in an updated form until every peer has accepted one.
     unconfirmed: Option<u8>,
     /// V2: what the burst counts with, when the previous owner's interval was shorter.
@@ -49,6 +54,8 @@ impl<F> Keeping<F> {
             slow_start,
             extra_at: None,
             extra_after: now,
+            out_of_turn: false,
+            doubtful: None,
             unconfirmed: None,
             form,
         }
@@ -78,6 +85,7 @@ impl<F> Keeping<F> {
             return false;
         }
         self.retry_at = None;
+        self.out_of_turn = self.next > now;
         if self.next <= now {
             // Late adverts are skipped, not sent in a burst.
             let missed = now.since(self.next).as_nanos() / spacing.as_nanos();
@@ -92,10 +100,17 @@ impl<F> Keeping<F> {
 
     /// `true`: the updated form is known to every peer.
     pub(super) fn sent(&mut self, at: Instant, bursting: bool) -> bool {
+        // V2: so soon after the burst, the previous owner's last may come later.
         let interval = if bursting {
             self.burst_interval
+        } else if self.out_of_turn {
+            self.spacing()
         } else {
             self.form.interval
+        };
+        self.doubtful = match self.doubtful {
+            Some((sent, left)) if left > 1 => Some((sent, left - 1)),
+            _ => None,
         };
         self.history.push(Sent {
             at,
@@ -113,11 +128,30 @@ impl<F> Keeping<F> {
         }
     }
 
-    /// Its next advert is the first to say a shorter interval.
+    /// One is not known to have left. It extends nothing; but who has heard it may
+    /// count a shorter interval from it (V2).
+    pub(super) fn may_have_sent(&mut self, at: Instant, loss_tolerance: u8) {
+        let interval = self.form.interval;
+        if self.shortens() && self.doubtful.is_none() {
+            self.doubtful = Some((Sent { at, interval }, loss_tolerance + 1));
+        }
+    }
+
+    /// Until when its adverts entitle.
+    pub(super) fn lease_end(&self, lease_adverts: u8) -> Option<Instant> {
+        let end = self.history.lease_end(lease_adverts)?;
+        let doubtful = self
+            .doubtful
+            .map(|(sent, _)| entitled_until(sent, lease_adverts));
+        Some(doubtful.map_or(end, |doubtful| doubtful.min(end)))
+    }
+
+    /// Its next advert is the first to say a shorter interval, or may be: what a
+    /// predecessor said last is not known.
     pub(super) fn shortens(&self) -> bool {
         self.history
             .last()
-            .is_some_and(|last| last.interval > self.form.interval)
+            .is_none_or(|last| last.interval > self.form.interval)
     }
 
     /// Another form of the advert (V2).

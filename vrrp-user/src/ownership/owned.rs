@@ -271,6 +271,11 @@ impl<F: Clone> Owned<F> {
             return;
         }
         let bursting = matches!(self.phase, Phase::Bursting { .. });
+        let tolerated = self.loss_tolerance;
+        let sender = self.members.iter_mut().find(|member| member.form.vr == vr);
+        if let Some(member) = sender.filter(|_| !ok) {
+            member.may_have_sent(sent_at, tolerated);
+        }
         if ok
             && let Some(member) = self.members.iter_mut().find(|member| member.form.vr == vr)
             && member.sent(sent_at, bursting)
@@ -456,7 +461,7 @@ impl<F: Clone> Owned<F> {
         let ends = self
             .members
             .iter()
-            .map(|member| member.history.lease_end(self.lease_adverts));
+            .map(|member| member.lease_end(self.lease_adverts));
         ends.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 

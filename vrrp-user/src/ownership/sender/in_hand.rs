@@ -175,3 +175,37 @@ fn an_advert_extends_nothing_if_the_permission_ended_while_it_was_sent() {
         );
     }
 }
+
+#[test]
+fn an_advert_that_may_have_left_shortens_the_lease_it_does_not_extend() {
+    let mut bench = Bench::new();
+    bench.command(claim(1000 * MS), at(0));
+    bench.run_until(at(0));
+    // The first short advert is sent while the claim waits to be confirmed, and the
+    // permission ends meanwhile: it may have been dropped.
+    let update = Command::Update {
+        gate: GATE,
+        member: member("short", 100 * MS),
+    };
+    bench.command(update, at(1));
+    bench.gate.borrow_mut().permit_end_ns = at(101).as_ns();
+    bench.send_ends = Some(at(102));
+    bench.run_until(at(100));
+    let confirm = Command::Confirm {
+        gate: GATE,
+        epoch: EPOCH,
+    };
+    bench.command(confirm, at(190));
+    bench.run_until(at(190));
+    let open_until = bench.lease_end();
+    assert!(open_until > at(190), "open");
+    assert!(
+        open_until <= at(400),
+        "a peer may count from 100 ms: {open_until:?}"
+    );
+    // One that left is not enough: it is the one that may be lost.
+    bench.run_until(at(200));
+    assert!(bench.lease_end() <= at(400), "{:?}", bench.lease_end());
+    bench.run_until(at(300));
+    assert!(bench.lease_end() > at(400), "{:?}", bench.lease_end());
+}

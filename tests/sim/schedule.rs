@@ -52,6 +52,8 @@ pub(crate) enum Kind {
     Stalled,
     /// A router starts, or is restarted, and stalls before it listens.
     Starting,
+    /// V13: the owner is started again within its lease, or about its end.
+    Resumed,
     /// V7: the permission ends while an advert is in hand, and begins again.
     Silenced,
 }

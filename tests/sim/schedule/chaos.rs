@@ -119,7 +119,7 @@ impl Schedule {
         leaves + gone + 2 * interval
     }
 
-    fn is_version_2(&self) -> bool {
+    pub(super) fn is_version_2(&self) -> bool {
         self.configs[0].instances[0].version == Version::V2
     }
 

@@ -32,6 +32,7 @@ impl Schedule {
             Kind::OnePeer => self.one_peer(rng, at),
             Kind::Stalled => self.stalled(rng, at),
             Kind::Starting => self.starting(rng, at),
+            Kind::Resumed => self.resumed(rng, at),
             Kind::Silenced => self.silenced(rng, at),
         }
     }

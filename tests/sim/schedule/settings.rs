@@ -5,7 +5,7 @@ use crate::rng::Rng;
 use core::time::Duration;
 
 /// As often as they stand here.
-pub(super) const KINDS: [Kind; 26] = [
+pub(super) const KINDS: [Kind; 28] = [
     Kind::Chaos,
     Kind::Chaos,
     Kind::Chaos,
@@ -32,6 +32,8 @@ pub(super) const KINDS: [Kind; 26] = [
     Kind::Stalled,
     Kind::Starting,
     Kind::Silenced,
+    Kind::Resumed,
+    Kind::Resumed,
 ];
 
 /// D: less than the hold, which is a millisecond.

@@ -219,6 +219,10 @@ impl<F: Clone> Owned<F> {
                     self.end(effects);
                 } else if may_send {
                     self.phase = Phase::Open { lease_end };
+                    let shorter = self.shortened(lease_end, now);
+                    if shorter < lease_end {
+                        self.write(shorter, effects);
+                    }
                     self.burst_again(now, effects);
                 } else {
                     for member in &mut self.members {

@@ -180,6 +180,77 @@ impl Schedule {
         at + stall + 10 * interval
     }
 
+    /// V13. The owner ends, in some way, and is back within its lease or about its
+    /// end, perhaps with another configuration, and stalls at some step of that.
+    pub(super) fn resumed(&mut self, rng: &mut Rng, mut at: TrueNs) -> TrueNs {
+        let interval = ns(self.interval);
+        if interval > 10_000_000 && !self.is_version_2() && rng.chance(40) {
+            return self.resumed_shorter(rng, at);
+        }
+        for _ in 0..rng.within(1, 3) {
+            let ends = rng.pick(&[Trouble::Kill, Trouble::Kill, Trouble::Quit]);
+            let gone = rng.within(0, 3 * interval);
+            if rng.chance(40) {
+                let trouble = match rng.within(0, 2) {
+                    0 if !self.is_version_2() => {
+                        Trouble::Retime((self.interval / 10).max(Duration::from_millis(10)))
+                    }
+                    _ => Trouble::Reload(u8::try_from(rng.within(1, 254)).unwrap_or(1)),
+                };
+                let reads = at - rng.within(0, 60_000);
+                if let Trouble::Retime(short) = trouble {
+                    for node in 0..self.configs.len() {
+                        self.meet(reads, Who::Node(node), trouble.clone(), 0);
+                    }
+                    self.interval = short;
+                } else {
+                    self.meet(reads, Who::Active, trouble, 0);
+                }
+            }
+            for node in 0..self.configs.len() {
+                if rng.chance(40) {
+                    let (trap, stall) = (chaos::some_trap(rng), rng.within(10_000, 3 * interval));
+                    self.meet(at, Who::Node(node), trap, stall);
+                }
+            }
+            self.meet(at, Who::Active, ends, gone);
+            if rng.chance(30) {
+                let again = at + gone + rng.within(100_000, interval);
+                self.meet(again, Who::Active, Trouble::Kill, 4 * interval);
+                at = again + 4 * interval;
+            }
+            at += gone + rng.within(interval, 6 * interval);
+        }
+        at + 3 * interval
+    }
+
+    /// V2, V13. The owner dies when its record says a shorter interval already and no
+    /// advert has. Its successor stalls after the first that does.
+    fn resumed_shorter(&mut self, rng: &mut Rng, at: TrueNs) -> TrueNs {
+        let interval = ns(self.interval);
+        let short = (self.interval / 10).max(Duration::from_millis(10));
+        let trap = Trouble::Trap(Stage::QueueUpdate, Held::Thread, None);
+        self.meet(at, Who::Active, trap, interval);
+        for node in 0..self.configs.len() {
+            self.meet(at + 1, Who::Node(node), Trouble::Retime(short), 0);
+        }
+        let dies = at + rng.within(1_000_000, interval / 2);
+        let gone = rng.within(100_000, interval / 2);
+        self.meet(dies, Who::Active, Trouble::Kill, gone);
+        for node in 0..self.configs.len() {
+            let death = Death {
+                after_ns: rng.within(50_000, ns(short)),
+                gone_ns: 4 * interval,
+            };
+            let stage = rng.pick(&[Stage::Results, Stage::SendNext]);
+            let trap = Trouble::Trap(stage, Held::Thread, Some(death));
+            let stall = rng.within(ns(short), 3 * interval);
+            self.meet(dies + gone, Who::Node(node), trap, stall);
+        }
+        self.interval = short;
+        dies + gone + 9 * interval
+    }
+
     /// A router starts and stalls before it has told the kernel what to listen to,
     /// or a backup is killed and started again: it knows nobody, and its peers have
     /// nothing new to say.

@@ -209,3 +209,44 @@ fn an_advert_that_may_have_left_shortens_the_lease_it_does_not_extend() {
     bench.run_until(at(300));
     assert!(bench.lease_end() > at(400), "{:?}", bench.lease_end());
 }
+
+#[test]
+fn a_resumed_lease_is_short_before_the_first_advert_with_a_shorter_interval() {
+    // The predecessor's lease counts on one second; its record says 100 ms, and no
+    // advert has said so yet.
+    for (lease_ms, interval_ms, want_ms) in [(2000, 100, 300), (200, 100, 200)] {
+        let mut bench = Bench::new();
+        *bench.gate.borrow_mut() = Gate {
+            epoch: EPOCH.0,
+            lease_end_ns: at(lease_ms).as_ns(),
+            permit_end_ns: u64::MAX,
+            ..Gate::default()
+        };
+        let resume = Command::Resume {
+            gate: GATE,
+            epoch: EPOCH,
+            lease_end: at(lease_ms),
+            last_sent: at(0) - 1000 * MS,
+            loss_tolerance: 1,
+            lease_adverts: 3,
+            members: vec![member("short", MS * interval_ms)],
+        };
+        bench.command(resume, at(0));
+        let due = bench.sender.poll_timeout().expect("a burst");
+        bench.sender.handle_timeout(due, &bench.gate);
+        // What is written before the first advert is handed over.
+        let mut lease_end = bench.lease_end();
+        while let Some(effect) = bench.sender.poll_effect() {
+            match effect {
+                Effect::WriteLease { lease_end: end, .. } => lease_end = end,
+                Effect::Send { .. } => break,
+                _ => {}
+            }
+        }
+        let want = at(want_ms);
+        assert!(
+            lease_end <= want && lease_end + MS > want,
+            "{lease_ms} ms: {lease_end:?}"
+        );
+    }
+}

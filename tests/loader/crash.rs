@@ -19,6 +19,12 @@ fn a_restart_keeps_the_link_and_misses_no_packet() {
             let near = veth();
             let mut loaded = world.load(variant);
             let first = attach(&mut loaded.dataplane, near);
+            let program = || {
+                let link = output(&format!("bpftool link show id {}", first.xdp_link_id));
+                let id = link.split_whitespace().skip_while(|word| *word != "prog");
+                id.skip(1).next().expect("a program").to_owned()
+            };
+            let found = program();
             let before = loaded
                 .tables
                 .counters()
@@ -51,6 +57,8 @@ fn a_restart_keeps_the_link_and_misses_no_packet() {
                 );
                 assert_eq!(adopted.xdp_link_id, first.xdp_link_id);
                 assert_eq!(adopted.mode, first.mode);
+                // Verified once: the restart takes no longer than its own work.
+                assert_eq!(program(), found, "the program of the same build");
             }
             stop.store(true, Ordering::Relaxed);
             let sent: u64 = traffic.join().expect("sent");

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use crate::handover::done;
 use xvrrp_tests::{
     capture::Stamp,
     daemon::Daemon::{Keepalived, Xvrrpd},
@@ -19,6 +20,8 @@ const PROBING: Duration = Duration::from_millis(2);
 enum Way {
     /// As `systemctl restart` does with the unit.
     Quit,
+    /// As an operator without systemd does.
+    Keep,
     /// As a crash.
     Kill,
 }
@@ -89,6 +92,12 @@ fn restarted(pair: Pair, profile: Profile, way: Way) {
     for _ in 0..3 {
         let at = match way {
             Way::Quit => trial.quit(0),
+            Way::Keep => {
+                let at = Stamp::now();
+                done(trial.lab.router(0), "stop --keep");
+                assert!(trial.daemon(0).left().success());
+                at
+            }
             Way::Kill => trial.kill(0),
         };
         trial.start(0);
@@ -111,6 +120,11 @@ fn restarted(pair: Pair, profile: Profile, way: Way) {
     assert!(asked > 100, "{asked} probes");
     assert_eq!(unanswered, 0, "of {asked} probes");
     assert_one_answerer(&questions);
+}
+
+#[test]
+fn by_stop_keep() {
+    restarted([Xvrrpd, Xvrrpd], Profile::V3At1s, Way::Keep);
 }
 
 /// It comes back too late: the other one owns, and it waits its turn.

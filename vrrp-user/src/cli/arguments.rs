@@ -72,6 +72,8 @@ pub enum Asked {
 pub struct StopOptions {
     /// Remove what a dead daemon left, too.
     pub release: bool,
+    /// Leave everything in place for a successor.
+    pub keep: bool,
 }
 
 /// Which daemon is asked.
@@ -166,6 +168,9 @@ enum Sub {
         /// Also if it is dead: remove the addresses, programs, pins and files it left
         #[arg(long)]
         release: bool,
+        /// End without resigning: one that starts before the lease ends goes on owning
+        #[arg(long, conflicts_with = "release")]
+        keep: bool,
         #[command(flatten)]
         target: TargetWords,
     },
@@ -398,9 +403,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
         },
         Some(Sub::Status { json, target }) => Command::Ask(Asked::Status { json }, target.into()),
         Some(Sub::Reload(target)) => Command::Ask(Asked::Reload, target.into()),
-        Some(Sub::Stop { release, target }) => {
-            Command::Ask(Asked::Stop(StopOptions { release }), target.into())
-        }
+        Some(Sub::Stop {
+            release,
+            keep,
+            target,
+        }) => Command::Ask(Asked::Stop(StopOptions { release, keep }), target.into()),
         Some(Sub::Handover {
             name,
             force,

@@ -192,20 +192,6 @@ fn commands() {
         ),
         ("reload", Command::Ask(Asked::Reload, target(None, None))),
         (
-            "stop --instance two",
-            Command::Ask(
-                Asked::Stop(StopOptions { release: false }),
-                target(None, Some("two")),
-            ),
-        ),
-        (
-            "stop --release",
-            Command::Ask(
-                Asked::Stop(StopOptions { release: true }),
-                target(None, None),
-            ),
-        ),
-        (
             "handover VI_1 --force -s blue",
             Command::Ask(
                 Asked::Handover {
@@ -258,6 +244,21 @@ fn commands() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn ways_to_stop() {
+    for (line, release, keep) in [
+        ("stop", false, false),
+        ("stop --release", true, false),
+        ("stop --keep", false, true),
+    ] {
+        let options = StopOptions { release, keep };
+        let expected = Command::Ask(Asked::Stop(options), Target::default());
+        assert_eq!(words(line), expected, "{line}");
+    }
+    let both = words("stop --keep --release");
+    assert!(matches!(both, Command::Told(_, 1..)), "{both:?}");
 }
 
 #[test]

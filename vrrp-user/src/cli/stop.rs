@@ -1,4 +1,5 @@
-//! `stop`: a daemon ends, and with `--release` what a dead one left is removed.
+//! `stop`: a daemon ends. With `--keep` everything stays for a successor, with
+//! `--release` what a dead one left is removed.
 
 use super::StopOptions;
 use crate::shell::{
@@ -18,7 +19,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub(super) fn run(instance: &Instance, options: StopOptions) -> Result<()> {
     let socket = control::socket_path(instance);
-    match control::ask(&socket, &Command::Stop, PATIENCE) {
+    let command = if options.keep {
+        Command::Leave
+    } else {
+        Command::Stop
+    };
+    match control::ask(&socket, &command, PATIENCE) {
         Ok(_) => wait_for_its_end(instance)?,
         Err(ClientError::NotRunning(error)) if !options.release => {
             if release::has_pins(instance) {

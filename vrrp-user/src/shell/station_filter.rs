@@ -13,6 +13,7 @@ use std::{
     net::IpAddr,
     os::fd::{AsFd, AsRawFd},
 };
+use vrrp_common::wire::{GROUP_V4, GROUP_V6};
 
 /// The Ethernet address a group is sent to (RFC 1112 §6.4, RFC 2464 §7).
 #[must_use]
@@ -37,9 +38,24 @@ pub(super) fn hold(ifindex: u32, station: [u8; 6]) -> io::Result<()> {
 /// Takes back what [`hold`] did, whoever did it.
 pub(super) fn release(ifindex: u32, station: [u8; 6]) -> io::Result<()> {
     match change(ifindex, station, libc::SIOCDELMULTI) {
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)) => Ok(()),
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::ENOENT | libc::ENODEV | libc::ENXIO)
+            ) =>
+        {
+            Ok(())
+        }
         other => other,
     }
+}
+
+/// Takes back what a dead daemon held.
+pub(super) fn release_vrrp(ifindex: u32) -> io::Result<()> {
+    let groups = [GROUP_V4.into(), GROUP_V6.into()];
+    groups
+        .into_iter()
+        .try_for_each(|group| release(ifindex, station(group)))
 }
 
 fn change(ifindex: u32, station: [u8; 6], request: libc::c_ulong) -> io::Result<()> {

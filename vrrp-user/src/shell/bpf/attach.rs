@@ -14,6 +14,7 @@ use super::{
     syscall::{self, Hook},
     vlan_offload,
 };
+use crate::shell::station_filter;
 use anyhow::{Context, Result, anyhow, bail};
 use aya::programs::{ProgramFd, SchedClassifier};
 use core::fmt;
@@ -328,6 +329,7 @@ pub(super) fn remove_leftovers(pins: &Pins, ifindex: u32) -> Result<()> {
             Pins::drop_link(&path)?;
         }
     }
+    station_filter::release_vrrp(ifindex)?;
     match rtnl::link(ifindex)? {
         Some(link) => egress::remove_filter(&link.name),
         None => Ok(()),

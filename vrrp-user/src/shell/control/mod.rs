@@ -34,6 +34,8 @@ pub enum Command {
     Reload,
     /// Resign and end; answers once that has begun.
     Stop,
+    /// End, with everything in place for a successor; answers once that has begun.
+    Leave,
     /// Make somebody else own an instance or sync group; answers once that is so.
     Handover {
         /// Of the instance or group.
@@ -59,11 +61,12 @@ pub enum Command {
 
 impl Command {
     /// As they are written in a request.
-    pub const NAMES: [&str; 7] = [
+    pub const NAMES: [&str; 8] = [
         "ping",
         "status",
         "reload",
         "stop",
+        "leave",
         "handover",
         "release",
         "maintenance",

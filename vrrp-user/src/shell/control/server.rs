@@ -46,6 +46,8 @@ pub enum Request {
     Reload(Reply<Result<(), String>>),
     /// Resign and end.
     Stop(Reply<()>),
+    /// End, with everything in place for a successor.
+    Leave(Reply<()>),
     /// For the engine, which answers in its own time.
     Engine(Asked, Reply<Result<Value, String>>),
 }
@@ -213,6 +215,7 @@ impl Gate {
                     .await
             }
             Command::Stop => self.pass(Request::Stop, |()| Ok(Value::Null)).await,
+            Command::Leave => self.pass(Request::Leave, |()| Ok(Value::Null)).await,
             Command::Handover { name, force } => self.engine(Asked::Handover { name, force }).await,
             Command::Release { name } => self.engine(Asked::Release { name }).await,
             Command::Maintenance { on, force } => {

@@ -33,7 +33,7 @@ fn daemon(name: &str) -> World {
             match request {
                 Request::Status(reply) => reply.send(json!({ "pid": 7 })),
                 Request::Reload(reply) => reply.send(Err("line 3: no".into())),
-                Request::Stop(reply) => reply.send(()),
+                Request::Stop(reply) | Request::Leave(reply) => reply.send(()),
                 Request::Engine(asked, reply) => reply.send(Ok(json!(format!("{asked:?}")))),
             }
         }
@@ -116,6 +116,7 @@ fn several_requests_share_a_connection_and_nonsense_is_explained() {
                         "status",
                         "reload",
                         "stop",
+                        "leave",
                         "handover",
                         "release",
                         "maintenance"

@@ -410,6 +410,10 @@ impl Driver {
                 reply.send(());
                 self.signal(Signal::Terminate);
             }
+            Request::Leave(reply) => {
+                reply.send(());
+                self.signal(Signal::Leave);
+            }
             Request::Engine(asked, reply) => self.ask_engine(asked, reply),
         }
     }

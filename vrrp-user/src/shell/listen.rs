@@ -5,7 +5,7 @@
 //!   VRRP groups, and each IPv6 virtual address's solicited-node group, so that
 //!   solicitations arrive before the address is in place.
 //! * The VRRP groups' stations stay in the interface's filter also when these
-//!   sockets are gone ([`station_filter`]), until a clean stop.
+//!   sockets are gone (`station_filter`), until a clean stop.
 //! * A socket of protocol 112 is open, or a unicast advert that reaches the stack
 //!   draws an ICMP error. Its filter drops everything.
 

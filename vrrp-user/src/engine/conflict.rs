@@ -163,21 +163,22 @@ impl Signs {
         self.two_since.is_some()
     }
 
-    /// A losing advert. `true`: its sender has gone on for too long.
-    fn loses(&mut self, heard: &Heard, down: Duration) -> bool {
+    /// A losing advert. `true`: its sender has gone on for too long since we were
+    /// there to answer: what came while we were stalled had no answer.
+    fn loses(&mut self, heard: &Heard, down: Duration, now: Instant) -> bool {
         if self.losing.len() >= MAX_SOURCES && !self.losing.contains_key(&heard.source) {
             let oldest = self.losing.iter().min_by_key(|(_, it)| it.last);
             let oldest = oldest.map(|(&source, _)| source);
             oldest.map(|source| self.losing.remove(&source));
         }
         let new = Losing {
-            since: heard.at,
+            since: now,
             last: heard.at,
         };
         let losing = self.losing.entry(heard.source).or_insert(new);
         if losing.last + down < heard.at {
             // It had given up in between.
-            losing.since = heard.at;
+            losing.since = now;
         }
         losing.last = losing.last.max(heard.at);
         losing.since + down * ONEWAY_DOWNS < heard.at
@@ -265,7 +266,7 @@ impl Engine {
             return;
         };
         let down = down_of(instance.config.version, heard);
-        if !instance.signs.loses(heard, down) {
+        if !instance.signs.loses(heard, down, now) {
             return;
         }
         let (ours, interface) = (instance.priority, instance.config.interface.clone());

@@ -1,6 +1,6 @@
 //! Signs of another owner: what is told of them, how often, and what is done.
 
-use super::fixture::{Bench, advert, config, grouped, host, instance, ms, notify, us};
+use super::fixture::{Bench, T0, advert, config, grouped, host, instance, ms, notify, us};
 use crate::{
     config::model::Instance,
     engine::input::{ConflictKind, Heard, Input},
@@ -198,6 +198,22 @@ fn a_loser_that_gives_up_is_not_oneway() {
         let end = bench.elapsed() + ms(200);
         bench.hear_every(INTERVAL, end, from(9, 90));
         bench.until(bench.elapsed() + ms(400));
+    }
+    assert_eq!(bench.status(1).conflicts["oneway"], 0);
+}
+
+/// What came while we were stalled had no answer yet.
+#[test]
+fn a_loser_that_was_not_answered_is_not_oneway() {
+    let mut bench = Bench::active(config(vec![fast(|_| {})]));
+    let began = bench.elapsed();
+    bench.stall(began + ms(3_000));
+    for n in 0..30 {
+        let at = T0 + began + ms(100) * n;
+        bench.feed(Input::Advert(Heard {
+            at,
+            ..advert(host(9), 90)
+        }));
     }
     assert_eq!(bench.status(1).conflicts["oneway"], 0);
 }

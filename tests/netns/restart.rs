@@ -178,6 +178,29 @@ fn one_that_was_beaten_meanwhile_resumes_nothing() {
     assert_one_answerer(&probe.questions(&trial.tap, start));
 }
 
+/// Configured no more when the daemon is started again: the address goes, or nothing
+/// would fence it any longer.
+#[test]
+fn what_is_configured_no_more_is_removed() {
+    let profile = Profile::V3At100ms;
+    let mut trial = Trial::of([Xvrrpd, Xvrrpd], profile);
+    trial.kill(1);
+    trial.kill(0);
+    let node = trial.lab.router(0);
+    assert!(observe::has(node, profile.vip()));
+    let without = Xvrrpd.start_text(node, "global_defs {\n    router_id r1\n}\n");
+    eventually(PATIENCE, "the address is removed", || {
+        if observe::has(node, profile.vip()) {
+            Err("it is still there".into())
+        } else {
+            Ok(())
+        }
+    });
+    without
+        .log()
+        .wait(PATIENCE, Stamp::default(), "configured no more");
+}
+
 /// VRRP's station stays in the interface's filter when the daemon is dead, or a
 /// network card would keep the winning advert from XDP; a clean stop takes it out.
 #[test]

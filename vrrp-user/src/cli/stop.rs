@@ -3,7 +3,7 @@
 
 use super::StopOptions;
 use crate::shell::{
-    bpf::{Instance, Lock, kernel::Version, release},
+    bpf::{Instance, Lock, release},
     clock,
     control::{self, ClientError, Command},
     netlink,
@@ -69,13 +69,7 @@ fn release_all(instance: &Instance) -> Result<()> {
     }
     let lock = Lock::take(instance)?;
     let left = release::Leftovers::find(instance)?;
-    // `IFA_PROTO`, which marks what a daemon placed.
-    let marks = Version {
-        major: 5,
-        minor: 18,
-    };
-    let tells_apart = Version::running().is_ok_and(|version| version >= marks);
-    let done = netlink::remove_addresses(&left.addresses, tells_apart)?;
+    let done = netlink::remove_addresses(&left.addresses, netlink::marks_addresses())?;
     for address in &done.removed {
         println!("{}: removed", address.key.local);
     }

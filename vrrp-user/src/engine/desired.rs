@@ -28,18 +28,19 @@ impl Desired {
 
 impl Engine {
     pub(super) fn emit_desired(&mut self) {
-        if core::mem::take(&mut self.desired.interfaces_stale) && self.stopping.is_none() {
-            let interfaces = self.interfaces();
-            if interfaces != self.desired.interfaces {
-                self.desired.interfaces.clone_from(&interfaces);
-                self.actions.push_back(Action::AttachInterfaces(interfaces));
-            }
-        }
+        // What is fenced is settled before anything is detached.
         if core::mem::take(&mut self.desired.vips_stale) {
             let vips = self.vips();
             if vips != self.desired.vips {
                 self.desired.vips.clone_from(&vips);
                 self.actions.push_back(Action::SetVips(vips));
+            }
+        }
+        if core::mem::take(&mut self.desired.interfaces_stale) && self.stopping.is_none() {
+            let interfaces = self.interfaces();
+            if interfaces != self.desired.interfaces {
+                self.desired.interfaces.clone_from(&interfaces);
+                self.actions.push_back(Action::AttachInterfaces(interfaces));
             }
         }
         if core::mem::take(&mut self.desired.addresses_stale) {

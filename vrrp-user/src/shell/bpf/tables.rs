@@ -134,6 +134,13 @@ impl Tables {
         Ok(changes)
     }
 
+    /// Interface and address of every record, a predecessor's among them.
+    #[must_use]
+    pub fn vip_places(&self) -> BTreeSet<(u32, IpAddr)> {
+        let place = |key: &VipKey| (key.ifindex, address(key.family, key.address));
+        self.vips_written.keys().map(place).collect()
+    }
+
     /// Interfaces with an address among these that has no record, or an old one.
     #[must_use]
     pub fn interfaces_of_unwritten(&self, wanted: &[VipRecord]) -> BTreeSet<u32> {

@@ -262,6 +262,7 @@ impl Driver {
         self.recall_maintenance();
         self.take(Input::Config(Box::new(config)));
         self.execute();
+        self.nothing_to_guard();
         self.tables.remove_unknown_routers()?;
         self.events_missed = Missed::of(&self.tables.counters()?);
         Ok(())

@@ -11,7 +11,7 @@ use crate::{
         input::{Input, Unwatched},
     },
     ownership::command::VrId,
-    shell::{clock, listen::Membership},
+    shell::{clock, listen::Membership, netlink},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +25,8 @@ pub(super) struct Watch {
     interfaces: Vec<u32>,
     vips: Vec<VipRecord>,
     groups: Groups,
+    /// What a predecessor left and nobody wants any more is gone.
+    cleared: bool,
     /// No program, or addresses without a record.
     unattached: BTreeSet<u32>,
     unguarded: BTreeSet<u32>,
@@ -70,12 +72,61 @@ impl Driver {
     }
 
     pub(super) fn set_vips(&mut self, vips: Vec<VipRecord>) {
+        if !core::mem::replace(&mut self.watch.cleared, true) {
+            self.clear_orphans(&vips);
+        }
         self.hearing.set_vips(&vips);
         self.watch.groups.set_vips(&vips);
         self.watch.vips = vips;
         self.guard();
         self.join();
         self.tell_unwatched();
+    }
+
+    /// No address is configured.
+    pub(super) fn nothing_to_guard(&mut self) {
+        if !self.watch.cleared {
+            self.set_vips(Vec::new());
+        }
+    }
+
+    /// Addresses that a dead predecessor placed and the configuration has no more: they
+    /// go before their records do, or nothing would fence them.
+    fn clear_orphans(&mut self, vips: &[VipRecord]) {
+        let mut orphans = self.tables.vip_places();
+        for vip in vips {
+            orphans.remove(&(vip.ifindex, vip.address));
+        }
+        if orphans.is_empty() {
+            return;
+        }
+        let orphans: Vec<_> = orphans.into_iter().collect();
+        if !netlink::marks_addresses() {
+            let list: Vec<String> = orphans.iter().map(|(_, it)| it.to_string()).collect();
+            tracing::warn!(
+                "configured no more, and perhaps left on an interface by an earlier run (before 5.18 nobody can tell): {}; see `ip addr`",
+                list.join(", ")
+            );
+            return;
+        }
+        // On its own thread: it waits for the kernel's answers by a runtime of its own.
+        let removal = || netlink::remove_addresses(&orphans, true);
+        let removed = std::thread::scope(|scope| scope.spawn(removal).join());
+        match removed {
+            Ok(Ok(done)) => {
+                for address in done.removed {
+                    let local = address.key.local;
+                    tracing::info!(
+                        "Removed {local}, left by an earlier run and configured no more"
+                    );
+                }
+            }
+            Ok(Err(error)) => {
+                let why = format!("{error:#}");
+                self.failed("remove addresses an earlier run left", &why, None);
+            }
+            Err(_) => self.failed("remove addresses an earlier run left", "it panicked", None),
+        }
     }
 
     /// An advert of it cannot be built.

@@ -22,7 +22,7 @@ mod reconcile_test;
 #[cfg(test)]
 mod reconciler_test;
 
-pub use release::{Removed, remove_addresses};
+pub use release::{Removed, marks_addresses, remove_addresses};
 
 use crate::engine::{action::PlacedAddress, input::Input};
 use std::{io, thread, time::Duration};

@@ -1,5 +1,7 @@
 //! Addresses a dead daemon left, removed without one.
 
+use crate::shell::bpf::kernel::Version;
+
 use super::{addresses, kernel::KernelAddress, monitor::Requests, reconcile::Change};
 use anyhow::{Context, Result, bail};
 use std::{collections::BTreeSet, net::IpAddr};
@@ -11,6 +13,16 @@ pub struct Removed {
     pub removed: Vec<KernelAddress>,
     /// The host's own, by somebody else's hand: an address owner's.
     pub kept: Vec<KernelAddress>,
+}
+
+/// This kernel says who placed an address (`IFA_PROTO`).
+#[must_use]
+pub fn marks_addresses() -> bool {
+    let since = Version {
+        major: 5,
+        minor: 18,
+    };
+    Version::running().is_ok_and(|version| version >= since)
 }
 
 /// Removes those of `recorded`, as (interface, address), that are there. `tells_apart`:

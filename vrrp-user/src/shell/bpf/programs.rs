@@ -1,8 +1,7 @@
 //! The programs and their maps: those a predecessor of the same build pinned, or
 //! loaded anew.
 //!
-//! The verifier takes a quarter of a second, which is longer than a lease at
-//! 100 ms. A successor that brings the same object has no need of it: the programs
+//! The verifier takes half a second, which is longer than a lease at 100 ms. A successor that brings the same object has no need of it: the programs
 //! are pinned under a name that says what they were made of.
 
 use super::{

@@ -1,8 +1,9 @@
 //! The programs and their maps: those a predecessor of the same build pinned, or
 //! loaded anew.
 //!
-//! The verifier takes half a second, which is longer than a lease at 100 ms. A successor that brings the same object has no need of it: the programs
-//! are pinned under a name that says what they were made of.
+//! The verifier takes half a second, which is longer than a lease at 100 ms. A
+//! successor that brings the same object has no need of it: the programs are pinned
+//! under a name that says what they were made of.
 
 use super::{
     diagnostics::Diary,

@@ -8,6 +8,7 @@ mod agreement;
 mod captures;
 mod cost;
 mod diagnostics;
+mod empty;
 mod kernel;
 mod limits;
 mod scattered;

@@ -37,6 +37,20 @@ impl Address {
         Self::v6(octets, 0)
     }
 
+    /// [`Address::from_octets`] of a constant.
+    #[must_use]
+    pub const fn of(octets: &[u8; 16]) -> Self {
+        let mut words = [0; 4];
+        let mut i = 0;
+        while i < 4 {
+            let at = i * 4;
+            words[i] =
+                u32::from_ne_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]]);
+            i += 1;
+        }
+        Self(words)
+    }
+
     /// As map keys and values hold it.
     #[inline(always)]
     #[must_use]

@@ -58,8 +58,10 @@ impl Sum {
             .word(len.to_be() as u32)
     }
 
+    /// In 16 bits, in packet order.
     #[inline(always)]
-    const fn folded(self) -> u16 {
+    #[must_use]
+    pub const fn folded(self) -> u16 {
         let mut sum = (self.0 >> 32) + (self.0 & 0xffff_ffff);
         sum = (sum >> 16) + (sum & 0xffff);
         sum = (sum >> 16) + (sum & 0xffff);
@@ -71,7 +73,10 @@ impl Sum {
     #[inline(always)]
     #[must_use]
     pub const fn is_valid(self) -> bool {
-        self.folded() == 0xffff
+        // Not folded to the end: of at most 2^16 words this is below 0x1ffff.
+        let sum = (self.0 >> 32) + (self.0 & 0xffff_ffff);
+        let sum = (sum >> 16) + (sum & 0xffff);
+        sum == 0xffff || sum == 0x1_fffe
     }
 
     /// What to write into the (so far zero) checksum field, in packet order.
@@ -89,7 +94,7 @@ impl Sums {
     pub fn of_word(window: &[u8; 4]) -> Self {
         let word = view::word(window, 0);
         Self {
-            folded: Sum::ZERO.word(word).folded(),
+            sum: Sum::ZERO.word(word),
             wrapping: u32::from_be(word),
         }
     }
@@ -112,18 +117,13 @@ pub fn sums<'a>(
         sum = sum.word(word);
         wrapping = wrapping.wrapping_add(u32::from_be(word));
     }
-    Some(Sums {
-        folded: sum.folded(),
-        wrapping,
-    })
+    Some(Sums { sum, wrapping })
 }
 
 /// Of `len` octets from `at`, as [`View::sums`] takes them.
 #[inline(always)]
 pub fn of<V: View>(frame: &V, at: usize, len: usize) -> Option<Sum> {
-    frame
-        .sums(at, len)
-        .map(|sums| Sum::from_folded(sums.folded))
+    frame.sums(at, len).map(|sums| sums.sum)
 }
 
 #[cfg(test)]

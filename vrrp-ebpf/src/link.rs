@@ -59,10 +59,10 @@ impl Link {
     }
 }
 
-/// Ethernet destination.
+/// Ethernet destination, as [`mac_bits`] has it.
 #[inline(always)]
-pub fn destination<V: View>(frame: &V) -> Option<[u8; 6]> {
-    Some(mac(frame.window::<12>(0)?, 0))
+pub fn destination<V: View>(frame: &V) -> Option<u64> {
+    Some(mac_bits(frame.window::<12>(0)?, 0))
 }
 
 /// Ethernet source.
@@ -82,8 +82,9 @@ pub fn is_from<V: View>(frame: &V, mac: &[u8; 6]) -> bool {
 /// A group or the broadcast address (IEEE 802 §8.2: the first bit on the wire).
 #[inline(always)]
 #[must_use]
-pub const fn is_group(mac: [u8; 6]) -> bool {
-    mac[0] & 1 != 0
+pub const fn is_group(station: u64) -> bool {
+    const FIRST: u32 = u32::from_ne_bytes([1, 0, 0, 0]);
+    station as u32 & FIRST != 0
 }
 
 #[cfg(test)]

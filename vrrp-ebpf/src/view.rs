@@ -6,6 +6,8 @@
 //! as a whole, and handed out as an array reference: what lies inside it needs
 //! no further check, and indices into it are constants.
 
+use crate::checksum::Sum;
+
 /// No header or message this program reads ends beyond this many octets. Tells
 /// the verifier that an offset is small enough to be added to a packet pointer.
 /// One less than a power of two, so that it is a mask as well.
@@ -14,8 +16,8 @@ pub const MAX_OFFSET: usize = 0x1fff;
 /// Two sums over the same words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sums {
-    /// Ones' complement sum, folded to 16 bits, in packet order.
-    pub folded: u16,
+    /// Ones' complement sum.
+    pub sum: Sum,
     /// Wrapping sum of the words read in network order.
     pub wrapping: u32,
 }
@@ -75,6 +77,13 @@ pub const fn mac<const N: usize>(window: &[u8; N], at: usize) -> [u8; 6] {
         window[at + 4],
         window[at + 5],
     ]
+}
+
+/// [`mac_bits`] of a constant.
+#[must_use]
+pub const fn bits_of(mac: &[u8; 6]) -> u64 {
+    let first = u32::from_ne_bytes([mac[0], mac[1], mac[2], mac[3]]);
+    (u16::from_ne_bytes([mac[4], mac[5]]) as u64) << 32 | first as u64
 }
 
 /// Six octets as one number, to compare with another of the kind.
@@ -193,6 +202,9 @@ mod bpf {
             asm!("{0} = *(u32 *)({1} + 0)", out(reg) word, in(reg) from,
                 options(pure, readonly, nostack, preserves_flags));
         }
+        // It fills the register with zeroes, and nobody needs to do so again.
+        // SAFETY: the load takes 32 bits.
+        unsafe { core::hint::assert_unchecked(word <= u32::MAX as u64) };
         word as u32
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     address::Address,
     link::{Link, is_group},
-    view::{View, be16, mac_bits},
+    view::{View, be16, bits_of},
 };
 use vrrp_common::{
     counter::Cause,
@@ -44,6 +44,13 @@ pub enum Found {
 /// Later fragments have no VRRP header (RFC 791 §3.1).
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
+// As numbers: to compare with, they need not be read from anywhere.
+const GROUP_ADDRESS_V4: Address = Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]);
+const GROUP_ADDRESS_V6: Address = Address::of(&GROUP_V6);
+const GROUP_STATION_V4: u64 = bits_of(&GROUP_MAC_V4);
+const GROUP_STATION_V6: u64 = bits_of(&GROUP_MAC_V6);
+const BROADCAST: u64 = bits_of(&[0xff; 6]);
+
 /// Finds the message of an IPv4 packet of protocol 112.
 #[inline(always)]
 pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
@@ -51,7 +58,7 @@ pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
         return Found::Nothing;
     };
     let destination = Address::v4(header, 16);
-    let group = destination == Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]);
+    let group = destination == GROUP_ADDRESS_V4;
     // Other groups and broadcast are wrong for a multicast virtual router and never
     // meant for a unicast one.
     let cast = if destination.first_octet() >= 224 {
@@ -96,7 +103,7 @@ pub fn locate_v6<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
         return Found::Nothing;
     };
     let destination = Address::v6(header, 24);
-    let group = destination == Address::from_octets(&GROUP_V6);
+    let group = destination == GROUP_ADDRESS_V6;
     let cast = if destination.first_octet() == 0xff {
         CAST_MULTICAST
     } else {
@@ -149,23 +156,19 @@ impl Envelope {
     /// group MAC (RFC 1112 §6.4, RFC 2464 §7), the broadcast MAC, which
     /// keepalived and FRR accept, or one station, because bridges turn
     /// multicast into unicast. To one address: one station (RFC 1122 §3.3.6).
+    /// `v6` is the family, known to the compiler.
     #[inline(always)]
-    pub(super) fn fits_station(&self, station: [u8; 6]) -> bool {
+    pub(super) fn fits_station(&self, v6: bool, station: u64) -> bool {
         if self.vr.cast == CAST_UNICAST {
             return !is_group(station);
         }
-        let (group, group_mac) = if self.vr.family == FAMILY_V6 {
-            (Address::from_octets(&GROUP_V6), GROUP_MAC_V6)
+        let (group, group_mac) = if v6 {
+            (GROUP_ADDRESS_V6, GROUP_STATION_V6)
         } else {
-            (
-                Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]),
-                GROUP_MAC_V4,
-            )
+            (GROUP_ADDRESS_V4, GROUP_STATION_V4)
         };
         self.destination == group
-            && (!is_group(station)
-                || mac_bits(&station, 0) == mac_bits(&group_mac, 0)
-                || mac_bits(&station, 0) == mac_bits(&[0xff; 6], 0))
+            && (!is_group(station) || station == group_mac || station == BROADCAST)
     }
 }
 

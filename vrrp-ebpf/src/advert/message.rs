@@ -9,8 +9,8 @@ use crate::{
 use vrrp_common::{
     counter::Cause,
     maps::{
-        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V6, VR_REFUSE_OTHER_ADDRESSES, VR_SKIP_ADDRESSES,
-        VR_STRICT, VirtualRouter,
+        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, VR_REFUSE_OTHER_ADDRESSES, VR_SKIP_ADDRESSES, VR_STRICT,
+        VirtualRouter,
     },
     wire::{
         ADVERT_HEADER_LEN, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_OWNER, TYPE_ADVERTISEMENT,
@@ -41,6 +41,7 @@ pub(super) struct Message {
 pub(super) fn check<V: View>(
     frame: &V,
     router: &VirtualRouter,
+    v6: bool,
     envelope: &Envelope,
     len: usize,
 ) -> Result<Message, Cause> {
@@ -49,7 +50,6 @@ pub(super) fn check<V: View>(
         .window::<ADVERT_HEADER_LEN>(at)
         .ok_or(Cause::DropTruncated)?;
     let (version, count) = (header[0] >> 4, header[3]);
-    let v6 = envelope.vr.family == FAMILY_V6;
 
     // Same protocol number, and its first octet reads "version 2, advertisement".
     if version == 2 && count == UCARP_COUNT && len == UCARP_LEN {
@@ -77,9 +77,7 @@ pub(super) fn check<V: View>(
         frame.sums(addresses, addresses_len)
     };
     let sums = sums.ok_or(Cause::DropTruncated)?;
-    let mut sum = Sum::from_folded(sums.folded)
-        .word(word(header, 0))
-        .word(word(header, 4));
+    let mut sum = sums.sum.word(word(header, 0)).word(word(header, 4));
     let auth_at = at + ADVERT_HEADER_LEN + addresses_len;
     if version == 2 {
         let auth = frame
@@ -87,7 +85,7 @@ pub(super) fn check<V: View>(
             .ok_or(Cause::DropTruncated)?;
         sum = sum.word(word(auth, 0)).word(word(auth, 4));
     }
-    let checksum_form = checksum_form(sum, envelope, version, len)?;
+    let checksum_form = checksum_form(sum, v6, envelope, version, len)?;
 
     if count == 0 {
         return Err(Cause::DropAddressCount); // §5.2.5
@@ -168,10 +166,18 @@ fn check_v2<V: View>(
 /// §5.2.8. Version 2 sums the message alone, IPv6 with a pseudo-header; for
 /// version 3 over IPv4 implementations disagree, so both are accepted.
 #[inline(always)]
-fn checksum_form(sum: Sum, envelope: &Envelope, version: u8, len: usize) -> Result<u8, Cause> {
-    let v6 = envelope.vr.family == FAMILY_V6;
+fn checksum_form(
+    sum: Sum,
+    v6: bool,
+    envelope: &Envelope,
+    version: u8,
+    len: usize,
+) -> Result<u8, Cause> {
     if !v6 && sum.is_valid() {
         return Ok(CHECKSUM_PLAIN);
+    }
+    if version != 3 {
+        return Err(Cause::DropChecksum);
     }
     let with_pseudo = sum.pseudo_header(
         envelope.source,
@@ -179,7 +185,7 @@ fn checksum_form(sum: Sum, envelope: &Envelope, version: u8, len: usize) -> Resu
         IPPROTO_VRRP,
         len as u16,
     );
-    if version == 3 && with_pseudo.is_valid() {
+    if with_pseudo.is_valid() {
         return Ok(CHECKSUM_PSEUDO);
     }
     Err(Cause::DropChecksum)

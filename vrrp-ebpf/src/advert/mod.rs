@@ -49,6 +49,7 @@ pub fn receive_v4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifinde
     receive(
         frame,
         tables,
+        false,
         &locate_v4(frame, link, ifindex),
         |envelope| {
             let header = frame
@@ -89,6 +90,7 @@ pub fn receive_v6<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifinde
     receive(
         frame,
         tables,
+        true,
         &locate_v6(frame, link, ifindex),
         |envelope| {
             let header = frame
@@ -109,11 +111,14 @@ pub fn receive_v6<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifinde
     )
 }
 
-/// `check_ip` makes the checks of one family and gives the message's length.
+/// `check_ip` makes the checks of one family and gives the message's length. `v6` is
+/// that family: the compiler must know it here, and does not see through the key,
+/// whose address the map was given.
 #[inline(always)]
 fn receive<V: View, T: Tables>(
     frame: &V,
     tables: &T,
+    v6: bool,
     found: &Found,
     check_ip: impl FnOnce(&Envelope) -> Result<usize, Cause>,
 ) -> Outcome {
@@ -136,10 +141,10 @@ fn receive<V: View, T: Tables>(
     }
     let judged = check_ip(envelope)
         .and_then(|len| {
-            check_origin(frame, tables, &router, envelope)?;
+            check_origin(frame, tables, &router, v6, envelope)?;
             Ok(len)
         })
-        .and_then(|len| message::check(frame, &router, envelope, len));
+        .and_then(|len| message::check(frame, &router, v6, envelope, len));
     match judged {
         Ok(message) => {
             // Accepted all the same: its sender has a MAC of ours, and is right otherwise.
@@ -184,13 +189,14 @@ fn check_origin<V: View, T: Tables>(
     frame: &V,
     tables: &T,
     router: &VirtualRouter,
+    v6: bool,
     envelope: &Envelope,
 ) -> Result<(), Cause> {
     if envelope.source == Address::from_octets(&router.own_address) {
         return Err(Cause::DropOwnSource);
     }
     let station = link::destination(frame).ok_or(Cause::DropTruncated)?;
-    if !envelope.fits_station(station) {
+    if !envelope.fits_station(v6, station) {
         return Err(Cause::DropDestination);
     }
     let (mut min_ttl, mut max_ttl) = (router.min_ttl, router.max_ttl);
@@ -224,8 +230,8 @@ fn reject<V: View, T: Tables>(frame: &V, tables: &T, envelope: &Envelope, cause:
     let refusal = tables
         .limits(|limits| limits.refuse(cause as u32, tables.tick(), || tables.now_ns()))
         .unwrap_or_default();
-    if refusal.weight != 0 || refusal.tell || matches!(cause, Cause::DropOwnSource) {
-        let rest = refusal.weight << 1 | refusal.tell as u32;
+    let rest = refusal.weight << 1 | refusal.tell as u32;
+    if rest != 0 || matches!(cause, Cause::DropOwnSource) {
         notice(frame, tables, envelope, cause, rest);
     }
     Outcome::Rejected

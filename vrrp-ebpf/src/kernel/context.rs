@@ -6,7 +6,8 @@ use aya_ebpf::{
     helpers::{bpf_skb_pull_data, bpf_xdp_adjust_tail},
 };
 use vrrp_ebpf::{
-    checksum, egress, ingress,
+    checksum::{self, Sum},
+    egress, ingress,
     view::{Packet, Sums, View, ViewMut},
 };
 
@@ -44,7 +45,7 @@ impl View for XdpFrame {
             return None;
         }
         Some(Sums {
-            folded: (sums >> 32) as u16,
+            sum: Sum::from_folded((sums >> 32) as u16),
             wrapping: sums as u32,
         })
     }
@@ -76,7 +77,7 @@ const NO_SUMS: u64 = u64::MAX;
 extern "C" fn xvrrp_sums(ctx: *mut xdp_md, at: u32, len: u32) -> u64 {
     let frame = XdpFrame::new(ctx);
     match checksum::sums(|at| frame.window(at), at as usize, len as usize) {
-        Some(sums) => (sums.folded as u64) << 32 | sums.wrapping as u64,
+        Some(sums) => (sums.sum.folded() as u64) << 32 | sums.wrapping as u64,
         None => NO_SUMS,
     }
 }

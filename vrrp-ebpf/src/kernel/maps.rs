@@ -89,7 +89,13 @@ impl Tables for Kernel {
     #[inline(always)]
     fn source(&self, key: &PeerKey) -> Option<Source> {
         // SAFETY: as in `router`.
-        unsafe { XVRRP_SOURCES.get(key) }.copied()
+        let source = unsafe { XVRRP_SOURCES.get(key) }?;
+        // Not as a whole: that would be octet by octet.
+        Some(Source {
+            min_ttl: source.min_ttl,
+            max_ttl: source.max_ttl,
+            ..Source::default()
+        })
     }
 
     #[inline(always)]

@@ -128,7 +128,7 @@ pub fn of<V: View>(frame: &V, at: usize, len: usize) -> Option<Sum> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sum, of};
+    use super::{MAX_WORDS, Sum, of};
     use proptest::prelude::*;
 
     /// RFC 1071 as it is written, one 16-bit number at a time.
@@ -151,6 +151,20 @@ mod tests {
         .to_vec();
         assert!(of(&header, 0, 20).expect("complete").is_valid());
         assert_eq!(of(&header, 4, 20), None, "ends beyond the frame");
+    }
+
+    #[test]
+    fn valid_is_what_folds_to_ones() {
+        let most = (MAX_WORDS as u64 + 16) * u64::from(u32::MAX);
+        let sums = (0..=0x3_0000)
+            .chain((1 << 32) - 0x2_0000..(1 << 32) + 0x2_0000)
+            .chain(most - 0x2_0000..=most);
+        let mut valid = 0;
+        for sum in sums.map(Sum) {
+            assert_eq!(sum.is_valid(), sum.folded() == 0xffff, "{sum:?}");
+            valid += u32::from(sum.is_valid());
+        }
+        assert!(valid > 6, "{valid}");
     }
 
     proptest! {

@@ -174,8 +174,19 @@ impl Envelope {
 
 #[cfg(test)]
 mod tests {
-    use super::key;
-    use vrrp_common::maps::VrKey;
+    use super::{BROADCAST, GROUP_ADDRESS_V6, GROUP_STATION_V6, key};
+    use crate::{address::Address, view::mac_bits};
+    use vrrp_common::{
+        maps::VrKey,
+        wire::{GROUP_MAC_V6, GROUP_V6},
+    };
+
+    #[test]
+    fn constants_are_what_a_packet_would_give() {
+        assert_eq!(GROUP_STATION_V6, mac_bits(&GROUP_MAC_V6, 0));
+        assert_eq!(BROADCAST, mac_bits(&[0xff; 6], 0));
+        assert_eq!(GROUP_ADDRESS_V6, Address::from_octets(&GROUP_V6));
+    }
 
     #[test]
     fn a_key_in_words_is_the_key() {

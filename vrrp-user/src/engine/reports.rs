@@ -48,6 +48,20 @@ impl Engine {
                     self.log_of(vr, Level::Warning, "Lease over: no adverts left in time");
                 }
             }
+            Report::Renewed {
+                gate,
+                epoch,
+                lapsed_at,
+                at,
+            } if self.is_current(gate, epoch) => {
+                let shut_us = at.since(lapsed_at).as_micros();
+                for vr in self.members(gate) {
+                    let line = format!(
+                        "Lease over: no adverts left in time; claimed again after {shut_us} us"
+                    );
+                    self.log_of(vr, Level::Warning, &line);
+                }
+            }
             Report::Updated { gate, epoch, vr } if self.is_current(gate, epoch) => {
                 if let Some(instance) = self.instances.get_mut(&vr) {
                     instance.updating = false;
@@ -67,6 +81,7 @@ impl Engine {
             Report::Opened { .. }
             | Report::Beaten { .. }
             | Report::LeaseOver { .. }
+            | Report::Renewed { .. }
             | Report::Updated { .. } => {}
         }
     }

@@ -7,6 +7,7 @@ use super::{
     announce::Share,
     input::ScriptResult,
     instance::Instance,
+    limit,
     team::Check,
 };
 use crate::{
@@ -54,10 +55,14 @@ impl Engine {
                 lapsed_at,
                 at,
             } if self.is_current(gate, epoch) => {
-                let shut_us = at.since(lapsed_at).as_micros();
+                let told = self.teams.get_mut(&gate);
+                let Some(untold) = told.and_then(|team| team.lapses.may_tell(QUIET, now)) else {
+                    return;
+                };
+                let (shut_us, more) = (at.since(lapsed_at).as_micros(), limit::more(untold));
                 for vr in self.members(gate) {
                     let line = format!(
-                        "Lease over: no adverts left in time; claimed again after {shut_us} us"
+                        "Lease over: no adverts left in time; claimed again after {shut_us} us{more}"
                     );
                     self.log_of(vr, Level::Warning, &line);
                 }

@@ -217,7 +217,11 @@ impl<F: Clone> Owned<F> {
             }
             Phase::Held { opens_at } => {
                 if self.lease_end().is_none_or(|end| now >= end) {
-                    self.lapse(now, effects);
+                    if self.lapsed_at.is_some() {
+                        self.lapse(now, effects);
+                    } else {
+                        self.end(effects);
+                    }
                     return true;
                 }
                 if self.confirmed && now >= opens_at {
@@ -517,13 +521,12 @@ impl<F: Clone> Owned<F> {
         self.members.iter().map(last).min().unwrap_or_default()
     }
 
-    /// The lease ended unasked. As long as no peer that heard our last advert can have
-    /// claimed, the claim is made again, shut, with burst and hold: in its epoch,
-    /// because the kernel has watched over that all along. Later it is not ours to
-    /// decide, and a claim that was never confirmed is not either.
+    /// The lease of a claim that was open ended unasked. As long as no peer that heard
+    /// our last advert can have claimed, the claim is made again, shut, with burst and
+    /// hold: in its epoch, because the kernel has watched over that all along. Later it
+    /// is not ours to decide.
     fn lapse(&mut self, now: Instant, effects: &mut VecDeque<Effect<F>>) {
-        let until = self.peers_wait_until().filter(|until| now < *until);
-        let Some(give_up) = until.filter(|_| self.confirmed) else {
+        let Some(give_up) = self.peers_wait_until().filter(|until| now < *until) else {
             return self.end(effects);
         };
         let lapsed_at = self.lease_end().unwrap_or(now).min(now);

@@ -335,7 +335,7 @@ fn claiming_again_ends_with_the_peers_patience() {
 }
 
 #[test]
-fn what_was_beaten_or_never_confirmed_is_not_claimed_again() {
+fn what_was_beaten_or_never_open_is_not_claimed_again() {
     let mut world = World::open();
     world.until(200);
     world.take();
@@ -350,13 +350,20 @@ fn what_was_beaten_or_never_confirmed_is_not_claimed_again() {
     world.gate(|gate| gate.revoked_epoch = EPOCH.0);
     world.until(451);
     assert_eq!(world.take(), ["451 beaten"]);
-    // The event loop never looked at what was heard before it.
-    let mut world = World::permitted();
-    world.command(0, claim(vec![member(0)]));
-    world.until(200);
-    world.take();
-    world.wake(450);
-    assert_eq!(world.take(), ["450 leaseover"]);
+    // The event loop never looked at what was heard before it; or it did, and does
+    // not know of an open gate yet.
+    for confirmed in [false, true] {
+        let mut world = World::permitted();
+        world.command(0, claim(vec![member(0)]));
+        world.until(200);
+        world.take();
+        if confirmed {
+            let (gate, epoch) = (GATE, EPOCH);
+            world.command(220, Command::Confirm { gate, epoch });
+        }
+        world.wake(450);
+        assert_eq!(world.take(), ["450 leaseover"], "{confirmed}");
+    }
 }
 
 #[test]

@@ -278,7 +278,7 @@ impl Driver {
                 self.listener.forget(*ifindex);
             }
             Input::Sender(Report::LeaseOver { .. } | Report::Renewed { .. }) => {
-                self.leases_over += 1
+                self.leases_over += 1;
             }
             _ => {}
         }

@@ -22,6 +22,7 @@ mod probes;
 mod quiet;
 mod refused;
 mod reload;
+mod renewed;
 mod restart;
 mod restore;
 mod starved;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use vrrp_user::config::model::Version;
 
 /// Must occur in a default run, besides a stall before every effect.
-const WANTED: [&str; 55] = [
+const WANTED: [&str; 56] = [
     "2 nodes",
     "3 nodes",
     "4 nodes",
@@ -57,6 +57,7 @@ const WANTED: [&str; 55] = [
     "an announcement",
     "an announcement that tc drops",
     "a lease that ended unasked",
+    "a lease that was renewed by its own claim",
     "another form known to all",
     "a claim given up",
     "a failed send reported",

@@ -175,10 +175,7 @@ impl Node {
             } => Command::Claim {
                 gate,
                 epoch,
-                hold: match self.mutation {
-                    Mutation::NoHold => Duration::ZERO,
-                    _ => hold,
-                },
+                hold: self.hold(hold),
                 loss_tolerance,
                 lease_adverts: match self.mutation {
                     Mutation::AlwaysThree => 3,
@@ -196,6 +193,7 @@ impl Node {
                 epoch,
                 lease_end,
                 last_sent,
+                hold,
                 loss_tolerance,
                 lease_adverts,
                 adverts,
@@ -204,6 +202,7 @@ impl Node {
                 epoch,
                 lease_end,
                 last_sent,
+                hold: self.hold(hold),
                 loss_tolerance,
                 lease_adverts,
                 members: adverts.iter().map(|it| self.member(it)).collect(),
@@ -226,6 +225,13 @@ impl Node {
             },
             _ => return None,
         })
+    }
+
+    fn hold(&self, hold: Duration) -> Duration {
+        match self.mutation {
+            Mutation::NoHold => Duration::ZERO,
+            _ => hold,
+        }
     }
 
     fn member(&self, advert: &Advert) -> Member<Frame> {

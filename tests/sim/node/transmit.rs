@@ -296,6 +296,7 @@ impl Node {
                         }
                         "a lease that ended unasked"
                     }
+                    Report::Renewed { .. } => "a lease that was renewed by its own claim",
                     Report::Updated { .. } => "another form known to all",
                     Report::Ceased { .. } => "a claim given up",
                     Report::SendFailed { .. } => "a failed send reported",

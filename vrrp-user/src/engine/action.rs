@@ -73,6 +73,8 @@ pub enum Action {
         lease_end: Instant,
         /// When the predecessor last advertised.
         last_sent: Instant,
+        /// H, should it have to be claimed again.
+        hold: Duration,
         /// m.
         loss_tolerance: u8,
         /// N of the lease.

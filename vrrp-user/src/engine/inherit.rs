@@ -179,6 +179,7 @@ impl Engine {
             epoch: inherited.epoch,
             lease_end: inherited.lease_end,
             last_sent: inherited.last_sent,
+            hold: lease.claim_hold,
             loss_tolerance: lease.loss_tolerance,
             lease_adverts,
             adverts,

@@ -7,6 +7,7 @@ use super::{
     announce::Share,
     input::ScriptResult,
     instance::Instance,
+    limit,
     team::Check,
 };
 use crate::{
@@ -48,6 +49,24 @@ impl Engine {
                     self.log_of(vr, Level::Warning, "Lease over: no adverts left in time");
                 }
             }
+            Report::Renewed {
+                gate,
+                epoch,
+                lapsed_at,
+                at,
+            } if self.is_current(gate, epoch) => {
+                let told = self.teams.get_mut(&gate);
+                let Some(untold) = told.and_then(|team| team.lapses.may_tell(QUIET, now)) else {
+                    return;
+                };
+                let (shut_us, more) = (at.since(lapsed_at).as_micros(), limit::more(untold));
+                for vr in self.members(gate) {
+                    let line = format!(
+                        "Lease over: no adverts left in time; claimed again after {shut_us} us{more}"
+                    );
+                    self.log_of(vr, Level::Warning, &line);
+                }
+            }
             Report::Updated { gate, epoch, vr } if self.is_current(gate, epoch) => {
                 if let Some(instance) = self.instances.get_mut(&vr) {
                     instance.updating = false;
@@ -67,6 +86,7 @@ impl Engine {
             Report::Opened { .. }
             | Report::Beaten { .. }
             | Report::LeaseOver { .. }
+            | Report::Renewed { .. }
             | Report::Updated { .. } => {}
         }
     }

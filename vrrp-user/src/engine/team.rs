@@ -2,6 +2,7 @@
 
 use super::announce::Announcer;
 use super::handover::Handover;
+use super::limit::Limit;
 use super::notify::Told;
 use crate::{
     config::model::Notify,
@@ -48,6 +49,8 @@ pub(super) struct Team {
     pub(super) conflict_until: Instant,
     /// No `notify_master_rx_lower_pri` before then.
     pub(super) lower_until: Instant,
+    /// On lines about leases that ended.
+    pub(super) lapses: Limit,
     /// Claims that opened since it is configured.
     pub(super) times_active: u64,
     /// Somebody else is to take over.
@@ -77,6 +80,7 @@ impl Team {
             quiet_until: Instant::default(),
             conflict_until: Instant::default(),
             lower_until: Instant::default(),
+            lapses: Limit::default(),
             times_active: 0,
             handover: None,
         }

@@ -83,6 +83,8 @@ pub enum Command<F> {
         lease_end: Instant,
         /// As the record has it.
         last_sent: Instant,
+        /// H of the ownership rules, should the claim have to be made again.
+        hold: Duration,
         /// m of the ownership rules.
         loss_tolerance: u8,
         /// N of the lease, at most 3.
@@ -169,6 +171,18 @@ pub enum Report {
         /// The claim.
         epoch: Epoch,
         /// When the lease was written.
+        at: Instant,
+    },
+    /// The lease ran out and was claimed again, soon enough for no peer to have
+    /// claimed: shut, with burst and hold, in the same epoch.
+    Renewed {
+        /// The group.
+        gate: GateId,
+        /// The claim.
+        epoch: Epoch,
+        /// When the gate shut.
+        lapsed_at: Instant,
+        /// When the new lease was written.
         at: Instant,
     },
     /// The claim ended without being asked to: beaten before or after it opened.

@@ -34,6 +34,17 @@ pub(super) struct Keeping<F> {
     burst_interval: Duration,
 }
 
+/// V2: a longer interval than the previous owner's is sent N times at the old
+/// spacing; a peer may have heard it after our burst.
+fn slow_start(
+    previous_interval: Duration,
+    interval: Duration,
+    lease_adverts: u8,
+) -> Option<(Duration, u8)> {
+    let is_longer = previous_interval < interval && !previous_interval.is_zero();
+    is_longer.then_some((previous_interval, lease_adverts))
+}
+
 impl<F> Keeping<F> {
     pub(super) fn new(
         form: Member<F>,
@@ -42,10 +53,7 @@ impl<F> Keeping<F> {
         previous_interval: Duration,
         now: Instant,
     ) -> Self {
-        // V2: a longer interval than the previous owner's is sent N times at the
-        // old spacing; a peer may have heard it after our burst.
-        let slow_start = (previous_interval < form.interval && !previous_interval.is_zero())
-            .then_some((previous_interval, lease_adverts));
+        let slow_start = slow_start(previous_interval, form.interval, lease_adverts);
         Self {
             burst_interval: slow_start.map_or(form.interval, |(spacing, _)| spacing),
             history: History::new(loss_tolerance),
@@ -59,6 +67,24 @@ impl<F> Keeping<F> {
             unconfirmed: None,
             form,
         }
+    }
+
+    /// Another burst is to come, and nothing that was sent before it counts.
+    pub(super) fn begin_again(
+        &mut self,
+        previous_interval: Duration,
+        lease_adverts: u8,
+        now: Instant,
+    ) {
+        let previous = self
+            .slow_start
+            .map_or(previous_interval, |(spacing, _)| spacing);
+        self.slow_start = slow_start(previous, self.form.interval, lease_adverts);
+        self.burst_interval = self.spacing();
+        self.history.clear();
+        self.next = now;
+        self.retry_at = None;
+        self.extra_at = None;
     }
 
     /// Between adverts, for now.

@@ -45,6 +45,11 @@ impl History {
         self.sent.push_back(sent);
     }
 
+    /// Nothing sent so far counts any more.
+    pub fn clear(&mut self) {
+        self.sent.clear();
+    }
+
     /// Until when no peer can have claimed: the one advert of the last m+1 that
     /// arrived may have been any of them (V1). `None` until m+1 have been sent.
     #[must_use]

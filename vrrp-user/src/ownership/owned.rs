@@ -22,7 +22,7 @@ enum Phase {
     /// The burst is leaving; this many results are missing.
     Bursting { missing: usize },
     /// The burst has left; winning adverts have until `opens_at` to arrive.
-    Held { opens_at: Instant, confirmed: bool },
+    Held { opens_at: Instant },
     /// A predecessor opened it, until `lease_end`; our first burst has not left.
     Resuming { lease_end: Instant },
     /// The gate was opened, until `lease_end` so far.
@@ -41,14 +41,21 @@ pub(super) struct Owned<F> {
     hold: Duration,
     loss_tolerance: u8,
     lease_adverts: u8,
+    previous_interval: Duration,
+    /// The event loop saw no winner before this epoch; from then on the kernel has
+    /// watched.
+    confirmed: bool,
     members: Vec<Keeping<F>>,
     announcements: Vec<F>,
     announce_at: Option<Instant>,
     /// A burst is wanted although the gate is open.
     prolong_at: Option<Instant>,
     first_sent: Option<Instant>,
-    /// Of the predecessor whose claim was resumed.
+    /// Before the burst: by the predecessor whose claim was resumed, or by us in the
+    /// lease that ended.
     sent_before: Instant,
+    /// The lease ended then, and is claimed again.
+    lapsed_at: Option<Instant>,
     /// As it was read before the last adverts were sent.
     permit_end: Instant,
     phase: Phase,
@@ -62,6 +69,7 @@ impl<F: Clone> Owned<F> {
             epoch,
             lease_end,
             last_sent,
+            hold,
             loss_tolerance,
             lease_adverts,
             members,
@@ -77,15 +85,18 @@ impl<F: Clone> Owned<F> {
             epoch,
             scheduled: None,
             gate,
-            hold: Duration::ZERO,
+            hold,
             loss_tolerance,
             lease_adverts,
+            previous_interval: Duration::ZERO,
+            confirmed: true,
             members: members.into_iter().map(keep).collect(),
             announcements: Vec::new(),
             announce_at: None,
             prolong_at: None,
             first_sent: None,
             sent_before: last_sent,
+            lapsed_at: None,
             permit_end: Instant::default(),
             phase: Phase::Resuming { lease_end },
         })
@@ -122,12 +133,15 @@ impl<F: Clone> Owned<F> {
             hold,
             loss_tolerance,
             lease_adverts,
+            previous_interval,
+            confirmed: false,
             members,
             announcements,
             announce_at: None,
             prolong_at: None,
             first_sent: None,
             sent_before: Instant::default(),
+            lapsed_at: None,
             permit_end: Instant::default(),
             phase: Phase::Begun {
                 look_at: now,
@@ -145,11 +159,8 @@ impl<F: Clone> Owned<F> {
             Phase::Resuming { lease_end } => {
                 Some(adverts.map_or(lease_end, |at| at.min(lease_end)))
             }
-            Phase::Held {
-                opens_at,
-                confirmed,
-            } => {
-                let opens = confirmed.then_some(opens_at);
+            Phase::Held { opens_at } => {
+                let opens = self.confirmed.then_some(opens_at);
                 [opens, adverts, self.lease_end()]
                     .into_iter()
                     .flatten()
@@ -190,7 +201,10 @@ impl<F: Clone> Owned<F> {
         self.permit_end = Instant::from_ns(gate.permit_end_ns);
         match self.phase {
             Phase::Begun { give_up, .. } => {
-                if may_send {
+                // Somebody may have claimed by now.
+                let late = self.lapsed_at.is_some() && now >= give_up;
+                // The lease of before this burst is ended, or about to be.
+                if now < self.permit_end && !late {
                     self.burst(effects);
                 } else if now >= give_up {
                     self.end(effects);
@@ -201,15 +215,16 @@ impl<F: Clone> Owned<F> {
                     };
                 }
             }
-            Phase::Held {
-                opens_at,
-                confirmed,
-            } => {
+            Phase::Held { opens_at } => {
                 if self.lease_end().is_none_or(|end| now >= end) {
-                    self.end(effects);
+                    if self.lapsed_at.is_some() {
+                        self.lapse(now, effects);
+                    } else {
+                        self.end(effects);
+                    }
                     return true;
                 }
-                if confirmed && now >= opens_at {
+                if self.confirmed && now >= opens_at {
                     self.open(now, effects);
                 }
                 self.advertise(now, may_send, effects);
@@ -232,7 +247,7 @@ impl<F: Clone> Owned<F> {
             }
             Phase::Open { lease_end } => {
                 if now >= lease_end {
-                    self.end(effects);
+                    self.lapse(now, effects);
                     return true;
                 }
                 if self.prolong_at.take().is_some() && may_send {
@@ -264,11 +279,11 @@ impl<F: Clone> Owned<F> {
         effects: &mut VecDeque<Effect<F>>,
     ) {
         // A send that ended after the lease did may have met a peer that claimed:
-        // it extends nothing, and only a new claim opens the gate again.
+        // it extends nothing, and only another burst and hold open the gate again.
         if let Phase::Open { lease_end } = self.phase
             && now >= lease_end
         {
-            self.end(effects);
+            self.lapse(now, effects);
             return;
         }
         if self.phase == Phase::Over {
@@ -329,8 +344,8 @@ impl<F: Clone> Owned<F> {
 
     /// The event loop saw no winner in the stamps.
     pub(super) fn confirm(&mut self) {
-        if let Phase::Held { confirmed, .. } = &mut self.phase {
-            *confirmed = true;
+        if let Phase::Held { .. } = self.phase {
+            self.confirmed = true;
         }
     }
 
@@ -428,13 +443,14 @@ impl<F: Clone> Owned<F> {
         }
         self.phase = Phase::Held {
             opens_at: now + self.hold,
-            confirmed: false,
         };
-        effects.push_back(Effect::Report(Report::Claimed {
-            gate: self.gate,
-            epoch: self.epoch,
-            at,
-        }));
+        if !self.confirmed {
+            effects.push_back(Effect::Report(Report::Claimed {
+                gate: self.gate,
+                epoch: self.epoch,
+                at,
+            }));
+        }
     }
 
     fn open(&mut self, now: Instant, effects: &mut VecDeque<Effect<F>>) {
@@ -442,10 +458,15 @@ impl<F: Clone> Owned<F> {
             return self.end(effects);
         };
         self.write(self.shortened(lease_end, now), effects);
-        effects.push_back(Effect::Report(Report::Opened {
-            gate: self.gate,
-            epoch: self.epoch,
-            at: now,
+        let (gate, epoch, at) = (self.gate, self.epoch, now);
+        effects.push_back(Effect::Report(match self.lapsed_at.take() {
+            Some(lapsed_at) => Report::Renewed {
+                gate,
+                epoch,
+                lapsed_at,
+                at,
+            },
+            None => Report::Opened { gate, epoch, at },
         }));
         self.announce_at = None;
         self.send_announcements(effects);
@@ -498,6 +519,39 @@ impl<F: Clone> Owned<F> {
     fn last_sent(&self) -> Instant {
         let last = |member: &Keeping<F>| member.history.last().map_or(self.sent_before, |s| s.at);
         self.members.iter().map(last).min().unwrap_or_default()
+    }
+
+    /// The lease of a claim that was open ended unasked. As long as no peer that heard
+    /// our last advert can have claimed, the claim is made again, shut, with burst and
+    /// hold: in its epoch, because the kernel has watched over that all along. Later it
+    /// is not ours to decide.
+    fn lapse(&mut self, now: Instant, effects: &mut VecDeque<Effect<F>>) {
+        let Some(give_up) = self.peers_wait_until().filter(|until| now < *until) else {
+            return self.end(effects);
+        };
+        let lapsed_at = self.lease_end().unwrap_or(now).min(now);
+        self.lapsed_at.get_or_insert(lapsed_at);
+        self.sent_before = self.last_sent();
+        self.first_sent = None;
+        self.prolong_at = None;
+        for member in &mut self.members {
+            member.begin_again(self.previous_interval, self.lease_adverts, now);
+        }
+        let (gate, epoch) = (self.gate, self.epoch);
+        effects.push_back(Effect::BeginEpoch { gate, epoch });
+        self.phase = Phase::Begun {
+            look_at: now,
+            give_up,
+        };
+    }
+
+    /// Until then a peer waits that heard the last advert of every member.
+    fn peers_wait_until(&self) -> Option<Instant> {
+        let lasts = self.members.iter().map(|member| {
+            let last = member.history.last()?;
+            Some(lease::entitled_until(last, self.lease_adverts))
+        });
+        lasts.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
     /// The lease is over, or never came to be.

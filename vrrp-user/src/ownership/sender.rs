@@ -53,7 +53,8 @@ pub struct Ticket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect<F> {
     /// Write `lease_end_ns = 0`, then `epoch`: in that order, or what is left of
-    /// the last lease opens the gate before the claim is held.
+    /// the last lease opens the gate before the claim is held. The epoch may be the
+    /// record's already: its lease ran out, and it is claimed again.
     BeginEpoch {
         /// The group.
         gate: GateId,

@@ -276,6 +276,7 @@ fn gate_of(report: &Report) -> GateId {
         | Report::Opened { gate, .. }
         | Report::Beaten { gate, .. }
         | Report::LeaseOver { gate, .. }
+        | Report::Renewed { gate, .. }
         | Report::Updated { gate, .. }
         | Report::Ceased { gate }
         | Report::SendFailed { gate, .. } => gate,

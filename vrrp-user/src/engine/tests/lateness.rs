@@ -3,7 +3,7 @@
 use super::fixture::{Bench, HOLD, T0, advert, config, host, instance, ms, us};
 use crate::{
     engine::{Reason, input::Heard},
-    ownership::command::{GateId, Report, VrId},
+    ownership::command::{Epoch, GateId, Report, VrId},
     time::Instant,
 };
 use core::time::Duration;
@@ -229,4 +229,43 @@ fn what_was_missed_is_not_made_up_for() {
     bench.stall(ms(165_000));
     bench.until(ms(165_000));
     assert_eq!(bench.times("announce").len(), 1);
+}
+
+/// The transmit thread has claimed again by itself: nothing changes, and a machine
+/// that stands still again and again does not fill the log with it.
+#[test]
+fn a_renewed_lease_is_a_line_and_nothing_else() {
+    let mut bench = Bench::active(config(vec![instance(1, |_| {})]));
+    let renew = |bench: &mut Bench, epoch| {
+        bench.report(Report::Renewed {
+            gate: GATE,
+            epoch,
+            lapsed_at: bench.now - ms(4),
+            at: bench.now,
+        });
+    };
+    let epoch = bench.epoch(VR);
+    for _ in 0..3 {
+        renew(&mut bench, epoch);
+    }
+    bench.until(bench.elapsed() + ms(1_000));
+    renew(&mut bench, epoch);
+    renew(&mut bench, Epoch(epoch.0 - 1));
+    let said = "log (VI_1) Lease over: no adverts left in time; claimed again after 4000 us";
+    assert_eq!(
+        bench.trace(&[
+            "log",
+            "claim",
+            "close",
+            "cease",
+            "notify",
+            "advertise",
+            "addresses"
+        ]),
+        [
+            said.to_owned(),
+            format!("{said} (2 more since the last such line)")
+        ]
+    );
+    assert_eq!(bench.state(1), "MASTER");
 }

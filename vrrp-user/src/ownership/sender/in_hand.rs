@@ -227,6 +227,7 @@ fn a_resumed_lease_is_short_before_the_first_advert_with_a_shorter_interval() {
             epoch: EPOCH,
             lease_end: at(lease_ms),
             last_sent: at(0) - 1000 * MS,
+            hold: MS,
             loss_tolerance: 1,
             lease_adverts: 3,
             members: vec![member("short", MS * interval_ms)],

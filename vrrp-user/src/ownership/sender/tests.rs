@@ -177,6 +177,7 @@ fn resume(members: Vec<Member<&'static str>>) -> Command<&'static str> {
         epoch: EPOCH,
         lease_end: at(250),
         last_sent: at(50),
+        hold: Duration::from_millis(1),
         loss_tolerance: 1,
         lease_adverts: 3,
         members,
@@ -255,6 +256,114 @@ fn one_that_wakes_after_its_lease_sends_nothing() {
     let mut world = World::open();
     world.wake(301);
     assert_eq!(world.take(), ["301 leaseover"]);
+}
+
+/// Nobody can have claimed before 500 ms: the last advert left at 200.
+#[test]
+fn a_lease_that_ended_is_claimed_again_while_peers_still_wait() {
+    let mut world = World::open();
+    world.until(200);
+    world.take();
+    world.wake(450);
+    assert_eq!(
+        world.take(),
+        ["450 advert a", "450 advert a"],
+        "a burst, and the gate stays shut"
+    );
+    assert_eq!(world.record.0.borrow().lease_end_ns, 0);
+    world.until(451);
+    assert_eq!(
+        world.take(),
+        ["451 lease to 750, last sent 450", "451 renewed"]
+    );
+    // And on as before: the schedule never drifts.
+    world.until(550);
+    assert_eq!(
+        world.take(),
+        ["550 advert a", "550 lease to 750, last sent 550"]
+    );
+    // As often as it takes.
+    world.wake(800);
+    world.until(801);
+    assert_eq!(
+        world.take(),
+        [
+            "800 advert a",
+            "800 advert a",
+            "801 lease to 1100, last sent 800",
+            "801 renewed"
+        ]
+    );
+}
+
+#[test]
+fn a_lease_that_ended_longer_ago_is_not_claimed_again() {
+    let mut world = World::open();
+    world.until(200);
+    world.take();
+    world.wake(500);
+    assert_eq!(world.take(), ["500 leaseover"]);
+    world.until(2_000);
+    assert_eq!(world.take(), [] as [&str; 0]);
+}
+
+#[test]
+fn claiming_again_ends_with_the_peers_patience() {
+    // Without permission: it waits, not longer than they do.
+    for (permitted_at, want) in [
+        (490, &["489 advert a", "489 advert a"][..]),
+        (600, &["499 leaseover"]),
+    ] {
+        let mut world = World::open();
+        world.until(200);
+        world.gate(|gate| gate.permit_end_ns = at(300).as_ns());
+        world.take();
+        world.until(permitted_at - 1);
+        world.gate(|gate| gate.permit_end_ns = at(1_000_000).as_ns());
+        world.until(permitted_at);
+        assert_eq!(world.take(), want, "permitted at {permitted_at}");
+    }
+    // A burst that does not leave is no claim.
+    let mut world = World::open();
+    world.until(200);
+    world.take();
+    world.failing = true;
+    world.wake(450);
+    let seen = world.take();
+    assert_eq!(seen.last().map(String::as_str), Some("450 leaseover"));
+    assert!(seen.iter().all(|it| !it.contains("lease to")), "{seen:?}");
+}
+
+#[test]
+fn what_was_beaten_or_never_open_is_not_claimed_again() {
+    let mut world = World::open();
+    world.until(200);
+    world.take();
+    world.gate(|gate| gate.revoked_epoch = EPOCH.0);
+    world.wake(450);
+    assert_eq!(world.take(), ["450 beaten"]);
+    // While it is held again as well.
+    let mut world = World::open();
+    world.until(200);
+    world.wake(450);
+    world.take();
+    world.gate(|gate| gate.revoked_epoch = EPOCH.0);
+    world.until(451);
+    assert_eq!(world.take(), ["451 beaten"]);
+    // The event loop never looked at what was heard before it; or it did, and does
+    // not know of an open gate yet.
+    for confirmed in [false, true] {
+        let mut world = World::permitted();
+        world.command(0, claim(vec![member(0)]));
+        world.until(200);
+        world.take();
+        if confirmed {
+            let (gate, epoch) = (GATE, EPOCH);
+            world.command(220, Command::Confirm { gate, epoch });
+        }
+        world.wake(450);
+        assert_eq!(world.take(), ["450 leaseover"], "{confirmed}");
+    }
 }
 
 #[test]

@@ -153,12 +153,13 @@ impl SenderGates {
     }
 
     /// Starts a claim: no lease yet, adverts allowed while the event loop permits.
-    /// `epoch` must be greater than any the gate has seen.
+    /// `epoch` must be greater than any the gate has seen, or the one whose lease ran
+    /// out.
     pub fn begin_epoch(&self, gate: GateId, epoch: Epoch) {
         let record = self.0.record(gate);
         debug_assert!(
-            epoch.0 > record.epoch.load(Relaxed),
-            "an epoch is used once"
+            epoch.0 >= record.epoch.load(Relaxed),
+            "claims are counted upwards"
         );
         // What is left of an older lease must be gone before the epoch counts:
         // the hold of a claim (V4) is the time without a lease.

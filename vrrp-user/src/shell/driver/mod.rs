@@ -277,7 +277,9 @@ impl Driver {
                 self.names.remove(ifindex);
                 self.listener.forget(*ifindex);
             }
-            Input::Sender(Report::LeaseOver { .. }) => self.leases_over += 1,
+            Input::Sender(Report::LeaseOver { .. } | Report::Renewed { .. }) => {
+                self.leases_over += 1;
+            }
             _ => {}
         }
         self.engine.handle(input, clock::now());

@@ -96,7 +96,7 @@ fn taken_in() -> Vec<Case> {
         ),
         Case::arriving("to the virtual MAC, gate shut", routed.clone()).drops(DropMacGateShut),
         Case::arriving("to the virtual MAC, IPv6, gate shut", routed6).drops(DropMacGateShut),
-        Case::arriving("to the virtual MAC in a VLAN, gate shut", in_vlan)
+        Case::arriving("to the virtual MAC in a VLAN, gate shut", in_vlan.clone())
             .in_scene(|scene| scene.open(GATE_VMAC))
             .drops(DropMacGateShut),
         Case::arriving("to an address by its virtual MAC, gate shut", to_vip)
@@ -122,7 +122,10 @@ fn taken_in() -> Vec<Case> {
             "to the virtual MAC of another VLAN",
             packet("10.9.0.9", "198.51.100.1", &[(0x8100, 6)]),
         ),
-        Case::arriving("to the virtual MAC, cut short", routed[..13].to_vec()),
+        Case::arriving(
+            "to the virtual MAC of a VLAN, its tag cut short",
+            in_vlan[..16].to_vec(),
+        ),
     ]
 }
 

@@ -62,6 +62,7 @@ fn vip(ifindex: u32, address: &str, in_stack: bool) -> VipRecord {
         gate: GATE,
         in_stack,
         mac: [2, 0, 0, 0, 0, 1],
+        own: [2, 0, 0, 0, 0, 1],
     }
 }
 

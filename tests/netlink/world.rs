@@ -197,6 +197,7 @@ pub(crate) fn vip(ifindex: u32, text: &str) -> PlacedAddress {
             no_prefix_route: false,
             preferred_lifetime_s: None,
             no_track: false,
+            use_vmac: false,
         },
     }
 }

@@ -35,7 +35,7 @@ fn part(lab: &Lab, parted: bool) {
 }
 
 /// Whom the client takes for the owner.
-fn believed(client: &Node, vip: IpAddr) -> Option<Mac> {
+pub(crate) fn believed(client: &Node, vip: IpAddr) -> Option<Mac> {
     let mut command = client.ns.command("ip");
     let output = command.args(["-j", "neigh", "show", "to", &vip.to_string()]);
     let output = output.output().expect("ip");

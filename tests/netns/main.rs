@@ -27,3 +27,4 @@ mod restart;
 mod restore;
 mod starved;
 mod tie;
+mod virtual_mac;

@@ -7,7 +7,7 @@ use core::{
 use vrrp_user::{
     config::model::{
         ChecksumPolicy, CommandLine, Config, Family, Garp, InitialState, Instance, Notify, Script,
-        SyncGroup, Tracked, Unicast, UnicastPeer, Version, VirtualAddress,
+        SyncGroup, Tracked, Unicast, UnicastPeer, Version, VirtualAddress, Vmac,
     },
     engine::input::Link,
 };
@@ -36,6 +36,7 @@ pub(crate) fn vip(n: u8) -> VirtualAddress {
         no_prefix_route: false,
         preferred_lifetime_s: None,
         no_track: false,
+        use_vmac: false,
     }
 }
 
@@ -75,6 +76,7 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
         down_timer_adverts: 3,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
+        vmac: Vmac::default(),
         oneway_fault: false,
         unheard: Vec::new(),
     }

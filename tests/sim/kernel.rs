@@ -104,6 +104,8 @@ impl Kernel {
                 flags: if record.in_stack { VIP_IN_STACK } else { 0 },
                 mac: record.mac,
                 vlan: 0,
+                own: record.own,
+                pad: [0; 2],
             };
             (vip_key(record.address), vip)
         });

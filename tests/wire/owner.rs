@@ -173,6 +173,7 @@ pub(crate) fn advert(node: &Node, conf: &Conf) -> Advert {
         vr: VrId(instance.vrid.into()),
         ifindex: ifindex(node),
         mac: node.mac,
+        own: node.mac,
         family: if ipv6 { Family::V6 } else { Family::V4 },
         version: if conf.version == 2 {
             Version::V2

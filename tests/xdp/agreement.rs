@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use vrrp_common::counter::Cause;
 use vrrp_ebpf::{
     egress, ingress,
-    testing::cases::{self, Case, GATE_V6, IFINDEX, Verdict},
+    testing::{
+        cases::{self, Case, GATE_V6, GATE_VMAC6, IFINDEX, Verdict},
+        frames::rewritten,
+    },
 };
 
 /// Mangled versions of each frame of the table.
@@ -41,6 +44,10 @@ fn on_host(case: &Case, frame: &[u8]) -> (Verdict, Vec<(Cause, u64)>, Vec<u8>) {
     let verdict = if case.leaving {
         match egress::judge(&frame, &world, IFINDEX, None) {
             egress::Verdict::Drop => Verdict::Drop,
+            egress::Verdict::Rewrite(rewrite) => {
+                frame = rewritten(frame, &rewrite);
+                Verdict::Pass
+            }
             egress::Verdict::Pass | egress::Verdict::ShowMore => Verdict::Pass,
         }
     } else {
@@ -64,6 +71,7 @@ fn agree(leaving: bool) {
         .filter(|case| case.leaving == leaving)
     {
         case.scene.open(GATE_V6);
+        case.scene.open(GATE_VMAC6);
         for _ in 0..VERSIONS {
             let mut frame = case.frame.clone();
             // Outgoing frames without an IP header are refused by the test run.

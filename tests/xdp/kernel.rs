@@ -17,8 +17,8 @@ use vrrp_common::{
     event::Event,
     gate::Gate,
     maps::{
-        Limits, MAX_PEERS, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey, VirtualRouter,
-        VrKey, name,
+        Hints, Limits, MAX_PEERS, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey,
+        Vip, VipKey, VirtualRouter, VrKey, name,
     },
 };
 use vrrp_ebpf::testing::cases::{IFINDEX, Scene, Verdict};
@@ -67,6 +67,8 @@ pub(crate) struct Kernel {
     sources: HashMap<MapData, PeerKey, Source>,
     talkers: HashMap<MapData, TalkerKey, Talker>,
     vips: HashMap<MapData, VipKey, Vip>,
+    stations: HashMap<MapData, StationKey, Station>,
+    hints: Array<MapData, Hints>,
     gates: Array<MapData, Gate>,
     counters: PerCpuArray<MapData, Counters>,
     limits: PerCpuArray<MapData, Limits>,
@@ -114,6 +116,8 @@ impl Kernel {
             sources: map(name::SOURCES).try_into().expect("a hash"),
             talkers: map(name::TALKERS).try_into().expect("a hash"),
             vips: map(name::VIPS).try_into().expect("a hash"),
+            stations: map(name::STATIONS).try_into().expect("a hash"),
+            hints: map(name::HINTS).try_into().expect("an array"),
             gates: map(name::GATES).try_into().expect("an array"),
             counters: map(name::COUNT).try_into().expect("a per-CPU array"),
             limits: map(name::LIMITS).try_into().expect("a per-CPU array"),
@@ -131,6 +135,12 @@ impl Kernel {
         refill(&mut self.sources, &scene.sources);
         refill(&mut self.talkers, &[]);
         refill(&mut self.vips, &scene.vips);
+        refill(&mut self.stations, &scene.stations);
+        let mut hints = Hints::default();
+        for (key, _) in &scene.stations {
+            hints.add(key.mac);
+        }
+        self.hints.set(0, hints, 0).expect("an element");
         for (index, gate) in (0..).zip(&scene.gates) {
             self.gates.set(index, gate, 0).expect("an element");
         }

@@ -143,6 +143,10 @@ causes! {
     DropVipGateShut => drop_vip_gate_shut,
     /// Packets to a VIP passed with the gate shut, `lease observe`.
     ObserveVipGateShut => observe_vip_gate_shut,
+    /// Frames to a virtual MAC dropped, gate shut.
+    DropMacGateShut => drop_mac_gate_shut,
+    /// Frames to a virtual MAC passed with the gate shut, `lease observe`.
+    ObserveMacGateShut => observe_mac_gate_shut,
     /// Outgoing adverts let through.
     EgressAdvert => egress_advert,
     /// Outgoing adverts dropped: claim beaten, given up, or its lease or permission over.
@@ -155,6 +159,10 @@ causes! {
     DropEgressVip => drop_egress_vip,
     /// Outgoing packets from a VIP passed with the gate shut, `lease observe`.
     ObserveEgressVip => observe_egress_vip,
+    /// Outgoing frames naming a VIP that were given its virtual MAC.
+    EgressMacSet => egress_mac_set,
+    /// Outgoing frames naming a VIP dropped, because its virtual MAC could not be put in.
+    DropEgressMac => drop_egress_mac,
 }
 
 impl Cause {
@@ -165,6 +173,7 @@ impl Cause {
             Self::DropArpGateShut => Self::ObserveArpGateShut,
             Self::DropNdGateShut => Self::ObserveNdGateShut,
             Self::DropVipGateShut => Self::ObserveVipGateShut,
+            Self::DropMacGateShut => Self::ObserveMacGateShut,
             Self::DropEgressAnnouncement => Self::ObserveEgressAnnouncement,
             Self::DropEgressVip => Self::ObserveEgressVip,
             _ => return None,

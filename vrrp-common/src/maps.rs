@@ -11,6 +11,8 @@
 //! | `XVRRP_GATES` | mmapable array | group index | [`Gate`](crate::gate::Gate) | see its fields |
 //! | `XVRRP_VIPS` | hash | [`VipKey`] | [`Vip`] | event loop |
 //! | `XVRRP_SOURCES` | hash | [`PeerKey`] | [`Source`] | event loop |
+//! | `XVRRP_STATIONS` | hash | [`StationKey`] | [`Station`] | event loop |
+//! | `XVRRP_HINTS` | array | 0 | [`Hints`] | event loop |
 //! | `XVRRP_TALKERS` | LRU hash | [`TalkerKey`] | [`Talker`] | XDP |
 //! | `XVRRP_COUNT` | per-CPU array | 0 | [`Counters`](crate::counter::Counters) | XDP, tc |
 //! | `XVRRP_EVENTS` | ring buffer | | [`Event`](crate::event::Event) | XDP |
@@ -21,7 +23,7 @@
 
 /// Layout version; part of the pin directory's name. Raise it with any change
 /// to a key or a value, so that no daemon reads another layout's bytes.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 
 /// `VrKey::family`, `VipKey::family`.
 pub const FAMILY_V4: u8 = 4;
@@ -45,6 +47,8 @@ pub mod name {
     pub const GATES: &str = "XVRRP_GATES";
     pub const VIPS: &str = "XVRRP_VIPS";
     pub const SOURCES: &str = "XVRRP_SOURCES";
+    pub const STATIONS: &str = "XVRRP_STATIONS";
+    pub const HINTS: &str = "XVRRP_HINTS";
     pub const TALKERS: &str = "XVRRP_TALKERS";
     pub const COUNT: &str = "XVRRP_COUNT";
     pub const EVENTS: &str = "XVRRP_EVENTS";
@@ -63,6 +67,8 @@ pub const MAX_SOURCES: usize = 16384;
 pub const MAX_TALKERS: usize = 1024;
 /// Virtual addresses, all virtual routers together.
 pub const MAX_VIPS: usize = 65536;
+/// Virtual MACs, on each interface that has one.
+pub const MAX_STATIONS: usize = 8192;
 /// Ring buffer size in bytes; a power of two of pages.
 pub const EVENT_RING_BYTES: usize = 1 << 18;
 
@@ -204,6 +210,8 @@ pub struct VipKey {
 
 /// [`Vip::flags`]: the address is on the interface, so the stack answers for it.
 pub const VIP_IN_STACK: u32 = 1 << 0;
+/// [`Vip::flags`]: `mac` is a virtual one, which the interface does not have (`use_vmac`).
+pub const VIP_VIRTUAL_MAC: u32 = 1 << 1;
 
 /// Who may answer for a virtual address, and with what.
 #[repr(C)]
@@ -217,6 +225,57 @@ pub struct Vip {
     pub mac: [u8; 6],
     /// VLAN it lives in on this interface; 0 when untagged.
     pub vlan: u16,
+    /// The interface's own; the same unless `mac` is virtual.
+    pub own: [u8; 6],
+    /// Explicit padding, zero.
+    pub pad: [u8; 2],
+}
+
+/// A virtual MAC on an interface that takes frames to it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StationKey {
+    /// Interface.
+    pub ifindex: u32,
+    /// VLAN it lives in on this interface; 0 when untagged.
+    pub vlan: u16,
+    /// The virtual MAC.
+    pub mac: [u8; 6],
+}
+
+/// Who takes frames to a virtual MAC.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Station {
+    /// Index of the owning group's gate.
+    pub gate: u32,
+    /// The interface's own MAC, which the stack listens to.
+    pub own: [u8; 6],
+    /// Explicit padding, zero.
+    pub pad: [u8; 2],
+}
+
+/// Which frames are worth a look at `XVRRP_STATIONS`: a bit for each last octet of a
+/// virtual MAC on any interface. Hardly any other frame pays for the lookup.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Bit `octet % 64` of word `octet / 64`.
+    pub last_octets: [u64; 4],
+}
+
+impl Hints {
+    /// Another virtual MAC.
+    pub const fn add(&mut self, mac: [u8; 6]) {
+        self.last_octets[(mac[5] >> 6) as usize] |= 1 << (mac[5] & 63);
+    }
+
+    /// A virtual MAC may end so.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has(&self, last_octet: u8) -> bool {
+        self.last_octets[(last_octet >> 6) as usize] & (1 << (last_octet & 63)) != 0
+    }
 }
 
 /// Who sends packets that are refused.
@@ -370,8 +429,8 @@ pub const fn take_turn(last_ns: &mut u64, spacing_ns: u64, now_ns: u64) -> bool 
 #[cfg(test)]
 mod tests {
     use super::{
-        LOSER_WINDOW_NS, LOSERS_IN_WINDOW, Limits, REJECTED_WINDOW_NS, TALKER_EXACT, TALKER_SAMPLE,
-        take_turn,
+        Hints, LOSER_WINDOW_NS, LOSERS_IN_WINDOW, Limits, REJECTED_WINDOW_NS, TALKER_EXACT,
+        TALKER_SAMPLE, take_turn,
     };
 
     #[test]
@@ -397,6 +456,16 @@ mod tests {
             let _ = limits.refuse(7, tick, now_ns);
         }
         assert_eq!(asked, 3);
+    }
+
+    #[test]
+    fn a_hint_is_of_the_last_octet() {
+        let mut hints = Hints::default();
+        for octet in [0, 63, 64, 255] {
+            hints.add([0, 0, 0x5e, 0, 1, octet]);
+        }
+        let hinted = (0..=u8::MAX).filter(|octet| hints.has(*octet));
+        assert!(hinted.eq([0, 63, 64, 255]));
     }
 
     #[test]
@@ -442,7 +511,8 @@ mod pod {
     //! SAFETY (all of these): `repr(C)`, only integers and arrays of them, no
     //! implicit padding (checked below), so any bytes are a value.
     use super::{
-        Limits, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey, VirtualRouter, VrKey,
+        Hints, Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey, Vip, VipKey,
+        VirtualRouter, VrKey,
     };
     use crate::{counter::Counters, event::Event, gate::Gate};
 
@@ -467,7 +537,10 @@ mod pod {
         Limits = 88,
         TalkerKey = 28,
         Talker = 24,
-        Vip = 16,
+        Vip = 24,
+        StationKey = 12,
+        Station = 12,
+        Hints = 32,
         Gate = 64,
         Event = 88
     );

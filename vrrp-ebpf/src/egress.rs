@@ -5,6 +5,10 @@
 //! their source, and a claim advertises before its gate opens. They are judged
 //! by the permission to send, not by the lease, and so in every mode of it: two
 //! that advertise are a disturbance where nobody fences, too.
+//!
+//! Where the address has a virtual MAC, nothing may say that it is at the interface's
+//! own: what the stack sends for it leaves with the virtual one instead, data included,
+//! as it would from a macvlan (RFC 9568 §8.1.2, §8.2.2).
 
 use crate::{
     address::Address,
@@ -14,14 +18,14 @@ use crate::{
     neighbor::{
         self,
         arp::{self, Arp},
-        nd::{self, Discovery},
+        nd::{self, Discovery, SaidAt},
     },
     tables::Tables,
-    view::View,
+    view::{View, mac_bits},
 };
 use vrrp_common::{
     counter::Cause,
-    maps::{FAMILY_V4, FAMILY_V6},
+    maps::{FAMILY_V4, FAMILY_V6, VIP_VIRTUAL_MAC, Vip},
     wire::{IPPROTO_ICMPV6, IPPROTO_VRRP, PRIORITY_RESIGN},
 };
 
@@ -30,14 +34,28 @@ use vrrp_common::{
 pub enum Verdict {
     /// On its way, untouched; other filters may still have a say.
     Pass,
+    /// On its way, once it says the virtual MAC.
+    Rewrite(Rewrite),
     /// Gone.
     Drop,
     /// The headers are not all visible; show more and ask again.
     ShowMore,
 }
 
-/// Octets that settle every case: Ethernet, a tag, and the longest headers read.
-pub const ENOUGH: u32 = 18 + 60 + 24;
+/// What a frame has to say before it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewrite {
+    /// The virtual MAC: its Ethernet source.
+    pub mac: [u8; 6],
+    /// Where the packet names it as well; 0: nowhere.
+    pub at: usize,
+    /// Where the checksum over that is; 0: there is none.
+    pub sum: usize,
+}
+
+/// Octets that settle every case but a router advertisement with long options:
+/// Ethernet, a tag, and what headers and options take.
+pub const ENOUGH: u32 = 512;
 
 /// Judges a frame leaving by an interface. `accelerated`: the tag control
 /// information of a tag that the kernel keeps beside the frame.
@@ -68,9 +86,8 @@ fn judge_visible<V: View, T: Tables>(
             }
             let source = Address::v4(header, 12);
             let cause = Cause::DropEgressVip;
-            Some(verdict(named(
-                tables, &link, ifindex, FAMILY_V4, source, cause,
-            )))
+            let named = named(tables, &link, ifindex, FAMILY_V4, source, cause);
+            Some(verdict(frame, tables, named, 0, 0))
         }
         link::IPV6 => {
             let header = frame.window::<40>(link.payload)?;
@@ -78,26 +95,16 @@ fn judge_visible<V: View, T: Tables>(
                 frame.window::<8>(link.payload + 40)?;
                 return Some(advert(tables, &locate_v6(frame, &link, ifindex)));
             }
-            if header[6] == IPPROTO_ICMPV6
-                && frame.window::<1>(link.payload + 40)?[0] == nd::ADVERTISEMENT
-            {
-                frame.window::<{ nd::LEN }>(link.payload + 40)?;
-                let discovery = Discovery::read(frame, &link);
-                let cause = Cause::DropEgressAnnouncement;
-                if let Some(target) = discovery.map(|discovery| discovery.target) {
-                    match named(tables, &link, ifindex, FAMILY_V6, target, cause) {
-                        // Counted; its source is not looked at as well.
-                        Some(Passage::Shut) => return Some(Verdict::Drop),
-                        Some(Passage::Unfenced) => return Some(Verdict::Pass),
-                        Some(Passage::Open) | None => {}
-                    }
+            let source = Address::v6(header, 8);
+            if header[6] == IPPROTO_ICMPV6 {
+                let kind = frame.window::<1>(link.payload + 40)?[0];
+                if nd::KINDS.contains(&kind) {
+                    return discovery(frame, tables, &link, ifindex, source, kind);
                 }
             }
-            let source = Address::v6(header, 8);
             let cause = Cause::DropEgressVip;
-            Some(verdict(named(
-                tables, &link, ifindex, FAMILY_V6, source, cause,
-            )))
+            let named = named(tables, &link, ifindex, FAMILY_V6, source, cause);
+            Some(verdict(frame, tables, named, 0, 0))
         }
         link::ARP => {
             frame.window::<{ arp::LEN }>(link.payload)?;
@@ -105,20 +112,106 @@ fn judge_visible<V: View, T: Tables>(
                 return Some(Verdict::Pass);
             };
             let cause = Cause::DropEgressAnnouncement;
-            let sender = arp.sender;
-            Some(verdict(named(
-                tables, &link, ifindex, FAMILY_V4, sender, cause,
-            )))
+            let named = named(tables, &link, ifindex, FAMILY_V4, arp.sender, cause);
+            let at = link.payload + arp::SENDER_MAC;
+            Some(verdict(frame, tables, named, at, 0))
         }
         _ => Some(Verdict::Pass),
     }
 }
 
-const fn verdict(passage: Option<Passage>) -> Verdict {
-    match passage {
-        Some(Passage::Shut) => Verdict::Drop,
-        Some(Passage::Open | Passage::Unfenced) | None => Verdict::Pass,
+/// Neighbour discovery: an advertisement says where its target is, anything else
+/// where its source is. A probe for duplicates has no source; where the MAC is
+/// virtual it is the claim of its target all the same, because the switches learn
+/// from it.
+#[inline(always)]
+fn discovery<V: View, T: Tables>(
+    frame: &V,
+    tables: &T,
+    link: &Link,
+    ifindex: u32,
+    source: Address,
+    kind: u8,
+) -> Option<Verdict> {
+    let tells = kind == nd::ADVERTISEMENT;
+    let probes = kind == nd::SOLICITATION && source.is_none();
+    if tells || probes {
+        frame.window::<{ nd::LEN }>(link.payload + 40)?;
     }
+    let mut found = None;
+    if (tells || probes)
+        && let Some(target) = Discovery::read(frame, link).map(|discovery| discovery.target)
+        && let Some((_, vip)) = neighbor::find(tables, link, ifindex, FAMILY_V6, target)
+        && (tells || vip.flags & VIP_VIRTUAL_MAC != 0)
+    {
+        let passage = lease::ask(tables, vip.gate, Cause::DropEgressAnnouncement);
+        if passage == Passage::Shut {
+            // Counted; its source is not looked at as well.
+            return Some(Verdict::Drop);
+        }
+        found = Some((passage, vip));
+    }
+    if !matches!(found, Some((Passage::Unfenced, _))) {
+        let cause = Cause::DropEgressVip;
+        match named(tables, link, ifindex, FAMILY_V6, source, cause) {
+            Some((Passage::Shut, _)) => return Some(Verdict::Drop),
+            // What an advertisement says is not where its source is.
+            speaks if !tells => found = found.or(speaks),
+            speaks if found.is_none() => return Some(verdict(frame, tables, speaks, 0, 0)),
+            _ => {}
+        }
+    }
+    if found.is_none_or(|(_, vip)| vip.flags & VIP_VIRTUAL_MAC == 0) {
+        return Some(Verdict::Pass);
+    }
+    match nd::said_at(frame, link, kind) {
+        SaidAt::Offset(at) => {
+            let sum = link.payload + 40 + nd::CHECKSUM;
+            Some(verdict(frame, tables, found, at, sum))
+        }
+        SaidAt::Nowhere => Some(verdict(frame, tables, found, 0, 0)),
+        SaidAt::NotShown => None,
+        SaidAt::TooFar => {
+            tables.count(Cause::DropEgressMac);
+            Some(Verdict::Drop)
+        }
+    }
+}
+
+/// What a frame has to do that names a virtual address, if it does. `at`: where it says
+/// its sender's hardware address besides the Ethernet source.
+#[inline(always)]
+fn verdict<V: View, T: Tables>(
+    frame: &V,
+    tables: &T,
+    named: Option<(Passage, Vip)>,
+    at: usize,
+    sum: usize,
+) -> Verdict {
+    let Some((passage, vip)) = named else {
+        return Verdict::Pass;
+    };
+    if passage == Passage::Shut {
+        return Verdict::Drop;
+    }
+    if vip.flags & VIP_VIRTUAL_MAC == 0
+        || (link::is_from(frame, &vip.mac) && (at == 0 || says(frame, at, &vip.mac)))
+    {
+        return Verdict::Pass;
+    }
+    tables.count(Cause::EgressMacSet);
+    Verdict::Rewrite(Rewrite {
+        mac: vip.mac,
+        at,
+        sum,
+    })
+}
+
+#[inline(always)]
+fn says<V: View>(frame: &V, at: usize, mac: &[u8; 6]) -> bool {
+    frame
+        .window::<6>(at)
+        .is_some_and(|said| mac_bits(said, 0) == mac_bits(mac, 0))
 }
 
 /// The frame says that `address` is here. Of a virtual address only an open gate may;
@@ -131,9 +224,9 @@ fn named<T: Tables>(
     family: u8,
     address: Address,
     cause: Cause,
-) -> Option<Passage> {
+) -> Option<(Passage, Vip)> {
     let (_, vip) = neighbor::find(tables, link, ifindex, family, address)?;
-    Some(lease::ask(tables, vip.gate, cause))
+    Some((lease::ask(tables, vip.gate, cause), vip))
 }
 
 /// An advert leaves. Only those from our own address are ours to judge: others

@@ -18,7 +18,7 @@ use vrrp_common::{
 /// What becomes of an incoming frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// To the stack, untouched.
+    /// To the stack; readdressed, if it was to a virtual MAC.
     Pass,
     /// Gone.
     Drop,
@@ -34,6 +34,9 @@ pub fn judge<V: ViewMut, T: Tables>(frame: &mut V, tables: &T, ifindex: u32) -> 
     let Some(link) = Link::read(frame, None) else {
         return Verdict::Pass;
     };
+    if !link::is_to_group(frame) && !frame.admit(tables, ifindex) {
+        return Verdict::Drop;
+    }
     match link.ethertype {
         link::IPV4 => ipv4(frame, tables, &link, ifindex),
         link::IPV6 => ipv6(frame, tables, &link, ifindex),

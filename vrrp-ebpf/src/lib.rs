@@ -29,6 +29,7 @@ pub mod ingress;
 pub mod lease;
 pub mod link;
 pub mod neighbor;
+pub mod station;
 pub mod tables;
 pub mod view;
 

@@ -79,6 +79,14 @@ pub fn is_from<V: View>(frame: &V, mac: &[u8; 6]) -> bool {
         .is_some_and(|stations| mac_bits(stations, 6) == mac_bits(mac, 0))
 }
 
+/// The Ethernet destination is a group or everybody.
+#[inline(always)]
+pub fn is_to_group<V: View>(frame: &V) -> bool {
+    frame
+        .window::<12>(0)
+        .is_some_and(|stations| stations[0] & 1 != 0)
+}
+
 /// A group or the broadcast address (IEEE 802 §8.2: the first bit on the wire).
 #[inline(always)]
 #[must_use]

@@ -6,7 +6,10 @@ use vrrp_common::{
     counter::Cause,
     event::Event,
     gate::Gate,
-    maps::{Limits, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey, VirtualRouter, VrKey},
+    maps::{
+        Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey, Vip, VipKey,
+        VirtualRouter, VrKey,
+    },
 };
 
 /// Of what [`Tables::stamp`]'s `compare` gives: `turn_ns` is to be set as well. No
@@ -40,6 +43,10 @@ pub trait Tables {
     fn source(&self, key: &PeerKey) -> Option<Source>;
     /// The virtual address, if it is managed here.
     fn vip(&self, key: &VipKey) -> Option<Vip>;
+    /// A virtual MAC may end with this octet: [`station`](Self::station) is worth asking.
+    fn hints_at(&self, last_octet: u8) -> bool;
+    /// Who takes frames to the virtual MAC, if it is one of ours here.
+    fn station(&self, key: &StationKey) -> Option<Station>;
     /// A gate as it is now: its epoch read first and its lease last, because the
     /// transmit thread ends the old lease before it starts an epoch.
     fn gate(&self, index: u32) -> Option<Gate>;

@@ -6,7 +6,7 @@
 //! as a whole, and handed out as an array reference: what lies inside it needs
 //! no further check, and indices into it are constants.
 
-use crate::checksum::Sum;
+use crate::{checksum::Sum, station, tables::Tables};
 
 /// No header or message this program reads ends beyond this many octets. Tells
 /// the verifier that an offset is small enough to be added to a packet pointer.
@@ -43,6 +43,14 @@ pub trait ViewMut: View {
 
     /// Appends (zeroed or not) or cuts octets at the end; false if impossible.
     fn resize_by(&mut self, octets: i32) -> bool;
+
+    /// As [`station::admit`], which is a call of its own where that spares the stack.
+    fn admit<T: Tables>(&mut self, tables: &T, ifindex: u32) -> bool
+    where
+        Self: Sized,
+    {
+        station::admit(self, tables, ifindex)
+    }
 }
 
 /// Four octets as they lie in memory.

@@ -7,8 +7,8 @@ use vrrp_common::{
     event::Event,
     gate::Gate,
     maps::{
-        Limits, Peer, PeerKey, Source, Talker, TalkerKey, VR_CHECK_UNICAST_SOURCE, Vip, VipKey,
-        VirtualRouter, VrKey,
+        Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey,
+        VR_CHECK_UNICAST_SOURCE, Vip, VipKey, VirtualRouter, VrKey,
     },
 };
 use vrrp_ebpf::{
@@ -128,6 +128,14 @@ impl Tables for Maps {
 
     fn vip(&self, key: &VipKey) -> Option<Vip> {
         self.vips.borrow().get(key).copied()
+    }
+
+    fn hints_at(&self, _: u8) -> bool {
+        false
+    }
+
+    fn station(&self, _: &StationKey) -> Option<Station> {
+        None
     }
 
     fn gate(&self, index: u32) -> Option<Gate> {

@@ -3,11 +3,13 @@
 use super::maps::Kernel;
 use aya_ebpf::{
     bindings::{__sk_buff, TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action, xdp_md},
-    helpers::{bpf_skb_pull_data, bpf_xdp_adjust_tail},
+    helpers::{bpf_l4_csum_replace, bpf_skb_pull_data, bpf_skb_store_bytes, bpf_xdp_adjust_tail},
 };
+use vrrp_common::counter::Cause;
 use vrrp_ebpf::{
     checksum::{self, Sum},
-    egress, ingress,
+    egress, ingress, station,
+    tables::Tables,
     view::{Packet, Sums, View, ViewMut},
 };
 
@@ -66,6 +68,20 @@ impl ViewMut for XdpFrame {
         *self = Self::new(self.ctx);
         true
     }
+
+    #[inline(always)]
+    fn admit<T: Tables>(&mut self, _: &T, _: u32) -> bool {
+        xvrrp_admit(self.ctx) != 0
+    }
+}
+
+/// A global function as well: the stack of what follows is spent.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn xvrrp_admit(ctx: *mut xdp_md) -> u32 {
+    // SAFETY: the kernel's own context.
+    let ifindex = unsafe { (*ctx).ingress_ifindex };
+    station::admit(&mut XdpFrame::new(ctx), &Kernel, ifindex) as u32
 }
 
 const NO_SUMS: u64 = u64::MAX;
@@ -154,7 +170,55 @@ fn egress_visible(skb: *mut __sk_buff) -> u32 {
     let accelerated = if tagged != 0 { Some(tag as u16) } else { None };
     match egress::judge(&frame, &Kernel, ifindex, accelerated) {
         egress::Verdict::Pass => PASS,
+        egress::Verdict::Rewrite(rewrite) => {
+            if set_mac(skb, &frame, &rewrite) {
+                PASS
+            } else {
+                Kernel.count(Cause::DropEgressMac);
+                DROP
+            }
+        }
         egress::Verdict::Drop => DROP,
         egress::Verdict::ShowMore => SHOW_MORE,
     }
+}
+
+/// Ethernet source.
+const SOURCE_MAC: u32 = 6;
+
+/// Puts the virtual MAC in. By the kernel's own hands: a program that writes to packets
+/// itself has every cloned one copied, rewritten or not.
+#[inline(always)]
+fn set_mac(skb: *mut __sk_buff, frame: &SkbFrame, rewrite: &egress::Rewrite) -> bool {
+    let &egress::Rewrite { mac, at, sum } = rewrite;
+    let store = |at: u32| {
+        // SAFETY: the kernel's own context, and six octets; packet pointers are not used
+        // any more.
+        unsafe { bpf_skb_store_bytes(skb, at, mac.as_ptr().cast(), 6, 0) == 0 }
+    };
+    if sum != 0 {
+        let Some(before) = frame.window::<6>(at) else {
+            return false;
+        };
+        let ((old_head, old_tail), (new_head, new_tail)) = (halves(before), halves(&mac));
+        // SAFETY: as above.
+        let summed = unsafe {
+            bpf_l4_csum_replace(skb, sum as u32, old_head, new_head, 2) == 0
+                && bpf_l4_csum_replace(skb, sum as u32, old_tail, new_tail, 4) == 0
+        };
+        if !summed {
+            return false;
+        }
+    }
+    store(SOURCE_MAC) && (at == 0 || store(at as u32))
+}
+
+/// Two octets and four, as they lie in memory: options begin at multiples of eight.
+#[inline(always)]
+fn halves(mac: &[u8; 6]) -> (u64, u64) {
+    let [a, b, c, d, e, f] = *mac;
+    (
+        u16::from_ne_bytes([a, b]) as u64,
+        u32::from_ne_bytes([c, d, e, f]) as u64,
+    )
 }

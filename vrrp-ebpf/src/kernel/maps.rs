@@ -16,9 +16,9 @@ use vrrp_common::{
     event::Event,
     gate::Gate,
     maps::{
-        EVENT_RING_BYTES, EVENT_SPACING_NS, Limits, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_SOURCES,
-        MAX_TALKERS, MAX_VIPS, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey,
-        VirtualRouter, VrKey, take_turn,
+        EVENT_RING_BYTES, EVENT_SPACING_NS, Hints, Limits, MAX_GATES, MAX_PEERS, MAX_ROUTERS,
+        MAX_SOURCES, MAX_STATIONS, MAX_TALKERS, MAX_VIPS, Peer, PeerKey, Source, Station,
+        StationKey, Talker, TalkerKey, Vip, VipKey, VirtualRouter, VrKey, take_turn,
     },
 };
 use vrrp_ebpf::{
@@ -41,6 +41,10 @@ static XVRRP_GATES: Array<Gate, MAX_GATES, MMAPABLE> = Array::new();
 static XVRRP_VIPS: HashMap<VipKey, Vip, MAX_VIPS, NO_PREALLOC> = HashMap::new();
 #[btf_map]
 static XVRRP_SOURCES: HashMap<PeerKey, Source, MAX_SOURCES, NO_PREALLOC> = HashMap::new();
+#[btf_map]
+static XVRRP_STATIONS: HashMap<StationKey, Station, MAX_STATIONS, NO_PREALLOC> = HashMap::new();
+#[btf_map]
+static XVRRP_HINTS: Array<Hints, 1> = Array::new();
 #[btf_map]
 static XVRRP_TALKERS: LruHashMap<TalkerKey, Talker, MAX_TALKERS> = LruHashMap::new();
 #[btf_map]
@@ -102,6 +106,20 @@ impl Tables for Kernel {
     fn vip(&self, key: &VipKey) -> Option<Vip> {
         // SAFETY: as in `router`.
         unsafe { XVRRP_VIPS.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn hints_at(&self, last_octet: u8) -> bool {
+        // SAFETY: an array element lives as long as the map, and is read word by word.
+        XVRRP_HINTS
+            .get(0)
+            .is_some_and(|hints| hints.has(last_octet))
+    }
+
+    #[inline(always)]
+    fn station(&self, key: &StationKey) -> Option<Station> {
+        // SAFETY: as in `router`.
+        unsafe { XVRRP_STATIONS.get(key) }.copied()
     }
 
     #[inline(always)]

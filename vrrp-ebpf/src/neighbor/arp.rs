@@ -20,7 +20,8 @@ pub const LEN: usize = 28;
 const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
-const SENDER_MAC: usize = 8;
+/// Where the sender's hardware address is.
+pub const SENDER_MAC: usize = 8;
 const SENDER: usize = 14;
 const TARGET_MAC: usize = 18;
 const TARGET: usize = 24;

@@ -17,7 +17,7 @@ use crate::{
 use vrrp_common::{
     counter::Cause,
     event::{Event, KIND_CONFLICT},
-    maps::{EVENT_SPACING_NS, Vip, VipKey, VrKey, take_turn},
+    maps::{EVENT_SPACING_NS, VIP_VIRTUAL_MAC, Vip, VipKey, VrKey, take_turn},
 };
 
 /// The virtual address, if it is one on this interface and VLAN.
@@ -48,7 +48,8 @@ const fn key(ifindex: u32, family: u8, address: Address) -> VipKey {
 }
 
 /// Somebody says that the virtual address is at `mac`. While we hold it, that is a
-/// conflict; while we do not, its owner announces it, which the stack may hear.
+/// conflict; while we do not, its owner announces it, which the stack may hear. A
+/// virtual MAC is every owner's: from outside, and while we hold it, it is another's.
 #[inline(always)]
 fn heard_claim<V: View, T: Tables>(
     frame: &V,
@@ -59,8 +60,10 @@ fn heard_claim<V: View, T: Tables>(
     cause: Cause,
 ) {
     if is_from_us(frame, vip) {
-        strange(tables, key, vip, vip.mac, Cause::OwnMac);
-    } else if mac != vip.mac && lease::is_open(tables, vip.gate) {
+        strange(tables, key, vip, vip.own, Cause::OwnMac);
+    } else if (mac != vip.mac || vip.flags & VIP_VIRTUAL_MAC != 0)
+        && lease::is_open(tables, vip.gate)
+    {
         strange(tables, key, vip, mac, cause);
     }
 }
@@ -69,14 +72,15 @@ fn heard_claim<V: View, T: Tables>(
 #[inline(always)]
 fn heard_question<V: View, T: Tables>(frame: &V, tables: &T, key: &VipKey, vip: &Vip) {
     if is_from_us(frame, vip) {
-        strange(tables, key, vip, vip.mac, Cause::OwnMac);
+        strange(tables, key, vip, vip.own, Cause::OwnMac);
     }
 }
 
-/// Our own MAC as the Ethernet source of what arrives: a loop, or a duplicate.
+/// Our own MAC as the Ethernet source of what arrives: a loop, or a duplicate. Not the
+/// virtual one: a peer that owns speaks from that.
 #[inline(always)]
 fn is_from_us<V: View>(frame: &V, vip: &Vip) -> bool {
-    link::is_from(frame, &vip.mac)
+    link::is_from(frame, &vip.own)
 }
 
 #[inline(never)]

@@ -25,15 +25,27 @@ pub const LEN: usize = 24;
 const MAX_LEN: usize = 128;
 /// Octets of an advertisement with a target link-layer address, as we answer.
 const ANSWER_LEN: usize = 32;
-const SOLICITATION: u8 = 135;
+/// ICMP for IPv6 types of what routers say and are asked (§4.1, §4.2).
+const ROUTER_SOLICITATION: u8 = 133;
+const ROUTER_ADVERTISEMENT: u8 = 134;
+/// ICMP for IPv6 type of a solicitation (§4.3).
+pub const SOLICITATION: u8 = 135;
 /// ICMP for IPv6 type of an advertisement (§4.4).
 pub const ADVERTISEMENT: u8 = 136;
+/// What may say where its sender is; a redirect says it of others.
+pub const KINDS: core::ops::RangeInclusive<u8> = ROUTER_SOLICITATION..=ADVERTISEMENT;
 const TARGET: usize = 8;
+/// Where the checksum is in a message, and a hardware address in its option.
+pub const CHECKSUM: usize = 2;
+const OPTION_MAC: usize = 2;
+/// Options of one message that are looked at; radvd sends a handful.
+const MAX_OPTIONS: usize = 32;
 /// Router, solicited, override (§4.4).
 const FLAG_ROUTER: u8 = 0x80;
 const FLAG_SOLICITED: u8 = 0x40;
 const FLAG_OVERRIDE: u8 = 0x20;
-/// Target link-layer address, in units of eight octets (§4.6.1).
+/// Source or target link-layer address, in units of eight octets (§4.6.1).
+const OPTION_SOURCE_MAC: [u8; 2] = [1, 1];
 const OPTION_TARGET_MAC: [u8; 2] = [2, 1];
 /// §7.1.1, §7.1.2: nothing from beyond the link.
 const HOP_LIMIT: u8 = 255;
@@ -129,6 +141,55 @@ fn advertised_mac<V: View>(frame: &V, link: &Link, discovery: &Discovery) -> Opt
         return Some(mac(option, 2));
     }
     link::source(frame)
+}
+
+/// Where a message that leaves says its sender's hardware address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaidAt {
+    /// At this offset in the frame.
+    Offset(usize),
+    /// Nowhere.
+    Nowhere,
+    /// Behind more options than are looked at.
+    TooFar,
+    /// It is not visible that far.
+    NotShown,
+}
+
+/// Finds the option that names the sender's hardware address, of the messages that
+/// have one; an advertisement's names its target's.
+#[inline(always)]
+pub fn said_at<V: View>(frame: &V, link: &Link, kind: u8) -> SaidAt {
+    let (fixed, wanted) = match kind {
+        ROUTER_SOLICITATION => (8, OPTION_SOURCE_MAC),
+        ROUTER_ADVERTISEMENT => (16, OPTION_SOURCE_MAC),
+        SOLICITATION => (LEN, OPTION_SOURCE_MAC),
+        ADVERTISEMENT => (LEN, OPTION_TARGET_MAC),
+        _ => return SaidAt::Nowhere,
+    };
+    let message = link.payload + IPV6_LEN;
+    let Some(header) = frame.window::<IPV6_LEN>(link.payload) else {
+        return SaidAt::NotShown;
+    };
+    let end = message + be16(header, 4) as usize;
+    let mut at = message + fixed;
+    for _ in 0..MAX_OPTIONS {
+        if at + 8 > end {
+            return SaidAt::Nowhere;
+        }
+        let Some(option) = frame.window::<8>(at) else {
+            return SaidAt::NotShown;
+        };
+        if [option[0], option[1]] == wanted {
+            return SaidAt::Offset(at + OPTION_MAC);
+        }
+        // A message with such an option is discarded (§4.6).
+        if option[1] == 0 {
+            return SaidAt::Nowhere;
+        }
+        at += (option[1] as usize) << 3;
+    }
+    SaidAt::TooFar
 }
 
 #[inline(always)]

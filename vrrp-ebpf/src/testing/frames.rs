@@ -1,5 +1,6 @@
 //! Frames as peers and clients send them, built by other code than they are read by.
 
+use crate::egress::Rewrite;
 use core::net::IpAddr;
 
 /// Where the Ethernet payload of an untagged frame starts.
@@ -10,6 +11,10 @@ pub const PEER_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
 pub const CLIENT_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x09];
 /// Our hardware address.
 pub const OUR_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];
+/// The virtual MAC of VRID 57, which the interface does not have.
+pub const VIRTUAL_MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 57];
+/// The same for IPv6.
+pub const VIRTUAL_MAC6: [u8; 6] = [0, 0, 0x5e, 0, 2, 57];
 /// Everybody.
 pub const BROADCAST: [u8; 6] = [0xff; 6];
 
@@ -204,6 +209,34 @@ impl Advert {
         frame.extend(vec![0xee; self.padding]);
         frame
     }
+}
+
+/// What the kernel makes of a frame that has to say another hardware address.
+///
+/// # Panics
+/// Where the frame ends before.
+#[must_use]
+pub fn rewritten(mut frame: Vec<u8>, rewrite: &Rewrite) -> Vec<u8> {
+    let &Rewrite { mac, at, sum } = rewrite;
+    frame[6..12].copy_from_slice(&mac);
+    if at == 0 {
+        return frame;
+    }
+    if sum != 0 {
+        // RFC 1624 section 3: HC' = ~(~HC + ~m + m').
+        let word = |octets: &[u8]| u32::from(u16::from_be_bytes([octets[0], octets[1]]));
+        let mut new = 0xffff - word(&frame[sum..sum + 2]);
+        for pair in 0..3 {
+            new += 0xffff - word(&frame[at + 2 * pair..]) + word(&mac[2 * pair..]);
+        }
+        while new > 0xffff {
+            new = (new & 0xffff) + (new >> 16);
+        }
+        let new = u16::try_from(0xffff - new).expect("folded");
+        frame[sum..sum + 2].copy_from_slice(&new.to_be_bytes());
+    }
+    frame[at..at + 6].copy_from_slice(&mac);
+    frame
 }
 
 /// The same frame with another Ethernet source.

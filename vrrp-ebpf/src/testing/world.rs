@@ -13,8 +13,8 @@ use vrrp_common::{
     event::Event,
     gate::Gate,
     maps::{
-        EVENT_SPACING_NS, Limits, Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey,
-        VirtualRouter, VrKey, take_turn,
+        EVENT_SPACING_NS, Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey,
+        Vip, VipKey, VirtualRouter, VrKey, take_turn,
     },
 };
 
@@ -29,6 +29,7 @@ pub struct World {
     sources: RefCell<HashMap<PeerKey, Source>>,
     talkers: RefCell<HashMap<TalkerKey, Talker>>,
     vips: RefCell<HashMap<VipKey, Vip>>,
+    stations: RefCell<HashMap<StationKey, Station>>,
     gates: RefCell<HashMap<u32, Gate>>,
     peers: RefCell<HashMap<PeerKey, Peer>>,
     /// Most peers it has room for.
@@ -57,6 +58,7 @@ impl World {
             sources: RefCell::default(),
             talkers: RefCell::default(),
             vips: RefCell::default(),
+            stations: RefCell::default(),
             gates: RefCell::default(),
             peers: RefCell::default(),
             peer_room: Cell::new(usize::MAX),
@@ -86,6 +88,11 @@ impl World {
     /// Configures a virtual address.
     pub fn set_vip(&self, key: VipKey, vip: Vip) {
         self.vips.borrow_mut().insert(key, vip);
+    }
+
+    /// Takes frames to a virtual MAC.
+    pub fn set_station(&self, key: StationKey, station: Station) {
+        self.stations.borrow_mut().insert(key, station);
     }
 
     /// Writes a gate.
@@ -163,6 +170,15 @@ impl Tables for World {
 
     fn vip(&self, key: &VipKey) -> Option<Vip> {
         self.vips.borrow().get(key).copied()
+    }
+
+    fn hints_at(&self, last_octet: u8) -> bool {
+        let stations = self.stations.borrow();
+        stations.keys().any(|key| key.mac[5] == last_octet)
+    }
+
+    fn station(&self, key: &StationKey) -> Option<Station> {
+        self.stations.borrow().get(key).copied()
     }
 
     fn gate(&self, index: u32) -> Option<Gate> {

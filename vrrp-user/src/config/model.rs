@@ -218,6 +218,9 @@ pub struct VirtualAddress {
     pub preferred_lifetime_s: Option<u32>,
     /// `no_track`: not put back when something else deletes it.
     pub no_track: bool,
+    /// It has the instance's virtual MAC: `use_vmac` where it is on the instance's
+    /// interface and of its family, else `use_vmac_addr`, or `use_vmac` behind it.
+    pub use_vmac: bool,
 }
 
 /// `brd ADDR`, `brd +`, `brd -`.
@@ -331,6 +334,15 @@ pub struct SyncGroup {
     pub notify: Notify,
 }
 
+/// `use_vmac [NAME] [MAC]` and what belongs to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vmac {
+    /// Adverts leave with it: `use_vmac` without `vmac_xmit_base`.
+    pub adverts: bool,
+    /// Where it is not the one of RFC 9568 section 7.3.
+    pub given: Option<[u8; 6]>,
+}
+
 /// `vrrp_instance`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -394,9 +406,26 @@ pub struct Instance {
     pub lower_prio_no_advert: bool,
     /// `higher_prio_send_advert`.
     pub higher_prio_send_advert: bool,
+    /// `use_vmac`: the virtual MAC of its adverts (with `vmac_xmit_base` the
+    /// interface's own), and of its addresses.
+    pub vmac: Vmac,
     /// `oneway_fault`: FAULT while a router that should lose does not heed us.
     pub oneway_fault: bool,
     /// Keywords that are not served yet and without which its peers and it would
     /// not hear one another: it is held in FAULT.
     pub unheard: Vec<String>,
+}
+
+impl Instance {
+    /// The virtual MAC of its addresses of a family, whether they use it or not.
+    #[must_use]
+    pub fn virtual_mac(&self, ipv6: bool) -> [u8; 6] {
+        let family = if ipv6 {
+            vrrp_common::maps::FAMILY_V6
+        } else {
+            vrrp_common::maps::FAMILY_V4
+        };
+        let usual = vrrp_common::wire::virtual_mac(family, self.vrid);
+        self.vmac.given.unwrap_or(usual)
+    }
 }

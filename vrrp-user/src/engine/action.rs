@@ -251,6 +251,8 @@ pub struct VipRecord {
     pub in_stack: bool,
     /// Hardware address to answer with.
     pub mac: [u8; 6],
+    /// The interface's own; the same unless `mac` is virtual.
+    pub own: [u8; 6],
 }
 
 /// An address on an interface.
@@ -271,6 +273,8 @@ pub struct Advert {
     pub ifindex: u32,
     /// Ethernet source.
     pub mac: [u8; 6],
+    /// The interface's own, which is another where `mac` is virtual.
+    pub own: [u8; 6],
     /// Its address family.
     pub family: Family,
     /// Its version.

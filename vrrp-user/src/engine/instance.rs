@@ -334,7 +334,12 @@ impl Instance {
         Some(Advert {
             vr: self.vr,
             ifindex: link.ifindex,
-            mac: link.mac,
+            mac: if self.config.vmac.adverts {
+                self.config.virtual_mac(self.config.family == Family::V6)
+            } else {
+                link.mac
+            },
+            own: link.mac,
             family: self.config.family,
             version: self.config.version,
             vrid: self.config.vrid,
@@ -378,6 +383,15 @@ impl Instance {
         })
     }
 
+    /// Where the address is to be found.
+    fn mac(&self, address: &VirtualAddress, link: &Link) -> [u8; 6] {
+        if address.use_vmac {
+            self.config.virtual_mac(address.address.is_ipv6())
+        } else {
+            link.mac
+        }
+    }
+
     pub(super) fn placed<'a>(
         &'a self,
         links: &'a Links,
@@ -398,7 +412,8 @@ impl Instance {
             address: address.address,
             gate: self.gate,
             in_stack: in_stack(link.ifindex, address.address),
-            mac: link.mac,
+            mac: self.mac(address, link),
+            own: link.mac,
         })
     }
 
@@ -408,7 +423,7 @@ impl Instance {
     ) -> impl Iterator<Item = Announcement> + 'a {
         self.carried(links).map(|(address, link)| Announcement {
             ifindex: link.ifindex,
-            mac: link.mac,
+            mac: self.mac(address, link),
             address: address.address,
         })
     }

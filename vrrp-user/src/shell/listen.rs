@@ -6,14 +6,18 @@
 //!   solicitations arrive before the address is in place.
 //! * The VRRP groups' stations stay in the interface's filter also when these
 //!   sockets are gone (`station_filter`), until a clean stop.
+//! * Virtual MACs are in the interface's filter likewise (`unicast_filter`).
 //! * A socket of protocol 112 is open, or a unicast advert that reaches the stack
 //!   draws an ICMP error. Its filter drops everything.
 
-use super::station_filter::{self, station};
+use super::{
+    station_filter::{self, station},
+    unicast_filter::{self, Held},
+};
 use crate::packet::ipv6;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::{IpAddr, Ipv6Addr},
 };
@@ -72,6 +76,18 @@ pub struct NotJoined {
     pub error: io::Error,
 }
 
+/// A virtual MAC, and the interface that is to take frames to it.
+pub type Station = (u32, [u8; 6]);
+
+/// A virtual MAC whose frames the interface will not take. Asking again is harmless.
+#[derive(Debug)]
+pub struct NotTaken {
+    /// Which, and where.
+    pub station: Station,
+    /// Why.
+    pub error: io::Error,
+}
+
 /// The sockets. Closing them leaves every group, but not the stations held.
 pub struct Listener {
     /// Held, never read.
@@ -80,6 +96,10 @@ pub struct Listener {
     ipv6: Members,
     /// Interfaces and stations in their filters.
     held: BTreeSet<(u32, [u8; 6])>,
+    /// Virtual MACs in their filters, and how.
+    virtual_macs: BTreeMap<Station, Held>,
+    /// What a predecessor may have left there.
+    inherited: BTreeSet<Station>,
 }
 
 impl Listener {
@@ -99,6 +119,8 @@ impl Listener {
             ipv4: Members::new(Domain::IPV4),
             ipv6: Members::new(Domain::IPV6),
             held: BTreeSet::new(),
+            virtual_macs: BTreeMap::new(),
+            inherited: BTreeSet::new(),
         })
     }
 
@@ -139,9 +161,49 @@ impl Listener {
         }
     }
 
+    /// A predecessor may have left these.
+    pub fn inherit(&mut self, stations: BTreeSet<Station>) {
+        self.inherited = stations;
+    }
+
+    /// Makes the interfaces take frames to exactly these virtual MACs; gives back those
+    /// they will not.
+    pub fn set_stations(&mut self, wanted: &BTreeSet<Station>) -> Vec<NotTaken> {
+        let held: Vec<Station> = self.virtual_macs.keys().copied().collect();
+        let inherited = core::mem::take(&mut self.inherited);
+        for station in held.into_iter().chain(inherited) {
+            if !wanted.contains(&station) {
+                let (ifindex, mac) = station;
+                self.virtual_macs.remove(&station);
+                // Fails when the interface is gone, and its filter with it.
+                let _ = unicast_filter::release(ifindex, mac);
+            }
+        }
+        let mut failures = Vec::new();
+        for &station in wanted {
+            if self.virtual_macs.contains_key(&station) {
+                continue;
+            }
+            let (ifindex, mac) = station;
+            match unicast_filter::hold(ifindex, mac) {
+                Ok(held) => {
+                    if let Held::BySocket { why, .. } = &held {
+                        tracing::warn!(
+                            "interface {ifindex} will not take a virtual MAC's frames once this daemon is dead: {why}"
+                        );
+                    }
+                    self.virtual_macs.insert(station, held);
+                }
+                Err(error) => failures.push(NotTaken { station, error }),
+            }
+        }
+        failures
+    }
+
     /// A clean stop: takes the stations out of the filters.
     pub fn release(mut self) {
         self.hold(&BTreeSet::new());
+        self.set_stations(&BTreeSet::new());
     }
 
     /// An interface is gone, or came back under its old index: its memberships are
@@ -150,6 +212,7 @@ impl Listener {
         self.ipv4.forget(ifindex);
         self.ipv6.forget(ifindex);
         self.held.retain(|(of, _)| *of != ifindex);
+        self.virtual_macs.retain(|(of, _), _| *of != ifindex);
     }
 }
 

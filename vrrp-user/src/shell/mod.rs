@@ -11,3 +11,4 @@ pub mod process;
 pub mod signals;
 mod station_filter;
 pub mod transmit;
+mod unicast_filter;

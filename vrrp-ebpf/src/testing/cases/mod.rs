@@ -8,12 +8,16 @@ mod neighbor;
 mod news;
 mod scene;
 mod traffic;
+mod virtual_mac;
 
 #[cfg(test)]
 pub(crate) use advert::v3;
-pub use scene::{GATE_V2, GATE_V3, GATE_V6, GATE_VLAN, IFINDEX, Scene, address_sum};
+pub use scene::{
+    GATE_V2, GATE_V3, GATE_V6, GATE_VLAN, GATE_VMAC, GATE_VMAC_VLAN, GATE_VMAC6, IFINDEX, Scene,
+    address_sum,
+};
 
-use crate::{egress as out, ingress};
+use crate::{egress as out, ingress, testing::frames::rewritten};
 use vrrp_common::{counter::Cause, event::Event};
 
 /// What becomes of a frame, either way.
@@ -83,7 +87,7 @@ pub struct Case {
     pub counts: Vec<Cause>,
     /// Told, or nothing.
     pub told: Option<Told>,
-    /// What is sent back.
+    /// What is sent back, or what goes on in its place.
     pub answer: Option<Vec<u8>>,
     /// The gate the kernel shuts, and by which priority.
     pub revoked: Option<(u32, u8)>,
@@ -143,6 +147,11 @@ impl Case {
         self
     }
 
+    fn becomes(mut self, frame: Vec<u8>) -> Self {
+        self.answer = Some(frame);
+        self
+    }
+
     fn revokes(mut self, gate: u32, priority: u8) -> Self {
         self.revoked = Some((gate, priority));
         self.counts(&[Cause::GateRevoked])
@@ -157,6 +166,7 @@ pub fn all() -> Vec<Case> {
         news::cases(),
         neighbor::cases(),
         traffic::cases(),
+        virtual_mac::cases(),
         egress::cases(),
     ]
     .into_iter()
@@ -175,6 +185,10 @@ pub fn check_on_host(case: &Case) {
     let verdict = if case.leaving {
         match out::judge(&frame, &world, IFINDEX, None) {
             out::Verdict::Drop => Verdict::Drop,
+            out::Verdict::Rewrite(rewrite) => {
+                frame = rewritten(frame, &rewrite);
+                Verdict::Pass
+            }
             // The whole frame is visible here: no more to show.
             out::Verdict::Pass | out::Verdict::ShowMore => Verdict::Pass,
         }

@@ -1,12 +1,17 @@
 //! The configuration the cases run in.
 
-use crate::testing::{World, frames::OUR_MAC, ip, octets};
+use crate::testing::{
+    World,
+    frames::{OUR_MAC, VIRTUAL_MAC, VIRTUAL_MAC6},
+    ip, octets,
+};
 use core::net::IpAddr;
 use vrrp_common::{
     gate::Gate,
     maps::{
-        CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, Peer, PeerKey, Source, VIP_IN_STACK,
-        VR_LISTED_SOURCES, Vip, VipKey, VirtualRouter, VrKey,
+        CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, Peer, PeerKey, Source, Station,
+        StationKey, VIP_IN_STACK, VIP_VIRTUAL_MAC, VR_LISTED_SOURCES, Vip, VipKey, VirtualRouter,
+        VrKey,
     },
     wire::AUTH_SIMPLE,
 };
@@ -23,6 +28,14 @@ pub const GATE_V6: u32 = 2;
 const GATE_UNICAST: u32 = 3;
 /// Gate of VRID 52 in VLAN 5: `10.5.0.52`.
 pub const GATE_VLAN: u32 = 4;
+/// Gate of VRID 57 with its virtual MAC: `10.9.0.57` in the stack, `10.9.0.157` not.
+pub const GATE_VMAC: u32 = 5;
+/// Gate of VRID 57 over IPv6 with its virtual MAC: `fe80::57` in the stack,
+/// `2001:db8::57` not.
+pub const GATE_VMAC6: u32 = 6;
+/// Gate of VRID 57 in VLAN 5 with its virtual MAC: `10.5.0.57` in the stack,
+/// `10.5.0.157` not.
+pub const GATE_VMAC_VLAN: u32 = 7;
 /// An end that no test lives to see.
 const NEVER: u64 = u64::MAX;
 
@@ -35,8 +48,10 @@ pub struct Scene {
     pub sources: Vec<(PeerKey, Source)>,
     /// `XVRRP_VIPS`.
     pub vips: Vec<(VipKey, Vip)>,
+    /// `XVRRP_STATIONS`; `XVRRP_HINTS` follows from it.
+    pub stations: Vec<(StationKey, Station)>,
     /// `XVRRP_GATES`, from index 0.
-    pub gates: [Gate; 5],
+    pub gates: [Gate; 8],
     /// `XVRRP_PEERS`.
     pub peers: Vec<(PeerKey, Peer)>,
 }
@@ -105,8 +120,30 @@ fn vip(address: &str, gate: u32, flags: u32, vlan: u16) -> (VipKey, Vip) {
             flags,
             mac: OUR_MAC,
             vlan,
+            own: OUR_MAC,
+            pad: [0; 2],
         },
     )
+}
+
+/// The same with its virtual MAC.
+fn with_mac(mac: [u8; 6], (key, vip): (VipKey, Vip)) -> (VipKey, Vip) {
+    let flags = vip.flags | VIP_VIRTUAL_MAC;
+    (key, Vip { mac, flags, ..vip })
+}
+
+fn station(mac: [u8; 6], vlan: u16, gate: u32) -> (StationKey, Station) {
+    let key = StationKey {
+        ifindex: IFINDEX,
+        vlan,
+        mac,
+    };
+    let station = Station {
+        gate,
+        own: OUR_MAC,
+        pad: [0; 2],
+    };
+    (key, station)
 }
 
 impl Default for Scene {
@@ -138,6 +175,18 @@ impl Default for Scene {
                     vr_key(52, FAMILY_V4, 5),
                     router("10.5.0.1", GATE_VLAN, 3, &["10.5.0.52"]),
                 ),
+                (
+                    vr_key(57, FAMILY_V4, 0),
+                    router("10.9.0.1", GATE_VMAC, 3, &["10.9.0.57", "10.9.0.157"]),
+                ),
+                (
+                    vr_key(57, FAMILY_V6, 0),
+                    router("fe80::1", GATE_VMAC6, 3, &["fe80::57", "2001:db8::57"]),
+                ),
+                (
+                    vr_key(57, FAMILY_V4, 5),
+                    router("10.5.0.1", GATE_VMAC_VLAN, 3, &["10.5.0.57", "10.5.0.157"]),
+                ),
             ],
             sources: Vec::new(),
             vips: vec![
@@ -147,8 +196,22 @@ impl Default for Scene {
                 vip("2001:db8::55", GATE_V6, 0, 0),
                 vip("10.9.0.54", GATE_UNICAST, VIP_IN_STACK, 0),
                 vip("10.5.0.52", GATE_VLAN, 0, 5),
+                with_mac(VIRTUAL_MAC, vip("10.9.0.57", GATE_VMAC, VIP_IN_STACK, 0)),
+                with_mac(VIRTUAL_MAC, vip("10.9.0.157", GATE_VMAC, 0, 0)),
+                with_mac(VIRTUAL_MAC6, vip("fe80::57", GATE_VMAC6, VIP_IN_STACK, 0)),
+                with_mac(VIRTUAL_MAC6, vip("2001:db8::57", GATE_VMAC6, 0, 0)),
+                with_mac(
+                    VIRTUAL_MAC,
+                    vip("10.5.0.57", GATE_VMAC_VLAN, VIP_IN_STACK, 5),
+                ),
+                with_mac(VIRTUAL_MAC, vip("10.5.0.157", GATE_VMAC_VLAN, 0, 5)),
             ],
-            gates: [Gate::default(); 5],
+            stations: vec![
+                station(VIRTUAL_MAC, 0, GATE_VMAC),
+                station(VIRTUAL_MAC6, 0, GATE_VMAC6),
+                station(VIRTUAL_MAC, 5, GATE_VMAC_VLAN),
+            ],
+            gates: [Gate::default(); 8],
             peers: Vec::new(),
         }
     }
@@ -228,6 +291,9 @@ impl Scene {
         }
         for (key, vip) in &self.vips {
             world.set_vip(*key, *vip);
+        }
+        for (key, station) in &self.stations {
+            world.set_station(*key, *station);
         }
         for (index, gate) in (0..).zip(self.gates) {
             world.set_gate(index, gate);

@@ -3,7 +3,6 @@
 use super::{Keyword, Kind, block, idle, later, old, served};
 
 const NO_MAIL: &str = "no mail is sent";
-const NO_VMAC: &str = "addresses answer with the interface's own MAC";
 const NO_FIFO: &str = "nothing is written to a FIFO";
 const NO_GROUP_TRACKING: &str = "track it in each member instead";
 
@@ -115,9 +114,9 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "[PRIORITY]",
         "timer_expired_backup",
     ),
-    later("use_vmac", 0, "[NAME]", NO_VMAC),
-    later("use_vmac_addr", 0, "", NO_VMAC),
-    later("vmac_xmit_base", 0, "", NO_VMAC),
+    served("use_vmac", 0, "[NAME] [MAC]"),
+    served("use_vmac_addr", 0, ""),
+    served("vmac_xmit_base", 0, ""),
     later("use_ipvlan", 0, "[NAME] [ADDRESS]", "no ipvlan is made"),
     later(
         "vrf",

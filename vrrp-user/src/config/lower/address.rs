@@ -51,6 +51,7 @@ pub(super) fn virtual_address(
         no_prefix_route: false,
         preferred_lifetime_s: None,
         no_track: false,
+        use_vmac: false,
     };
     // A /128 is of no use as a source address; keepalived marks it so.
     if ip.is_ipv6() && prefix_len == 128 {
@@ -64,8 +65,9 @@ pub(super) fn virtual_address(
             "mngtmpaddr" => out.manage_temporary = true,
             "noprefixroute" => out.no_prefix_route = true,
             "no_track" => out.no_track = true,
-            name @ ("autojoin" | "use_vmac") => {
-                let message = format!("`{name}` of an address is not served yet");
+            "use_vmac" => out.use_vmac = true,
+            "autojoin" => {
+                let message = "`autojoin` of an address is not served yet";
                 diagnostics.push(Diagnostic::warning(Code::NotServed, option.span, message));
             }
             "dev" | "scope" | "brd" | "broadcast" | "label" | "peer" | "preferred_lft" => {
@@ -226,7 +228,7 @@ fn unknown_option(word: &Word) -> Diagnostic {
     match (nearest_name(OPTIONS.into_iter(), &word.text), glued) {
         (_, Some(option)) => found.help(format!("a space is missing: write `{option} {}`", &word.text[option.len()..])),
         (Some(option), None) => found.help(format!("write `{option}`")),
-        (None, None) => found.help("known are dev, label, scope, brd, peer, home, -nodad, mngtmpaddr, noprefixroute, no_track, preferred_lft"),
+        (None, None) => found.help("known are dev, label, scope, brd, peer, home, -nodad, mngtmpaddr, noprefixroute, no_track, use_vmac, preferred_lft"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     script::ScriptDraft,
     strict,
     track::{self, Track},
-    unheard,
+    unheard, vmac,
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic},
@@ -101,6 +101,7 @@ pub(super) fn complete(
         higher_prio_send_advert: draft
             .higher_prio_send_advert
             .unwrap_or(!strict && globals.higher_prio_send_advert),
+        vmac: vmac::vmac(&draft, strict, diagnostics),
         oneway_fault: draft.oneway_fault.unwrap_or(false),
         unheard: Vec::new(),
     };
@@ -396,6 +397,7 @@ fn addresses(
     instance.addresses = advertised.iter().map(|(a, _)| a.clone()).collect();
     let excluded = surplus.iter().chain(&draft.excluded);
     instance.excluded_addresses = excluded.map(|(a, _)| a.clone()).collect();
+    vmac::spread(instance, &draft.vmac);
     draft
         .addresses
         .iter()

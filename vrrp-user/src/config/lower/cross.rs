@@ -35,6 +35,7 @@ pub(super) fn check(
             taken.insert(key, i);
         }
     }
+    same_mac(instances, diagnostics);
     // An instance that cannot be read is still one.
     let named = root.iter().filter(|s| s.name() == "vrrp_instance");
     let names: BTreeSet<&str> = named
@@ -54,6 +55,35 @@ pub(super) fn check(
                 );
                 diagnostics.push(found.help("an instance is in one sync group at most"));
             }
+        }
+    }
+}
+
+/// A virtual MAC on an interface is of one gate: what comes to it is taken in or not.
+fn same_mac(instances: &[Completed], diagnostics: &mut Vec<Diagnostic>) {
+    let mut taken: BTreeMap<(&str, [u8; 6]), &Instance> = BTreeMap::new();
+    for one in instances {
+        let i = &one.instance;
+        let addresses = i.addresses.iter().chain(&i.excluded_addresses);
+        for address in addresses.filter(|address| address.use_vmac) {
+            let device = address.dev.as_ref().unwrap_or(&i.interface);
+            let mac = i.virtual_mac(address.address.is_ipv6());
+            let first = *taken.entry((device, mac)).or_insert(i);
+            if core::ptr::eq(first, i) {
+                continue;
+            }
+            let found = Diagnostic::error(
+                Code::DuplicateVrid,
+                one.places.at("virtual_router_id"),
+                format!(
+                    "`{}` and `{}` both use the same virtual MAC on {device}",
+                    first.name, i.name
+                ),
+            );
+            diagnostics.push(found.help(
+                "give one of them another VRID, or a MAC of its own: `use_vmac 02:00:00:00:00:01`",
+            ));
+            break;
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Places, address, body,
     global::{self, GarpWords, set},
     named, notify, told_twice, track, unheard,
+    vmac::VmacWords,
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic, Severity},
@@ -63,6 +64,7 @@ pub(super) struct Draft {
     pub(super) lower_prio_no_advert: Option<bool>,
     pub(super) higher_prio_send_advert: Option<bool>,
     pub(super) oneway_fault: Option<bool>,
+    pub(super) vmac: VmacWords,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +128,7 @@ impl Draft {
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
             oneway_fault: None,
+            vmac: VmacWords::default(),
         }
     }
 
@@ -249,6 +252,9 @@ impl Draft {
                 self.higher_prio_send_advert =
                     switch(first, diagnostics).or(self.higher_prio_send_advert);
             }
+            "use_vmac" => self.vmac.read(statement.arguments(), diagnostics),
+            "use_vmac_addr" => self.vmac.elsewhere = true,
+            "vmac_xmit_base" => self.vmac.xmit_base = true,
             "oneway_fault" => {
                 self.oneway_fault = switch(first, diagnostics).or(self.oneway_fault);
             }

@@ -12,6 +12,7 @@ mod script;
 mod strict;
 mod track;
 mod unheard;
+mod vmac;
 
 pub(crate) use complete::Completed;
 pub(crate) use script::ScriptDraft;

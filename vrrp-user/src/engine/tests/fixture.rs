@@ -4,7 +4,7 @@ pub(super) use super::bench::Bench;
 use crate::{
     config::model::{
         ChecksumPolicy, CommandLine, Config, Family, Garp, InitialState, Instance, Notify, Script,
-        SyncGroup, Tracked, Version, VirtualAddress,
+        SyncGroup, Tracked, Version, VirtualAddress, Vmac,
     },
     engine::input::{Heard, Link},
     ownership::command::VrId,
@@ -63,6 +63,7 @@ pub(super) fn address(address: IpAddr) -> VirtualAddress {
         no_prefix_route: false,
         preferred_lifetime_s: None,
         no_track: false,
+        use_vmac: false,
     }
 }
 
@@ -103,6 +104,7 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         down_timer_adverts: 3,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
+        vmac: Vmac::default(),
         oneway_fault: false,
         unheard: Vec::new(),
     };

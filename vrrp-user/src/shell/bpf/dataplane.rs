@@ -209,6 +209,7 @@ impl Maps {
                 take(name::PEERS)?,
                 take(name::VIPS)?,
                 take(name::SOURCES)?,
+                (take(name::STATIONS)?, take(name::HINTS)?),
                 take(name::COUNT)?,
             )?,
         })

@@ -7,9 +7,10 @@ use super::{
     reader::Reader,
     rtnl, vlan_offload,
 };
+use crate::shell::unicast_filter;
 use anyhow::{Context, Result, anyhow, bail};
 use std::{collections::BTreeSet, net::IpAddr};
-use vrrp_common::maps::LAYOUT_VERSION;
+use vrrp_common::maps::{LAYOUT_VERSION, VIP_VIRTUAL_MAC};
 
 /// Pins of a daemon that is no more; its lock is the caller's.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Leftovers {
     /// Recorded in `XVRRP_VIPS`: interface and address. To be removed before
     /// [`Leftovers::remove`] takes the fence away.
     pub addresses: Vec<(u32, IpAddr)>,
+    /// Virtual MACs, and the interfaces that take frames to them.
+    stations: BTreeSet<(u32, [u8; 6])>,
 }
 
 /// Something is pinned for this instance.
@@ -36,18 +39,25 @@ impl Leftovers {
                 dir.display()
             );
         }
+        let mut stations = BTreeSet::new();
         let addresses = if found.is_empty() {
             Vec::new()
         } else {
             let snapshot = Reader::open(instance).and_then(|reader| reader.snapshot());
             let snapshot = snapshot
                 .context("which addresses are fenced cannot be read, so nothing is removed")?;
+            for view in &snapshot.vips {
+                if view.vip.flags & VIP_VIRTUAL_MAC != 0 {
+                    stations.insert((view.ifindex, view.vip.mac));
+                }
+            }
             let vips = snapshot.vips.iter();
             vips.map(|vip| (vip.ifindex, vip.address)).collect()
         };
         Ok(Self {
             pins: Pins::open(instance),
             addresses,
+            stations,
         })
     }
 
@@ -76,6 +86,9 @@ impl Leftovers {
                     name = link.name
                 ));
             }
+        }
+        for (ifindex, mac) in self.stations {
+            unicast_filter::release(ifindex, mac).context("take a virtual MAC back")?;
         }
         self.pins.remove_all()?;
         Ok(said)

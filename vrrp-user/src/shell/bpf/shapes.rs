@@ -11,8 +11,9 @@ use vrrp_common::{
     counter::Counters,
     gate::Gate,
     maps::{
-        EVENT_RING_BYTES, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_SOURCES, MAX_TALKERS, MAX_VIPS,
-        Peer, PeerKey, Source, Talker, TalkerKey, Vip, VipKey, VirtualRouter, VrKey, name,
+        EVENT_RING_BYTES, Hints, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_SOURCES, MAX_STATIONS,
+        MAX_TALKERS, MAX_VIPS, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey, Vip,
+        VipKey, VirtualRouter, VrKey, name,
     },
 };
 
@@ -26,7 +27,7 @@ pub struct Shape {
 }
 
 /// Every pinned map, by kernel name.
-pub const MAPS: [(&str, Shape); 8] = [
+pub const MAPS: [(&str, Shape); 10] = [
     (name::ROUTERS, hash::<VrKey, VirtualRouter>(MAX_ROUTERS)),
     (name::PEERS, hash::<PeerKey, Peer>(MAX_PEERS)),
     (
@@ -38,6 +39,14 @@ pub const MAPS: [(&str, Shape); 8] = [
     ),
     (name::VIPS, hash::<VipKey, Vip>(MAX_VIPS)),
     (name::SOURCES, hash::<PeerKey, Source>(MAX_SOURCES)),
+    (name::STATIONS, hash::<StationKey, Station>(MAX_STATIONS)),
+    (
+        name::HINTS,
+        Shape {
+            kind: MapType::Array,
+            ..hash::<u32, Hints>(1)
+        },
+    ),
     (
         name::TALKERS,
         Shape {

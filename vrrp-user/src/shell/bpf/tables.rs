@@ -11,16 +11,16 @@ use crate::{
     time::Instant,
 };
 use anyhow::{Context, Result};
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use core::{net::IpAddr, time::Duration};
 use std::collections::{BTreeMap, BTreeSet};
 use vrrp_common::{
     counter::Counters,
     gate::Gate,
     maps::{
-        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Peer, PeerKey, Source, VIP_IN_STACK,
-        VR_CHECK_UNICAST_SOURCE, VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey,
-        VirtualRouter, VrKey, name,
+        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Hints, Peer, PeerKey, Source,
+        Station, StationKey, VIP_IN_STACK, VIP_VIRTUAL_MAC, VR_CHECK_UNICAST_SOURCE,
+        VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey, VirtualRouter, VrKey, name,
     },
     wire::{AUTH_NONE, AUTH_SIMPLE},
 };
@@ -31,11 +31,15 @@ pub struct Tables {
     peers: HashMap<MapData, PeerKey, Peer>,
     vips: HashMap<MapData, VipKey, Vip>,
     sources: HashMap<MapData, PeerKey, Source>,
+    stations: HashMap<MapData, StationKey, Station>,
+    hints: Array<MapData, Hints>,
     count: PerCpuArray<MapData, Counters>,
     /// Key of each instance that has a record.
     keys: BTreeMap<VrId, VrKey>,
     /// What `XVRRP_VIPS` holds; the event loop is its only writer.
     vips_written: BTreeMap<VipKey, Vip>,
+    /// What `XVRRP_STATIONS` holds; likewise.
+    stations_written: BTreeMap<StationKey, Station>,
 }
 
 /// What [`Tables::set_vips`] did, in records.
@@ -53,18 +57,25 @@ impl Tables {
         peers: Map,
         vips: Map,
         sources: Map,
+        (stations, hints): (Map, Map),
         count: Map,
     ) -> Result<Self> {
         let vips: HashMap<MapData, VipKey, Vip> = vips.try_into()?;
         let vips_written = vips.iter().collect::<Result<_, _>>().context(name::VIPS)?;
+        let stations: HashMap<MapData, StationKey, Station> = stations.try_into()?;
+        let stations_written = stations.iter().collect::<Result<_, _>>();
+        let stations_written = stations_written.context(name::STATIONS)?;
         Ok(Self {
             routers: routers.try_into()?,
             peers: peers.try_into()?,
             vips,
             sources: sources.try_into()?,
+            stations,
+            hints: hints.try_into()?,
             count: count.try_into()?,
             keys: BTreeMap::new(),
             vips_written,
+            stations_written,
         })
     }
 
@@ -109,8 +120,10 @@ impl Tables {
         Ok(unknown.len())
     }
 
-    /// `Action::SetVips`: makes `XVRRP_VIPS` hold exactly these, new ones first.
+    /// `Action::SetVips`: makes `XVRRP_VIPS` hold exactly these, new ones first, and
+    /// `XVRRP_STATIONS` their virtual MACs.
     pub fn set_vips(&mut self, wanted: &[VipRecord]) -> Result<VipChanges> {
+        self.set_stations(wanted)?;
         let wanted: BTreeMap<VipKey, Vip> = wanted.iter().map(vip).collect();
         let mut changes = VipChanges::default();
         for (key, vip) in &wanted {
@@ -132,6 +145,40 @@ impl Tables {
             changes.removed += 1;
         }
         Ok(changes)
+    }
+
+    fn set_stations(&mut self, wanted: &[VipRecord]) -> Result<()> {
+        let virtual_ones = wanted.iter().filter(|record| record.mac != record.own);
+        let wanted: BTreeMap<StationKey, Station> = virtual_ones.map(station).collect();
+        if wanted == self.stations_written {
+            return Ok(());
+        }
+        // The hints go ahead of what they hint at, and stay until it is gone.
+        let both = wanted.keys().chain(self.stations_written.keys());
+        self.hints.set(0, hints(both), 0).context(name::HINTS)?;
+        for (key, station) in &wanted {
+            if self.stations_written.get(key) != Some(station) {
+                self.stations
+                    .insert(key, station, 0)
+                    .context(name::STATIONS)?;
+                self.stations_written.insert(*key, *station);
+            }
+        }
+        let all: Vec<StationKey> = self.stations_written.keys().copied().collect();
+        for key in all.iter().filter(|key| !wanted.contains_key(key)) {
+            absent_is_fine(self.stations.remove(key)).context(name::STATIONS)?;
+            self.stations_written.remove(key);
+        }
+        self.hints
+            .set(0, hints(wanted.keys()), 0)
+            .context(name::HINTS)
+    }
+
+    /// Interface and virtual MAC of every record, a predecessor's among them.
+    #[must_use]
+    pub fn station_places(&self) -> BTreeSet<(u32, [u8; 6])> {
+        let place = |key: &StationKey| (key.ifindex, key.mac);
+        self.stations_written.keys().map(place).collect()
     }
 
     /// Interface and address of every record, a predecessor's among them.
@@ -337,11 +384,38 @@ fn vip(record: &VipRecord) -> (VipKey, Vip) {
     };
     let vip = Vip {
         gate: record.gate.0,
-        flags: if record.in_stack { VIP_IN_STACK } else { 0 },
+        flags: if record.in_stack { VIP_IN_STACK } else { 0 }
+            | if record.mac == record.own {
+                0
+            } else {
+                VIP_VIRTUAL_MAC
+            },
         mac: record.mac,
         vlan: 0,
+        own: record.own,
+        pad: [0; 2],
     };
     (key, vip)
+}
+
+fn hints<'a>(stations: impl Iterator<Item = &'a StationKey>) -> Hints {
+    let mut hints = Hints::default();
+    stations.for_each(|key| hints.add(key.mac));
+    hints
+}
+
+fn station(record: &VipRecord) -> (StationKey, Station) {
+    let key = StationKey {
+        ifindex: record.ifindex,
+        vlan: 0,
+        mac: record.mac,
+    };
+    let station = Station {
+        gate: record.gate.0,
+        own: record.own,
+        pad: [0; 2],
+    };
+    (key, station)
 }
 
 fn absent_is_fine(removed: Result<(), MapError>) -> Result<(), MapError> {

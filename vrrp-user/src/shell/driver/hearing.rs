@@ -351,6 +351,7 @@ mod tests {
             gate: GateId(7),
             in_stack: true,
             mac: [0; 6],
+            own: [0; 6],
         }]);
         let event = |cause: Cause, vrid, last| Event {
             kind: KIND_CONFLICT,

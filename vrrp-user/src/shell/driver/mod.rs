@@ -153,6 +153,8 @@ pub async fn run(
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
     let (runner, mut finished) = runner.serve();
     runner.configure(scripts);
+    let mut listener = Listener::open().context("open the VRRP sockets")?;
+    listener.inherit(tables.station_places());
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -160,7 +162,7 @@ pub async fn run(
         events,
         permission: Permission::new(loop_gates),
         transmit,
-        listener: Listener::open().context("open the VRRP sockets")?,
+        listener,
         netlink,
         runner,
         hearing: Hearing::default(),

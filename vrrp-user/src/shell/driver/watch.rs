@@ -11,7 +11,11 @@ use crate::{
         input::{Input, Unwatched},
     },
     ownership::command::VrId,
-    shell::{clock, listen::Membership, netlink},
+    shell::{
+        clock,
+        listen::{Membership, Station},
+        netlink,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,7 +34,7 @@ pub(super) struct Watch {
     /// No program, or addresses without a record.
     unattached: BTreeSet<u32>,
     unguarded: BTreeSet<u32>,
-    /// VRRP's group could not be joined.
+    /// VRRP's group could not be joined, or the interface takes no frames to a virtual MAC.
     deaf: BTreeSet<u32>,
     unrecorded: BTreeMap<VrId, RouterRecord>,
     /// Their adverts cannot be built: with the next record they are tried again.
@@ -213,12 +217,14 @@ impl Driver {
     }
 
     fn join(&mut self) {
+        let not_taken = self.listener.set_stations(&self.watch.groups.stations);
         let failures = self.listener.set(&self.watch.groups.wanted());
         // A solicited-node group not joined costs an early answer, no more.
         self.watch.deaf = failures
             .iter()
             .filter(|failure| failure.membership.is_vrrp())
             .map(|failure| failure.membership.ifindex)
+            .chain(not_taken.iter().map(|failure| failure.station.0))
             .collect();
         let complaints = failures.iter().map(|failure| {
             let Membership { ifindex, group } = failure.membership;
@@ -227,6 +233,16 @@ impl Driver {
         });
         let complaints = complaints.collect();
         self.complain("join a group", complaints);
+        let complaints = not_taken.iter().map(|failure| {
+            let (ifindex, [a, b, c, d, e, f]) = failure.station;
+            let name = self.names.get(&ifindex).map_or("?", String::as_str);
+            format!(
+                "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} on {name}: {}",
+                failure.error
+            )
+        });
+        let complaints = complaints.collect();
+        self.complain("take frames to a virtual MAC", complaints);
     }
 
     /// Says what is new among what is wrong.
@@ -253,6 +269,8 @@ impl Driver {
 struct Groups {
     routers: BTreeMap<VrId, VrKey>,
     solicited: BTreeSet<Membership>,
+    /// Backups hold them as well: a claim opens without a word to the network card.
+    stations: BTreeSet<Station>,
 }
 
 impl Groups {
@@ -273,6 +291,8 @@ impl Groups {
                 IpAddr::V4(_) => None,
             })
             .collect();
+        let virtual_ones = vips.iter().filter(|vip| vip.mac != vip.own);
+        self.stations = virtual_ones.map(|vip| (vip.ifindex, vip.mac)).collect();
     }
 
     fn wanted(&self) -> BTreeSet<Membership> {

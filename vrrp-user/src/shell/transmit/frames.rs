@@ -79,13 +79,16 @@ pub fn member(advert: &Advert) -> Result<Member<Frame>, Unsendable> {
     })
 }
 
-/// Priority 0 for one router alone: to the group, but in a frame for that station.
+/// Priority 0 for one router alone: to the group, but in a frame for that station. From
+/// our own MAC: the winner's may be the same virtual one, which the switches must not
+/// believe to be here.
 pub fn concession(advert: &Advert, winner: IpAddr, mac: [u8; 6]) -> Result<Vec<Frame>, Unsendable> {
     let mut frames = adverts(advert, PRIORITY_RESIGN)?;
     frames.retain_mut(|frame| match frame.way {
         Way::Link { .. } => {
             let mut bytes = frame.bytes.to_vec();
             bytes[..mac.len()].copy_from_slice(&mac);
+            bytes[mac.len()..2 * mac.len()].copy_from_slice(&advert.own);
             frame.bytes = bytes.into();
             true
         }

@@ -19,6 +19,7 @@ fn v2() -> Advert {
         vr: VrId(7),
         ifindex: 3,
         mac: fixtures::MAC,
+        own: fixtures::MAC,
         family: Family::V4,
         version: Version::V2,
         vrid: 21,

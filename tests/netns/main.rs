@@ -26,3 +26,4 @@ mod restart;
 mod restore;
 mod starved;
 mod tie;
+mod tracking;

@@ -10,4 +10,5 @@ pub mod netlink;
 pub mod process;
 pub mod signals;
 mod station_filter;
+pub mod tracking;
 pub mod transmit;

@@ -38,6 +38,7 @@ use crate::{
         netlink,
         process::{self, RunnerHandle},
         signals::{Signal, Signals},
+        tracking::Tracking,
         transmit::{self, TransmitHandle},
     },
 };
@@ -90,6 +91,7 @@ struct Driver {
     listener: Listener,
     netlink: netlink::Handle,
     runner: RunnerHandle,
+    tracking: Tracking,
     hearing: Hearing,
     watch: Watch,
     reload: Reload,
@@ -153,6 +155,7 @@ pub async fn run(
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
     let (runner, mut finished) = runner.serve();
     runner.configure(scripts);
+    let (tracking, mut tracked) = Tracking::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -163,6 +166,7 @@ pub async fn run(
         listener: Listener::open().context("open the VRRP sockets")?,
         netlink,
         runner,
+        tracking,
         hearing: Hearing::default(),
         watch: Watch::default(),
         reload,
@@ -207,6 +211,11 @@ pub async fn run(
                 Some(done) => driver.take(done.into_input()),
                 None => anyhow::bail!("the script process cannot be kept running"),
             },
+            Some(found) = tracked.recv() => {
+                if let Some(input) = driver.tracking.accept(found) {
+                    driver.take(input);
+                }
+            }
             Some(request) = control.recv() => driver.answer(request),
             signal = signals.recv() => driver.signal(signal),
             _ = renewal.tick(), if !driver.permission.is_idle() => {}

@@ -35,7 +35,7 @@ for_pairs!(file_moves_the_owner, file);
 fn tracking(pair: Pair, block: &str, track: &str) -> Trial {
     let mut first = PROFILE.conf(HIGH);
     first.blocks.push(block.into());
-    first.instances[0] = first.instances.remove(0).line(track);
+    first.instances[0].extra.push(track.into());
     Trial::new(pair, [first, PROFILE.conf(LOW)])
 }
 

@@ -11,9 +11,7 @@ use std::collections::BTreeMap;
 /// What brought a number of processes about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// All were counted, the first time.
-    Start,
-    /// All were counted again: they may have forked or exited.
+    /// All were counted: since the last time they may have forked or exited.
     Count,
     /// One was forked.
     Fork,
@@ -48,7 +46,7 @@ impl Tracker {
         match (cause, wanted) {
             (Cause::Fork, _) | (Cause::Count, Standing::Up) => self.process.fork_delay,
             (Cause::Exit, _) | (Cause::Count, _) => self.process.terminate_delay,
-            (Cause::Start | Cause::Exec, _) => Duration::ZERO,
+            (Cause::Exec, _) => Duration::ZERO,
         }
     }
 
@@ -290,7 +288,7 @@ mod tests {
 
     #[test]
     fn quorum_and_delays() {
-        use Cause::{Count, Exec, Exit, Fork, Start};
+        use Cause::{Count, Exec, Exit, Fork};
         // (quorum, quorum_max, fork_delay, terminate_delay, (when in ms, number, why),
         //  standing after each)
         type Row<'a> = (u32, Option<u32>, u64, u64, &'a [(u64, u32, Cause)], &'a str);
@@ -300,7 +298,7 @@ mod tests {
                 None,
                 0,
                 0,
-                &[(0, 0, Start), (1, 1, Exec), (2, 0, Exit)],
+                &[(0, 0, Count), (1, 1, Exec), (2, 0, Exit)],
                 "DUD",
             ),
             (
@@ -308,7 +306,7 @@ mod tests {
                 None,
                 0,
                 0,
-                &[(0, 1, Start), (1, 2, Fork), (2, 3, Fork), (3, 1, Exit)],
+                &[(0, 1, Count), (1, 2, Fork), (2, 3, Fork), (3, 1, Exit)],
                 "DUUD",
             ),
             (
@@ -316,7 +314,7 @@ mod tests {
                 Some(1),
                 0,
                 0,
-                &[(0, 1, Start), (1, 2, Fork), (2, 1, Exit)],
+                &[(0, 1, Count), (1, 2, Fork), (2, 1, Exit)],
                 "UDU",
             ),
             (
@@ -324,7 +322,7 @@ mod tests {
                 Some(0),
                 0,
                 0,
-                &[(0, 0, Start), (1, 1, Exec), (2, 0, Exit)],
+                &[(0, 0, Count), (1, 1, Exec), (2, 0, Exit)],
                 "UDU",
             ),
             // A restart shorter than the delay goes unnoticed.
@@ -333,7 +331,7 @@ mod tests {
                 None,
                 0,
                 100,
-                &[(0, 1, Start), (10, 0, Exit), (50, 1, Exec), (200, 1, Count)],
+                &[(0, 1, Count), (10, 0, Exit), (50, 1, Exec), (200, 1, Count)],
                 "UUUU",
             ),
             (
@@ -341,7 +339,7 @@ mod tests {
                 None,
                 0,
                 100,
-                &[(0, 1, Start), (10, 0, Exit), (120, 0, Count)],
+                &[(0, 1, Count), (10, 0, Exit), (120, 0, Count)],
                 "UUD",
             ),
             // A child that becomes something else.
@@ -350,12 +348,12 @@ mod tests {
                 Some(1),
                 100,
                 0,
-                &[(0, 1, Start), (10, 2, Fork), (20, 1, Exec), (200, 1, Count)],
+                &[(0, 1, Count), (10, 2, Fork), (20, 1, Exec), (200, 1, Count)],
                 "UUUU",
             ),
             // The first count and a program that starts are told at once.
-            (1, None, 100, 100, &[(0, 1, Start)], "U"),
-            (1, None, 100, 100, &[(0, 0, Start), (10, 1, Exec)], "DU"),
+            (1, None, 100, 100, &[(0, 1, Count)], "U"),
+            (1, None, 100, 100, &[(0, 0, Count), (10, 1, Exec)], "DU"),
             // Counted again: what was gained may be a fork, what was lost an exit.
             (
                 1,
@@ -363,7 +361,7 @@ mod tests {
                 100,
                 50,
                 &[
-                    (0, 0, Start),
+                    (0, 0, Count),
                     (10, 1, Count),
                     (109, 1, Count),
                     (110, 1, Count),
@@ -391,7 +389,7 @@ mod tests {
     fn a_delay_has_its_deadline() {
         let mut processes = Processes::default();
         processes.configure(vec![process(1, None, 0, 100)]);
-        let line = processes.counted("p", 1, Cause::Start, at(0));
+        let line = processes.counted("p", 1, Cause::Count, at(0));
         assert_eq!(line.as_deref(), Some("Quorum gained for tracked process p"));
         assert_eq!(processes.counted("p", 0, Cause::Exit, at(10)), None);
         assert_eq!(processes.next_turn(), Some((at(110), "p")));
@@ -405,7 +403,7 @@ mod tests {
     fn a_reload_keeps_the_number_and_asks_the_new_quorum() {
         let mut processes = Processes::default();
         processes.configure(vec![process(1, None, 0, 0)]);
-        processes.counted("p", 1, Cause::Start, at(0));
+        processes.counted("p", 1, Cause::Count, at(0));
         assert!(!processes.configure(vec![process(1, None, 0, 0)]));
         assert_eq!(processes.standing("p"), Standing::Up);
         assert!(

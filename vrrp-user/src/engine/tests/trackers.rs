@@ -134,7 +134,7 @@ fn a_process_has_its_delay_and_is_over_after_it() {
     let mut bench = Bench::new(one(|it| it.track_processes = vec![tracked("p", 0)]));
     assert_eq!(bench.trace(&["processes"]), ["processes p"]);
     assert_eq!(bench.state(1), "INIT", "not counted yet");
-    counted(&mut bench, 1, Cause::Start);
+    counted(&mut bench, 1, Cause::Count);
     bench.until(ms(30_000));
     assert_eq!(bench.state(1), "MASTER");
     bench.clear();
@@ -206,7 +206,7 @@ fn all_weights_add_up_and_reverse_turns_them() {
     for (reverse, want) in [(false, 68), (true, 132)] {
         let mut bench = Bench::new(weigh(reverse));
         says(&mut bench, "-5");
-        counted(&mut bench, 2, Cause::Start);
+        counted(&mut bench, 2, Cause::Count);
         bench.until(ms(0));
         answers(&mut bench, Answer::Good);
         for second in 1..=2 {
@@ -231,7 +231,7 @@ fn a_reload_keeps_what_is_known() {
     };
     let mut bench = Bench::new(conf(1));
     says(&mut bench, "5");
-    counted(&mut bench, 1, Cause::Start);
+    counted(&mut bench, 1, Cause::Count);
     bench.until(ms(0));
     answers(&mut bench, Answer::Good);
     bench.until(ms(30_000));

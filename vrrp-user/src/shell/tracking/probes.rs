@@ -13,7 +13,7 @@ use tokio::{
 
 /// Octets in which a head must have come.
 const HEAD_OCTETS: usize = 16 * 1024;
-/// Octets of a page that are taken, so that the server is not cut off.
+/// Octets of a page that are taken at most.
 const PAGE_OCTETS: usize = 256 * 1024;
 /// Header lines that are understood.
 const HEADERS: usize = 128;
@@ -45,14 +45,25 @@ async fn answer(probe: &Probe) -> io::Result<Answer> {
             return Err(io::Error::other("its answer is not HTTP"));
         }
     };
-    // What follows changes nothing, whether it comes or not.
-    while page.len() < PAGE_OCTETS && stream.read_buf(&mut page).await.is_ok_and(|read| read > 0) {}
+    tokio::spawn(timeout(probe.timeout, drain(stream)));
     let good = |&(first, last): &(u16, u16)| (first..=last).contains(&code);
     Ok(if request.good.iter().any(good) {
         Answer::Good
     } else {
         Answer::Status(code)
     })
+}
+
+/// Takes what follows, which changes nothing, so that the server is not cut off.
+async fn drain(mut stream: TcpStream) {
+    let mut left = PAGE_OCTETS;
+    let mut page = [0; 4096];
+    while left > 0 {
+        match stream.read(&mut page).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => left = left.saturating_sub(read),
+        }
+    }
 }
 
 fn get(request: &HttpRequest) -> String {

@@ -94,4 +94,7 @@ async fn answers_of_a_web_server() {
 async fn who_takes_too_long_does_not_answer() {
     let (at, _task) = served(b"", true).await;
     assert_eq!(ask(&probe(at, Some("/"))).await, Answer::TimedOut);
+    // Who has answered may keep the connection.
+    let (at, _task) = served(b"HTTP/1.1 200 OK\r\n\r\n", true).await;
+    assert_eq!(ask(&probe(at, Some("/"))).await, Answer::Good);
 }

@@ -80,7 +80,7 @@ impl Watcher {
 
     fn listen(&mut self, connector: &Connector, stopped: &Arc<EventFd>) {
         // It listens by now: what happens meanwhile is told afterwards.
-        if !self.count_all(Cause::Start) {
+        if !self.count_all() {
             return;
         }
         while wait(Some(connector), stopped, PollTimeout::NONE) != Woken::Stopped {
@@ -88,7 +88,7 @@ impl Watcher {
                 let interested = match connector.next() {
                     Ok(News::Event(event)) => self.happened(event),
                     Ok(News::Other) => true,
-                    Ok(News::Lost) => self.count_all(Cause::Count),
+                    Ok(News::Lost) => self.count_all(),
                     Ok(News::Nothing) => break,
                     Err(error) => {
                         tracing::warn!(
@@ -106,8 +106,7 @@ impl Watcher {
 
     pub(super) fn poll(&mut self, stopped: &Arc<EventFd>) {
         let again = PollTimeout::try_from(AGAIN).unwrap_or(PollTimeout::NONE);
-        let mut cause = Cause::Start;
-        while self.count_all(core::mem::replace(&mut cause, Cause::Count)) {
+        while self.count_all() {
             if wait(None, stopped, again) == Woken::Stopped {
                 return;
             }
@@ -115,7 +114,7 @@ impl Watcher {
     }
 
     /// `false`: nobody is interested.
-    fn count_all(&mut self, cause: Cause) -> bool {
+    fn count_all(&mut self) -> bool {
         self.known.clear();
         for pid in pids() {
             let matched = self.looked_at(pid);
@@ -123,7 +122,7 @@ impl Watcher {
                 self.known.insert(pid, matched);
             }
         }
-        self.tell(cause)
+        self.tell(Cause::Count)
     }
 
     fn happened(&mut self, event: Event) -> bool {

@@ -49,7 +49,7 @@ async fn processes_are_counted_as_they_come_and_go() {
     let wanted = vec![("p".to_owned(), pattern(seconds))];
     // The child is `sleep` as soon as `spawn` returns.
     tracking.watch_processes(wanted).expect("a thread");
-    assert_eq!(next(&mut found).await, (1, Cause::Start));
+    assert_eq!(next(&mut found).await, (1, Cause::Count));
     let second = sleeper(seconds);
     assert_eq!(next(&mut found).await.0, 2);
     end(first);
@@ -70,7 +70,7 @@ async fn without_the_kernel_they_are_counted_every_second() {
     let (stop, stopped) = super::Stop::new().expect("an eventfd");
     let mut watcher = super::processes::Watcher::new(vec![("p".into(), pattern(seconds))], out);
     let thread = std::thread::spawn(move || watcher.poll(&stopped));
-    assert_eq!(next(&mut found).await, (0, Cause::Start));
+    assert_eq!(next(&mut found).await, (0, Cause::Count));
     let child = sleeper(seconds);
     assert_eq!(next(&mut found).await, (1, Cause::Count));
     end(child);

@@ -5,7 +5,7 @@ use super::{
     action::{Action, Level},
 };
 use crate::{
-    config::model::{Config, TrackerKind},
+    config::model::{Config, Instance, TrackerKind},
     time::Instant,
     tracking::{files::Content, probes::Answer, processes::Cause, scripts::ScriptResult},
 };
@@ -17,7 +17,7 @@ impl Engine {
         let used: BTreeSet<(TrackerKind, &str)> = config
             .instances
             .iter()
-            .flat_map(|instance| instance.tracked())
+            .flat_map(Instance::tracked)
             .map(|(kind, tracked)| (kind, tracked.name.as_str()))
             .collect();
         let scripts = config.scripts.iter();

@@ -45,7 +45,7 @@ impl Tracker {
     fn delay(&self, cause: Cause, wanted: Standing) -> Duration {
         match (cause, wanted) {
             (Cause::Fork, _) | (Cause::Count, Standing::Up) => self.process.fork_delay,
-            (Cause::Exit, _) | (Cause::Count, _) => self.process.terminate_delay,
+            (Cause::Exit | Cause::Count, _) => self.process.terminate_delay,
             (Cause::Exec, _) => Duration::ZERO,
         }
     }
@@ -245,7 +245,8 @@ mod tests {
         let start: Parts = Some(Parameters::StartWith);
         let begin: Parts = Some(Parameters::BeginWith);
         // (command, full_command, how, parameters, name, command line, counts)
-        let cases: [(&str, bool, Parts, &[&str], &str, &str, bool); 18] = [
+        type Row<'a> = (&'a str, bool, Parts, &'a [&'a str], &'a str, &'a str, bool);
+        let cases: [Row<'_>; 18] = [
             ("sshd", false, any, &[], "sshd", "", true),
             ("ssh", false, any, &[], "sshd", "", false),
             ("/bin/a", true, any, &[], "a", "/bin/a\0-x\0", true),

@@ -223,112 +223,113 @@ fn a_track_tcp_and_a_track_http() {
     assert_eq!(http.timeout, Duration::from_millis(250));
 }
 
+/// A block, and what is said of it.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "track_file f {\n}",
+        "1:12 `track_file f` has no `file` | write `file \"/path/to/the/file\"`",
+    ),
+    (
+        "track_file f {\nfile prio\n}",
+        "2:6 `prio` is no absolute path | write all of it, as in `/run/prio`",
+    ),
+    (
+        "track_file f {\nfile /run/\n}",
+        "2:6 `/run/` is a directory | name a file in it, as in `/run/priority`",
+    ),
+    (
+        "track_file f {\nfile /f\nweight 255\n}",
+        "3:8 255 is out of range | write a number from -254 to 254",
+    ),
+    (
+        "track_file f {\nfile /f\nweight 5 noreverse\n}",
+        "3:10 `noreverse` cannot follow a weight | only `reverse` can",
+    ),
+    (
+        "track_file f {\nfile /f\ninit_file 0 overwite\n}",
+        "3:13 `overwite` cannot follow `init_file` | write `init_file [VALUE] [overwrite]`, as in `init_file 0 overwrite`",
+    ),
+    (
+        "track_file f {\nfile /f\ninit_file 300\n}",
+        "3:11 300 is more than a priority can change | write a number from -254 to 254",
+    ),
+    (
+        "vrrp_track_process p {\n}",
+        "1:20 `vrrp_track_process p` has no `process` | write `process NAME`, with the name `ps -eo comm` shows",
+    ),
+    (
+        "vrrp_track_process p {\nprocess averyveryverylongname\n}",
+        "2:1 no process is called `averyveryverylongname`: the kernel keeps 15 characters of a name | write `process averyveryverylo`, or add `full_command`",
+    ),
+    (
+        "vrrp_track_process p {\nprocess /usr/sbin/nginx\n}",
+        "2:1 no process is called `/usr/sbin/nginx`: a name has no path | write `process nginx`, or add `full_command`",
+    ),
+    (
+        "vrrp_track_process p {\nprocess a\nquorum 3\nquorum_max 2\n}",
+        "4:1 `quorum_max 2` is less than `quorum 3`: no number of processes is right | write `quorum_max 3` or more",
+    ),
+    (
+        "vrrp_track_process p {\nprocess a\nquorum 0\n}",
+        "3:8 0 is out of range | write a number from 1 to 65535",
+    ),
+    (
+        "vrrp_track_process p {\nprocess a x\nparam_match exact\n}",
+        "3:13 `exact` is no way to match parameters | write `param_match partial` (these first), `param_match initial` (the last may go on), or `param_match` alone (these and no others)",
+    ),
+    (
+        "vrrp_track_process p {\nprocess a\ndelay 0\n}",
+        "3:7 0 seconds are out of range | write seconds from 0.000001 to 3600",
+    ),
+    (
+        "vrrp_track_tcp t {\nport 80\n}",
+        "1:16 `vrrp_track_tcp t` has no `host` | write `host ADDRESS`, as in `host 127.0.0.1`",
+    ),
+    (
+        "vrrp_track_tcp t {\nhost 127.0.0.1\n}",
+        "1:16 `vrrp_track_tcp t` has no `port` | write `port 1-65535`",
+    ),
+    (
+        "vrrp_track_tcp t {\nhost localhost\nport 80\n}",
+        "2:6 `localhost` is no address | write an address: with a name the check would fail with DNS",
+    ),
+    (
+        "vrrp_track_tcp t {\nhost 127.0.0.1\nport 0\n}",
+        "3:6 0 is out of range | write a number from 1 to 65535",
+    ),
+    (
+        "vrrp_track_tcp t {\nhost ::1\nport 80\ninterval 10ms\n}",
+        "4:10 `10ms` is no number of seconds | write `0.01`: the unit is always the second",
+    ),
+    (
+        "vrrp_track_http h {\nurl https://10.0.0.1/\n}",
+        "2:5 TLS is not spoken here | check the port with `vrrp_track_tcp`, or the page with a `vrrp_script` that runs curl",
+    ),
+    (
+        "vrrp_track_http h {\nurl http://www.example/up\n}",
+        "2:5 `www.example` is no address | write an address, so that the check does not fail with DNS, and `virtualhost www.example`",
+    ),
+    (
+        "vrrp_track_http h {\nurl 10.0.0.1/up\n}",
+        "2:5 `10.0.0.1/up` is no URL | write `url http://10.0.0.1/up`",
+    ),
+    (
+        "vrrp_track_http h {\nhost ::1\npath up\n}",
+        "3:6 the path `up` does not begin with `/` | write `path /up`",
+    ),
+    (
+        "vrrp_track_http h {\nhost ::1\nstatus_code 200 2xx\n}",
+        "3:17 `2xx` is no status code | write codes from 100 to 599, as in `status_code 200-299 401`",
+    ),
+    (
+        "vrrp_track_http h {\n}",
+        "1:17 `vrrp_track_http h` has no `host` | write `url http://ADDRESS[:PORT]/PATH`, or `host ADDRESS`",
+    ),
+];
+
 #[test]
 fn what_is_wrong_is_said_with_its_place_and_what_to_write() {
-    // (block, what is said)
-    let cases = [
-        (
-            "track_file f {\n}",
-            "1:12 `track_file f` has no `file` | write `file \"/path/to/the/file\"`",
-        ),
-        (
-            "track_file f {\nfile prio\n}",
-            "2:6 `prio` is no absolute path | write all of it, as in `/run/prio`",
-        ),
-        (
-            "track_file f {\nfile /run/\n}",
-            "2:6 `/run/` is a directory | name a file in it, as in `/run/priority`",
-        ),
-        (
-            "track_file f {\nfile /f\nweight 255\n}",
-            "3:8 255 is out of range | write a number from -254 to 254",
-        ),
-        (
-            "track_file f {\nfile /f\nweight 5 noreverse\n}",
-            "3:10 `noreverse` cannot follow a weight | only `reverse` can",
-        ),
-        (
-            "track_file f {\nfile /f\ninit_file 0 overwite\n}",
-            "3:13 `overwite` cannot follow `init_file` | write `init_file [VALUE] [overwrite]`, as in `init_file 0 overwrite`",
-        ),
-        (
-            "track_file f {\nfile /f\ninit_file 300\n}",
-            "3:11 300 is more than a priority can change | write a number from -254 to 254",
-        ),
-        (
-            "vrrp_track_process p {\n}",
-            "1:20 `vrrp_track_process p` has no `process` | write `process NAME`, with the name `ps -eo comm` shows",
-        ),
-        (
-            "vrrp_track_process p {\nprocess averyveryverylongname\n}",
-            "2:1 no process is called `averyveryverylongname`: the kernel keeps 15 characters of a name | write `process averyveryverylo`, or add `full_command`",
-        ),
-        (
-            "vrrp_track_process p {\nprocess /usr/sbin/nginx\n}",
-            "2:1 no process is called `/usr/sbin/nginx`: a name has no path | write `process nginx`, or add `full_command`",
-        ),
-        (
-            "vrrp_track_process p {\nprocess a\nquorum 3\nquorum_max 2\n}",
-            "4:1 `quorum_max 2` is less than `quorum 3`: no number of processes is right | write `quorum_max 3` or more",
-        ),
-        (
-            "vrrp_track_process p {\nprocess a\nquorum 0\n}",
-            "3:8 0 is out of range | write a number from 1 to 65535",
-        ),
-        (
-            "vrrp_track_process p {\nprocess a x\nparam_match exact\n}",
-            "3:13 `exact` is no way to match parameters | write `param_match partial` (these first), `param_match initial` (the last may go on), or `param_match` alone (these and no others)",
-        ),
-        (
-            "vrrp_track_process p {\nprocess a\ndelay 0\n}",
-            "3:7 0 seconds are out of range | write seconds from 0.000001 to 3600",
-        ),
-        (
-            "vrrp_track_tcp t {\nport 80\n}",
-            "1:16 `vrrp_track_tcp t` has no `host` | write `host ADDRESS`, as in `host 127.0.0.1`",
-        ),
-        (
-            "vrrp_track_tcp t {\nhost 127.0.0.1\n}",
-            "1:16 `vrrp_track_tcp t` has no `port` | write `port 1-65535`",
-        ),
-        (
-            "vrrp_track_tcp t {\nhost localhost\nport 80\n}",
-            "2:6 `localhost` is no address | write an address: with a name the check would fail with DNS",
-        ),
-        (
-            "vrrp_track_tcp t {\nhost 127.0.0.1\nport 0\n}",
-            "3:6 0 is out of range | write a number from 1 to 65535",
-        ),
-        (
-            "vrrp_track_tcp t {\nhost ::1\nport 80\ninterval 10ms\n}",
-            "4:10 `10ms` is no number of seconds | write `0.01`: the unit is always the second",
-        ),
-        (
-            "vrrp_track_http h {\nurl https://10.0.0.1/\n}",
-            "2:5 TLS is not spoken here | check the port with `vrrp_track_tcp`, or the page with a `vrrp_script` that runs curl",
-        ),
-        (
-            "vrrp_track_http h {\nurl http://www.example/up\n}",
-            "2:5 `www.example` is no address | write an address, so that the check does not fail with DNS, and `virtualhost www.example`",
-        ),
-        (
-            "vrrp_track_http h {\nurl 10.0.0.1/up\n}",
-            "2:5 `10.0.0.1/up` is no URL | write `url http://10.0.0.1/up`",
-        ),
-        (
-            "vrrp_track_http h {\nhost ::1\npath up\n}",
-            "3:6 the path `up` does not begin with `/` | write `path /up`",
-        ),
-        (
-            "vrrp_track_http h {\nhost ::1\nstatus_code 200 2xx\n}",
-            "3:17 `2xx` is no status code | write codes from 100 to 599, as in `status_code 200-299 401`",
-        ),
-        (
-            "vrrp_track_http h {\n}",
-            "1:17 `vrrp_track_http h` has no `host` | write `url http://ADDRESS[:PORT]/PATH`, or `host ADDRESS`",
-        ),
-    ];
-    for (block, want) in cases {
+    for &(block, want) in WRONG {
         let all = said(&file(block, ""));
         assert!(all.iter().any(|it| it == want), "{block}: {all:#?}");
     }

@@ -38,7 +38,7 @@ use crate::{
         netlink,
         process::{self, RunnerHandle},
         signals::{Signal, Signals},
-        tracking::Tracking,
+        tracking::{Found, Tracking},
         transmit::{self, TransmitHandle},
     },
 };
@@ -211,11 +211,7 @@ pub async fn run(
                 Some(done) => driver.take(done.into_input()),
                 None => anyhow::bail!("the script process cannot be kept running"),
             },
-            Some(found) = tracked.recv() => {
-                if let Some(input) = driver.tracking.accept(found) {
-                    driver.take(input);
-                }
-            }
+            Some(found) = tracked.recv() => driver.found(found),
             Some(request) = control.recv() => driver.answer(request),
             signal = signals.recv() => driver.signal(signal),
             _ = renewal.tick(), if !driver.permission.is_idle() => {}
@@ -290,6 +286,12 @@ impl Driver {
             _ => {}
         }
         self.engine.handle(input, clock::now());
+    }
+
+    fn found(&mut self, found: Found) {
+        if let Some(input) = self.tracking.accept(found) {
+            self.take(input);
+        }
     }
 
     /// Takes in what the ring buffer holds. `false`: more than is taken at a time.

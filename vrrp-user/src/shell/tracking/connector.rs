@@ -70,9 +70,8 @@ impl Connector {
         // The answer is there before `send` returns; elsewhere there is never one.
         match connector.receive()? {
             Some(message) => match answer(&message) {
-                Some(0) => Ok(connector),
-                Some(errno) => Err(io::Error::from_raw_os_error(errno)),
-                None => Ok(connector),
+                Some(errno) if errno != 0 => Err(io::Error::from_raw_os_error(errno)),
+                _ => Ok(connector),
             },
             None => Err(io::Error::other("it does not answer in this namespace")),
         }

@@ -118,7 +118,7 @@ fn gist(config: &Config, out: &mut String) {
         for p in i.unicast.iter().flat_map(|u| &u.peers) {
             let _ = writeln!(out, "  to {} ttl {}-{}", p.address, p.min_ttl, p.max_ttl);
         }
-        for t in i.track_interfaces.iter().chain(&i.track_scripts) {
+        for (_, t) in i.tracked() {
             let _ = writeln!(
                 out,
                 "  tracks {} weight {}{}",

@@ -27,4 +27,5 @@ mod restart;
 mod restore;
 mod starved;
 mod tie;
+mod tracking;
 mod virtual_mac;

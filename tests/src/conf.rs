@@ -13,6 +13,8 @@ pub struct Conf {
     pub globals: Vec<String>,
     /// Check scripts.
     pub scripts: Vec<Script>,
+    /// Other blocks, each as it is written.
+    pub blocks: Vec<String>,
     /// Virtual routers.
     pub instances: Vec<Instance>,
 }
@@ -65,6 +67,7 @@ impl Conf {
             version,
             globals: Vec::new(),
             scripts: Vec::new(),
+            blocks: Vec::new(),
             instances: vec![instance],
         }
     }
@@ -90,6 +93,9 @@ impl Conf {
             put(t, 1, &format!("rise {}", script.rise));
             put(t, 1, "user root");
             put(t, 0, "}");
+        }
+        for block in &self.blocks {
+            put(t, 0, block);
         }
         for instance in &self.instances {
             instance.keepalived(t);

@@ -94,6 +94,10 @@ impl Node {
             Action::AttachInterfaces(_)
             | Action::SetLeaseMode(_)
             | Action::StopScript { .. }
+            | Action::Probe(_)
+            | Action::StopProbe { .. }
+            | Action::WatchFiles { .. }
+            | Action::WatchProcesses(_)
             | Action::Notify { .. }
             | Action::Answer { .. }
             | Action::RememberMaintenance(_)

@@ -1,5 +1,7 @@
 //! The page `status` shows to people: 80 columns, most important first.
 
+mod trackers;
+
 use crate::ownership::standing::Standing;
 use serde::Deserialize;
 use serde_json::Value;
@@ -82,7 +84,8 @@ struct Engine {
     maintenance: String,
     instances: Vec<Instance>,
     groups: Vec<Group>,
-    scripts: Vec<Script>,
+    #[serde(flatten)]
+    trackers: trackers::Trackers,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,6 +108,7 @@ struct Instance {
     handing_over: bool,
     held: bool,
     last_conflict: Option<Conflict>,
+    tracked: Vec<trackers::Tracked>,
 }
 
 #[derive(Default, Deserialize)]
@@ -123,14 +127,6 @@ struct Group {
     name: String,
     state: String,
     members: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Script {
-    name: String,
-    standing: Value,
-    last: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -219,14 +215,7 @@ impl Page<'_> {
                 ),
             );
         }
-        if !daemon.engine.scripts.is_empty() {
-            out.text("", "");
-        }
-        for script in &daemon.engine.scripts {
-            let standing = script.standing.as_str().unwrap_or("?").to_lowercase();
-            let last = script.last.as_deref().unwrap_or("not run yet");
-            out.text("", &format!("Script {}: {standing}, {last}", script.name));
-        }
+        trackers::trackers(out, &daemon.engine.trackers);
         if !daemon.interfaces.is_empty() {
             out.text("", "");
         }
@@ -276,6 +265,7 @@ impl Page<'_> {
         for fault in &it.fault_text {
             out.text("  ", &format!("fault: {fault}"));
         }
+        trackers::tracked(out, &it.tracked);
         if it.handing_over {
             out.text("  ", "being handed over");
         }

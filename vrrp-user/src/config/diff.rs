@@ -1,7 +1,9 @@
 //! What a new configuration changes. Start-up is a diff from empty, so that a
 //! reload has no second path.
 
-use super::model::{Config, Family, Global, Instance, Script, SyncGroup};
+use super::model::{
+    Config, Family, Global, Instance, Probe, Script, SyncGroup, TrackFile, TrackProcess,
+};
 use std::collections::BTreeMap;
 
 /// What makes two instances the same virtual router, whatever they are called.
@@ -67,6 +69,12 @@ pub struct Diff {
     pub global: Option<(Global, Global)>,
     /// `vrrp_script`, by name.
     pub scripts: Changes<Script>,
+    /// `track_file`, by name.
+    pub files: Changes<TrackFile>,
+    /// `vrrp_track_process`, by name.
+    pub processes: Changes<TrackProcess>,
+    /// `vrrp_track_tcp` and `vrrp_track_http`, by kind and name.
+    pub probes: Changes<Probe>,
     /// `vrrp_sync_group`, by name.
     pub groups: Changes<SyncGroup>,
     /// `vrrp_instance`, by [`Identity`]: a new name alone is a change, not a new router.
@@ -79,6 +87,19 @@ impl Diff {
         Self {
             global: (old.global != new.global).then(|| (old.global.clone(), new.global.clone())),
             scripts: changes(&old.scripts, &new.scripts, |s| s.name.clone(), Script::eq),
+            files: changes(&old.files, &new.files, |f| f.name.clone(), TrackFile::eq),
+            processes: changes(
+                &old.processes,
+                &new.processes,
+                |p| p.name.clone(),
+                TrackProcess::eq,
+            ),
+            probes: changes(
+                &old.probes,
+                &new.probes,
+                |p| (p.kind(), p.name.clone()),
+                Probe::eq,
+            ),
             groups: changes(&old.groups, &new.groups, |g| g.name.clone(), SyncGroup::eq),
             instances: changes(&old.instances, &new.instances, Identity::of, same_instance),
         }
@@ -88,6 +109,9 @@ impl Diff {
     pub fn is_empty(&self) -> bool {
         self.global.is_none()
             && self.scripts.is_empty()
+            && self.files.is_empty()
+            && self.processes.is_empty()
+            && self.probes.is_empty()
             && self.groups.is_empty()
             && self.instances.is_empty()
     }

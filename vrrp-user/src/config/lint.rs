@@ -3,15 +3,15 @@
 
 use super::{
     diagnostic::{Code, Diagnostic, Severity},
-    lower::{Completed, ScriptDraft},
-    model::InitialState,
+    lower::{Completed, Trackers, tracked_by},
+    model::{InitialState, TrackerKind},
 };
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 pub(crate) fn lint(
     instances: &[Completed],
-    scripts: &[ScriptDraft],
+    trackers: &Trackers,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for one in instances {
@@ -20,7 +20,7 @@ pub(crate) fn lint(
         patience(one, diagnostics);
     }
     shared_addresses(instances, diagnostics);
-    unused_scripts(instances, scripts, diagnostics);
+    unused(instances, trackers, diagnostics);
 }
 
 /// 255 is not "the highest": it says that the addresses are this host's own.
@@ -78,7 +78,12 @@ fn weights(one: &Completed, diagnostics: &mut Vec<Diagnostic>) {
         );
     }
     for track in &one.tracks {
-        let weight = track.tracked.weight;
+        let weight = match (track.kind, track.tracked.reverse) {
+            // A file's value has a sign of its own.
+            (TrackerKind::File, _) => continue,
+            (_, false) => track.tracked.weight,
+            (_, true) => -track.tracked.weight,
+        };
         // The effective priority stays in 1..=254.
         let stuck = (weight > 0 && i.priority >= 254) || (weight < 0 && i.priority <= 1);
         if stuck && i.priority != 255 {
@@ -120,26 +125,22 @@ fn shared_addresses(instances: &[Completed], diagnostics: &mut Vec<Diagnostic>) 
 }
 
 /// Only in a file without errors: a misspelt name has been told already.
-fn unused_scripts(
-    instances: &[Completed],
-    scripts: &[ScriptDraft],
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+fn unused(instances: &[Completed], trackers: &Trackers, diagnostics: &mut Vec<Diagnostic>) {
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return;
     }
-    for draft in scripts {
-        let name = &draft.script.name;
-        let used = instances.iter().any(|one| one.script_names.contains(name));
-        if !used {
-            let found = Diagnostic::note(
-                Code::Lint,
-                draft.places.at(""),
-                format!("nothing tracks `{name}`: it is not run"),
-            );
-            diagnostics.push(found.help(format!(
-                "name it in an instance: `track_script {{ {name} }}`"
-            )));
+    for (kind, name, span) in trackers.names() {
+        let this = |it: &(TrackerKind, String)| it.0 == kind && it.1 == name;
+        if instances.iter().any(|one| one.named.iter().any(this)) {
+            continue;
         }
+        let idle = match kind {
+            TrackerKind::Script => "it is not run",
+            _ => "nobody looks at it",
+        };
+        let message = format!("nothing tracks `{name}`: {idle}");
+        let found = Diagnostic::note(Code::Lint, span, message);
+        let keyword = tracked_by(kind);
+        diagnostics.push(found.help(format!("name it in an instance: `{keyword} {{ {name} }}`")));
     }
 }

@@ -3,6 +3,13 @@
 //! keepalived's words, units in the names or types. A value of this type is
 //! valid as a whole; what could not be understood is a diagnostic instead.
 
+mod track;
+
+pub use track::{
+    HttpRequest, InitFile, Parameters, Probe, ProcessPattern, TrackFile, TrackProcess, Tracked,
+    TrackerKind,
+};
+
 use core::{net::IpAddr, time::Duration};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +20,12 @@ pub struct Config {
     pub global: Global,
     /// `vrrp_script`, in file order; names are unique.
     pub scripts: Vec<Script>,
+    /// `track_file`, in file order; names are unique.
+    pub files: Vec<TrackFile>,
+    /// `vrrp_track_process`, in file order; names are unique.
+    pub processes: Vec<TrackProcess>,
+    /// `vrrp_track_tcp` and `vrrp_track_http`, in file order; of each kind names are unique.
+    pub probes: Vec<Probe>,
     /// `vrrp_sync_group`, in file order; names are unique.
     pub groups: Vec<SyncGroup>,
     /// `vrrp_instance`, in file order; names are unique, and so is
@@ -290,17 +303,6 @@ pub struct UnicastPeer {
     pub max_ttl: u8,
 }
 
-/// A line of `track_interface` or `track_script`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tracked {
-    /// Interface or script name.
-    pub name: String,
-    /// -253..=253; 0: down means FAULT. The script's own weight where the line has none.
-    pub weight: i16,
-    /// `reverse`.
-    pub reverse: bool,
-}
-
 /// `notify*`; each is run with keepalived's arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notify {
@@ -384,10 +386,18 @@ pub struct Instance {
     pub unicast: Option<Unicast>,
     /// `advert_sources`: multicast adverts only from these; from everybody when empty.
     pub advert_sources: Vec<IpAddr>,
-    /// `track_interface`.
+    /// `track_interface`; this and those below include what its sync group tracks.
     pub track_interfaces: Vec<Tracked>,
     /// `track_script`.
     pub track_scripts: Vec<Tracked>,
+    /// `track_file`.
+    pub track_files: Vec<Tracked>,
+    /// `track_process`.
+    pub track_processes: Vec<Tracked>,
+    /// `track_tcp`.
+    pub track_tcp: Vec<Tracked>,
+    /// `track_http`.
+    pub track_http: Vec<Tracked>,
     /// `notify*`.
     pub notify: Notify,
     /// `dont_track_primary`: its own interface going down is no FAULT.

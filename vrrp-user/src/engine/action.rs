@@ -3,8 +3,8 @@
 use super::{answer::Answer, input::Ticket};
 use crate::{
     config::model::{
-        Authentication, ChecksumPolicy, CommandLine, Family, LeaseMode, User, Version,
-        VirtualAddress,
+        Authentication, ChecksumPolicy, CommandLine, Family, LeaseMode, Probe, ProcessPattern,
+        TrackFile, TrackerKind, User, Version, VirtualAddress,
     },
     ownership::{
         command::{Epoch, GateId, VrId},
@@ -158,6 +158,26 @@ pub enum Action {
         /// Its name.
         script: String,
     },
+    /// Ask a service once; the answer is `Input::Probed`.
+    Probe(Probe),
+    /// Do not wait for the answer of a service that is no longer configured.
+    StopProbe {
+        /// TCP or HTTP.
+        kind: TrackerKind,
+        /// Its name.
+        name: String,
+    },
+    /// Every file to read, now and whenever it changes: the whole list, level-triggered.
+    /// Each reading is an `Input::FileRead`.
+    WatchFiles {
+        /// The files.
+        files: Vec<TrackFile>,
+        /// The daemon starts: `init_file` is to be obeyed.
+        first: bool,
+    },
+    /// All processes to count, by name, now and whenever their number changes: the whole
+    /// list, level-triggered. Each count is an `Input::ProcessesCounted`.
+    WatchProcesses(Vec<(String, ProcessPattern)>),
     /// Run a notify script. Ordered within its queue, never dropped.
     Notify {
         /// The instance or group it tells of: a slow script holds up only its own.

@@ -60,8 +60,8 @@ impl Engine {
             return false;
         };
         let (mut priority, mut faults) =
-            instance.assess(&self.links, &self.unwatched, &self.scripts);
-        if !instance.awaits(&self.scripts) {
+            instance.assess(&self.links, &self.unwatched, &self.trackers);
+        if !instance.awaits(&self.trackers) {
             instance.inherited_priority = None;
         }
         if self.maintenance.on {

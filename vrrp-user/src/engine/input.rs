@@ -7,7 +7,11 @@ use crate::{
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeSet;
 
-pub use crate::{election::heard::Heard, tracking::scripts::ScriptResult};
+pub use crate::{
+    config::model::TrackerKind,
+    election::heard::Heard,
+    tracking::{files::Content, probes::Answer, processes::Cause, scripts::ScriptResult},
+};
 
 /// One thing that happened. Packets arrive judged: only what the XDP program
 /// accepted becomes an [`Input::Advert`].
@@ -50,6 +54,31 @@ pub enum Input {
         script: String,
         /// How it ended.
         result: ScriptResult,
+    },
+    /// A service was asked.
+    Probed {
+        /// [`TrackerKind::Tcp`] or [`TrackerKind::Http`].
+        kind: TrackerKind,
+        /// Its name.
+        name: String,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// A `track_file` was read.
+    FileRead {
+        /// Its name.
+        name: String,
+        /// What was found.
+        content: Content,
+    },
+    /// Processes of a `vrrp_track_process` were counted.
+    ProcessesCounted {
+        /// Its name.
+        name: String,
+        /// How many there are.
+        count: u32,
+        /// What made it so many.
+        cause: Cause,
     },
     /// A VIP is on the interface now (the netlink reconciler put it there), or no longer.
     AddressPlaced {

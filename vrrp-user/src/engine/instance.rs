@@ -7,12 +7,12 @@ use super::{
     losers::Losers,
 };
 use crate::{
-    config::model::{self, ChecksumPolicy, Family, VirtualAddress},
+    config::model::{self, ChecksumPolicy, Family, TrackerKind, VirtualAddress},
     election::{router::Params, timers},
     ownership::command::{GateId, VrId},
     tracking::{
-        effective::{Fault, Kind, Standing, Sum},
-        scripts::Scripts,
+        effective::{Fault, Reading, Standing, Sum},
+        trackers::Trackers,
     },
 };
 use core::{
@@ -54,6 +54,19 @@ impl Links {
     }
 }
 
+/// What is known of something that is tracked.
+pub(super) fn reading(
+    kind: TrackerKind,
+    name: &str,
+    links: &Links,
+    trackers: &Trackers,
+) -> Reading {
+    match kind {
+        TrackerKind::Interface => Reading::Standing(links.standing(name)),
+        kind => trackers.reading(kind, name),
+    }
+}
+
 /// An instance and what the kernel and the transmit thread were last told of it.
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
@@ -70,8 +83,8 @@ pub(super) struct Instance {
     pub(super) known_interval: Duration,
     /// Checksum form of the Active, learned while Backup.
     pub(super) learned_form: Option<u8>,
-    /// Effective priority of a predecessor of this process, in force until every
-    /// script has had its first result.
+    /// Effective priority of a predecessor of this process, in force until all
+    /// that it tracks has had its first result.
     pub(super) inherited_priority: Option<u8>,
     /// Why it last changed state, in words.
     pub(super) reason: String,
@@ -123,22 +136,19 @@ impl Instance {
         &self,
         links: &Links,
         unwatched: &Unwatched,
-        scripts: &Scripts,
+        trackers: &Trackers,
     ) -> (u8, Vec<Fault>) {
         let config = &self.config;
         let mut sum = Sum::default();
-        for tracked in &config.track_interfaces {
-            sum.add(Kind::Interface, tracked, links.standing(&tracked.name));
-        }
-        // A predecessor knew more than a script that has yet to run, `init_fail` or not.
-        let inherited = self.inherited_priority.filter(|_| self.awaits(scripts));
-        for tracked in &config.track_scripts {
-            let standing = if inherited.is_some() && !scripts.is_settled(&tracked.name) {
-                Standing::Unknown
-            } else {
-                scripts.standing(&tracked.name)
+        // A predecessor knew more than what is yet to be looked at, `init_fail` or not.
+        let inherited = self.inherited_priority.filter(|_| self.awaits(trackers));
+        for (kind, tracked) in config.tracked() {
+            let unsettled = inherited.is_some() && !trackers.is_settled(kind, &tracked.name);
+            let reading = match reading(kind, &tracked.name, links, trackers) {
+                Reading::Standing(_) if unsettled => Reading::Standing(Standing::Unknown),
+                reading => reading,
             };
-            sum.add(Kind::Script, tracked, standing);
+            sum.add(kind, tracked, reading);
         }
         let priority = inherited.unwrap_or_else(|| sum.effective(config.priority));
         let unheard = config.unheard.iter().cloned().map(Fault::NotServed);
@@ -185,10 +195,10 @@ impl Instance {
         (priority, sum.faults)
     }
 
-    /// How a script it tracks stands does not follow from its results yet.
-    pub(super) fn awaits(&self, scripts: &Scripts) -> bool {
-        let mut tracked = self.config.track_scripts.iter();
-        tracked.any(|tracked| !scripts.is_settled(&tracked.name))
+    /// How something it tracks stands does not follow from results yet.
+    pub(super) fn awaits(&self, trackers: &Trackers) -> bool {
+        let mut tracked = self.config.tracked();
+        tracked.any(|(kind, tracked)| !trackers.is_settled(kind, &tracked.name))
     }
 
     /// Its own, and those that carry its addresses.
@@ -202,11 +212,7 @@ impl Instance {
     /// It concerns this interface.
     pub(super) fn mentions(&self, interface: &str) -> bool {
         self.config.interface == interface
-            || self
-                .config
-                .track_interfaces
-                .iter()
-                .any(|tracked| tracked.name == interface)
+            || self.config.tracks(TrackerKind::Interface, interface)
             || self
                 .addresses()
                 .any(|address| address.dev.as_deref() == Some(interface))

@@ -38,12 +38,13 @@ mod reports;
 pub mod settings;
 pub mod status;
 mod team;
+mod trackers;
 
 use crate::{
     config::model::{Config, LeaseMode},
     ownership::command::{Epoch, GateId, VrId},
     time::Instant,
-    tracking::scripts::Scripts,
+    tracking::trackers::Trackers,
 };
 use action::{Action, Level};
 use desired::Desired;
@@ -69,6 +70,10 @@ pub enum Reason {
     Announce(GateId),
     /// A script is to be started.
     Script(String),
+    /// A service is to be asked.
+    Probe(String),
+    /// What happened to a process counts.
+    Process(String),
     /// Not all is out and gone, but the daemon is to end.
     ShutdownOverdue,
 }
@@ -98,7 +103,7 @@ pub struct Engine {
     unwatched: Unwatched,
     instances: BTreeMap<VrId, Instance>,
     teams: BTreeMap<GateId, Team>,
-    scripts: Scripts,
+    trackers: Trackers,
     /// Addresses found on interfaces.
     placed: BTreeSet<(u32, core::net::IpAddr)>,
     /// Virtual routers that the kernel has not listened for yet.
@@ -131,7 +136,7 @@ impl Engine {
             unwatched: Unwatched::default(),
             instances: BTreeMap::new(),
             teams: BTreeMap::new(),
-            scripts: Scripts::default(),
+            trackers: Trackers::default(),
             placed: BTreeSet::new(),
             unlistened: BTreeSet::new(),
             ceasing: BTreeMap::new(),
@@ -176,6 +181,11 @@ impl Engine {
             } => self.conflict(gate, (ifindex, address), mac, kind, now),
             Input::Surveyed { vr } => self.surveyed(vr, now),
             Input::ScriptDone { script, result } => self.script_done(&script, result, now),
+            Input::Probed { kind, name, answer } => self.probed(kind, &name, answer, now),
+            Input::FileRead { name, content } => self.file_read(&name, content, now),
+            Input::ProcessesCounted { name, count, cause } => {
+                self.processes_counted(&name, count, cause, now);
+            }
             Input::AddressPlaced {
                 ifindex,
                 address,
@@ -214,16 +224,7 @@ impl Engine {
 
     /// Carries out what is due; see the contract for what comes first.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for script in self.scripts.start_due(now) {
-            self.actions.push_back(Action::RunScript {
-                user: script
-                    .user
-                    .or_else(|| self.config.global.script_user.clone()),
-                script: script.name,
-                command: script.command,
-                timeout: script.timeout,
-            });
-        }
+        self.trackers_timeout(now);
         let gates: Vec<GateId> = self.teams.keys().copied().collect();
         for gate in gates {
             self.team_timeout(gate, now);
@@ -240,16 +241,13 @@ impl Engine {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
         let teams = self.teams.values().flat_map(|team| self.deadlines(team));
-        let script = self
-            .scripts
-            .next_start()
-            .filter(|_| self.stopping.is_none());
-        let script = script.map(|(at, name)| (at, Reason::Script(name.to_owned())));
+        let trackers = self.next_of_trackers();
+        let trackers = trackers.filter(|_| self.stopping.is_none());
         let end = self
             .stopping
             .filter(|_| !self.finished)
             .map(|at| (at, Reason::ShutdownOverdue));
-        teams.chain(script).chain(end).min()
+        teams.chain(trackers).chain(end).min()
     }
 
     /// Instances whose peers' stamps decide what [`Engine::handle_timeout`] does at

@@ -9,6 +9,7 @@ use super::{
     team::Check,
 };
 use crate::{
+    config::model::Config,
     election::transition::{Event, State},
     ownership::{
         command::{Epoch, GateId, VrId},
@@ -307,9 +308,7 @@ impl Engine {
         for gate in gates {
             self.apply(gate, Event::Stop, now, "shutdown");
         }
-        for script in self.scripts.configure(Vec::new(), now) {
-            self.actions.push_back(Action::StopScript { script });
-        }
+        self.configure_trackers(&Config::default(), false, now);
     }
 
     /// Every priority 0 is out and no address is left: only now may the fence go.

@@ -30,7 +30,8 @@ impl Engine {
         if self.stopping.is_some() {
             return;
         }
-        if self.start_at.is_none() {
+        let first = self.start_at.is_none();
+        if first {
             self.start_at = Some(now + config.global.startup_delay);
         }
         // Before anything is claimed or fenced by it; the records may hold another one.
@@ -38,10 +39,7 @@ impl Engine {
         if self.lease_mode.replace(mode) != Some(mode) {
             self.actions.push_back(Action::SetLeaseMode(mode));
         }
-        let scripts = used_scripts(&config);
-        for script in self.scripts.configure(scripts, now) {
-            self.actions.push_back(Action::StopScript { script });
-        }
+        self.configure_trackers(&config, first, now);
         let ids = self.identify(&config);
         let wanted = wanted_teams(&config, &ids);
         self.stop_unwanted(&wanted, now);
@@ -216,22 +214,6 @@ impl Engine {
         }
         self.announce(gate, added);
     }
-}
-
-/// Only scripts that something tracks are run; each is configured once.
-fn used_scripts(config: &Config) -> Vec<model::Script> {
-    let tracked: BTreeSet<&str> = config
-        .instances
-        .iter()
-        .flat_map(|instance| &instance.track_scripts)
-        .map(|tracked| tracked.name.as_str())
-        .collect();
-    config
-        .scripts
-        .iter()
-        .filter(|script| tracked.contains(&*script.name))
-        .cloned()
-        .collect()
 }
 
 fn wanted_teams(config: &Config, ids: &BTreeMap<String, VrId>) -> Vec<Wanted> {

@@ -5,7 +5,6 @@ use super::{
     Engine,
     action::{Action, Announcement, Level, RouterRecord},
     announce::Share,
-    input::ScriptResult,
     instance::Instance,
     limit,
     team::Check,
@@ -115,27 +114,6 @@ impl Engine {
         let line = format!("Sending an {what} failed (errno {errno})");
         if let Some(vr) = vr.or_else(|| self.members(gate).first().copied()) {
             self.log_of(vr, Level::Error, &line);
-        }
-    }
-
-    pub(super) fn script_done(&mut self, script: &str, result: ScriptResult, now: Instant) {
-        let Some(changed) = self.scripts.done(script, result) else {
-            return;
-        };
-        let level = if changed.turned {
-            Level::Info
-        } else {
-            Level::Detail
-        };
-        self.log(level, changed.line);
-        if changed.turned {
-            self.reassess_where(now, |instance| {
-                instance
-                    .config
-                    .track_scripts
-                    .iter()
-                    .any(|tracked| tracked.name == script)
-            });
         }
     }
 

@@ -1,12 +1,16 @@
 //! What the engine knows, for `xvrrpd status` and the control socket.
 
-use super::{Engine, conflict::LastSign, input::ScriptResult};
+mod trackers;
+
+pub use trackers::{FileStatus, ProbeStatus, ProcessStatus, ScriptStatus, TrackedStatus};
+
+use super::{Engine, conflict::LastSign};
 use crate::{
     config::model::Lease,
     election::transition::State,
     ownership::command::{Epoch, GateId, VrId},
     time::Instant,
-    tracking::effective::{Fault, Standing},
+    tracking::effective::Fault,
 };
 use core::{net::IpAddr, time::Duration};
 use serde::Serialize;
@@ -26,6 +30,12 @@ pub struct Status {
     pub groups: Vec<GroupStatus>,
     /// Every script that something tracks.
     pub scripts: Vec<ScriptStatus>,
+    /// Every file that something tracks.
+    pub files: Vec<FileStatus>,
+    /// Every process that something tracks.
+    pub processes: Vec<ProcessStatus>,
+    /// Every TCP and HTTP service that something tracks.
+    pub probes: Vec<ProbeStatus>,
 }
 
 /// One `vrrp_instance`.
@@ -84,6 +94,8 @@ pub struct InstanceStatus {
     pub conflicts: BTreeMap<&'static str, u64>,
     /// The last of them.
     pub last_conflict: Option<LastSign>,
+    /// What it tracks, and what that does to it.
+    pub tracked: Vec<TrackedStatus>,
 }
 
 /// The Active as last heard.
@@ -112,17 +124,6 @@ pub struct GroupStatus {
     pub members: Vec<String>,
 }
 
-/// One `vrrp_script`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ScriptStatus {
-    /// Its name.
-    pub name: String,
-    /// Up, down, unknown.
-    pub standing: Standing,
-    /// How it last ended, in words; none: not run yet.
-    pub last: Option<String>,
-}
-
 impl Engine {
     /// A snapshot.
     #[must_use]
@@ -137,15 +138,10 @@ impl Engine {
                 .filter_map(|it| self.instance(&it.name))
                 .collect(),
             groups: self.groups(),
-            scripts: self
-                .scripts
-                .iter()
-                .map(|tracker| ScriptStatus {
-                    name: tracker.script().name.clone(),
-                    standing: tracker.standing(),
-                    last: tracker.last().map(words),
-                })
-                .collect(),
+            scripts: self.scripts(),
+            files: self.files(),
+            processes: self.processes(),
+            probes: self.probes(),
         }
     }
 
@@ -216,6 +212,7 @@ impl Engine {
             held: it.held,
             conflicts: it.signs.counts(),
             last_conflict: it.signs.last.clone(),
+            tracked: self.tracked_by(it),
         })
     }
 
@@ -238,13 +235,4 @@ impl Engine {
 
 fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn words(result: &ScriptResult) -> String {
-    match result {
-        ScriptResult::Exited(status) => format!("exited with status {status}"),
-        ScriptResult::Signaled(signal) => format!("ended by signal {signal}"),
-        ScriptResult::TimedOut => String::from("timed out"),
-        ScriptResult::CannotRun(why) => format!("cannot run: {why}"),
-    }
 }

@@ -10,5 +10,6 @@ pub mod netlink;
 pub mod process;
 pub mod signals;
 mod station_filter;
+pub mod tracking;
 pub mod transmit;
 mod unicast_filter;

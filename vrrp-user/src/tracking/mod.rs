@@ -1,7 +1,13 @@
-//! Scripts and interfaces to effective priority and FAULT.
+//! What is tracked, to effective priority and FAULT.
 //!
-//! [`scripts`] turns results into up or down and says what is to run when;
-//! [`effective`] adds up what an instance tracks.
+//! [`checks`] says what is to run when and turns results into up or down, for
+//! [`scripts`] and for services ([`probes`]); [`files`] and [`processes`] are told of
+//! changes. [`trackers`] has them all, [`effective`] adds up what an instance tracks.
 
+pub mod checks;
 pub mod effective;
+pub mod files;
+pub mod probes;
+pub mod processes;
 pub mod scripts;
+pub mod trackers;

@@ -4,7 +4,6 @@ use super::{Keyword, Kind, block, idle, later, old, served};
 
 const NO_MAIL: &str = "no mail is sent";
 const NO_FIFO: &str = "nothing is written to a FIFO";
-const NO_GROUP_TRACKING: &str = "track it in each member instead";
 
 pub(super) const INSTANCE: &[Keyword] = &[
     served("state", 1, "MASTER|BACKUP"),
@@ -171,14 +170,11 @@ pub(super) const NOTIFY: &[Keyword] = &[
 pub(super) const TRACK: &[Keyword] = &[
     block(served("track_interface", 0, ""), Kind::Names),
     block(served("track_script", 0, ""), Kind::Names),
-    block(
-        later("track_file", 0, "", "the files are not watched"),
-        Kind::Names,
-    ),
-    block(
-        later("track_process", 0, "", "the processes are not watched"),
-        Kind::Names,
-    ),
+    block(served("track_file", 0, ""), Kind::Names),
+    block(served("track_process", 0, ""), Kind::Names),
+    // Ours.
+    block(served("track_tcp", 0, ""), Kind::Names),
+    block(served("track_http", 0, ""), Kind::Names),
     block(
         later("track_bfd", 0, "", "no BFD session is run"),
         Kind::Names,
@@ -239,19 +235,13 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
     served("notify", 1, "COMMAND [USER [GROUP]]"),
     served("sync_group_tracking_weight", 0, ""),
     old("global_tracking", 0, "", "sync_group_tracking_weight"),
-    block(
-        later("track_interface", 0, "", NO_GROUP_TRACKING),
-        Kind::Names,
-    ),
-    block(later("track_script", 0, "", NO_GROUP_TRACKING), Kind::Names),
-    block(
-        later("track_file", 0, "", "the files are not watched"),
-        Kind::Names,
-    ),
-    block(
-        later("track_process", 0, "", "the processes are not watched"),
-        Kind::Names,
-    ),
+    block(served("track_interface", 0, ""), Kind::Names),
+    block(served("track_script", 0, ""), Kind::Names),
+    block(served("track_file", 0, ""), Kind::Names),
+    block(served("track_process", 0, ""), Kind::Names),
+    // Ours.
+    block(served("track_tcp", 0, ""), Kind::Names),
+    block(served("track_http", 0, ""), Kind::Names),
     block(
         later("track_bfd", 0, "", "no BFD session is run"),
         Kind::Names,

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Script,
     TrackFile,
     TrackProcess,
+    TrackTcp,
+    TrackHttp,
     GarpGroup,
     TrackGroup,
     VirtualServer,
@@ -155,6 +157,8 @@ pub(crate) fn tables(kind: Kind) -> &'static [&'static [Keyword]] {
         Kind::Script => &[tracker::SCRIPT],
         Kind::TrackFile => &[tracker::FILE],
         Kind::TrackProcess => &[tracker::PROCESS],
+        Kind::TrackTcp => &[tracker::PROBE, tracker::TCP],
+        Kind::TrackHttp => &[tracker::PROBE, tracker::HTTP],
         Kind::GarpGroup => &[garp::GARP_GROUP],
         Kind::TrackGroup => &[tracker::GROUP],
         Kind::VirtualServer => &[lvs::VIRTUAL_SERVER],
@@ -201,7 +205,7 @@ pub(crate) fn has_rows(kind: Kind) -> bool {
 }
 
 /// Blocks that hold keywords, for those who look a word up everywhere.
-pub(crate) const KINDS: [Kind; 26] = [
+pub(crate) const KINDS: [Kind; 28] = [
     Kind::Root,
     Kind::Instance,
     Kind::Global,
@@ -228,6 +232,8 @@ pub(crate) const KINDS: [Kind; 26] = [
     Kind::BfdCheck,
     Kind::Bfd,
     Kind::Tls,
+    Kind::TrackTcp,
+    Kind::TrackHttp,
 ];
 
 /// What a block is called, for messages.
@@ -242,6 +248,8 @@ pub(crate) fn block_name(kind: Kind) -> &'static str {
         Kind::Script => "`vrrp_script`",
         Kind::TrackFile => "`track_file`",
         Kind::TrackProcess => "`vrrp_track_process`",
+        Kind::TrackTcp => "`vrrp_track_tcp`",
+        Kind::TrackHttp => "`vrrp_track_http`",
         Kind::GarpGroup => "`garp_group`",
         Kind::TrackGroup => "`track_group`",
         Kind::VirtualServer => "`virtual_server`",

@@ -82,23 +82,15 @@ pub(super) const ROOT: &[Keyword] = &[
         ),
         Kind::GarpGroup,
     ),
-    block(
-        later("track_file", 1, "NAME", "the file is not watched"),
-        Kind::TrackFile,
-    ),
+    block(served("track_file", 1, "NAME"), Kind::TrackFile),
     block(
         old("vrrp_track_file", 1, "NAME", "track_file"),
         Kind::TrackFile,
     ),
-    block(
-        later(
-            "vrrp_track_process",
-            1,
-            "NAME",
-            "the process is not watched",
-        ),
-        Kind::TrackProcess,
-    ),
+    block(served("vrrp_track_process", 1, "NAME"), Kind::TrackProcess),
+    // Ours.
+    block(served("vrrp_track_tcp", 1, "NAME"), Kind::TrackTcp),
+    block(served("vrrp_track_http", 1, "NAME"), Kind::TrackHttp),
     block(
         later("bfd_instance", 1, "NAME", "no BFD session is run"),
         Kind::Bfd,

@@ -1,9 +1,7 @@
-//! `vrrp_script`, `track_file`, `vrrp_track_process`, `track_group`.
+//! `vrrp_script`, `track_file`, `vrrp_track_process`, `vrrp_track_tcp`,
+//! `vrrp_track_http`, `track_group`.
 
 use super::{Keyword, Kind, block, later, served};
-
-const NO_FILE: &str = "the file is not watched";
-const NO_PROCESS: &str = "the process is not watched";
 
 pub(super) const SCRIPT: &[Keyword] = &[
     served("script", 1, "COMMAND"),
@@ -17,21 +15,42 @@ pub(super) const SCRIPT: &[Keyword] = &[
 ];
 
 pub(super) const FILE: &[Keyword] = &[
-    later("file", 1, "PATH", NO_FILE),
-    later("weight", 1, "NUMBER [reverse]", NO_FILE),
-    later("init_file", 0, "[VALUE] [overwrite]", NO_FILE),
+    served("file", 1, "PATH"),
+    served("weight", 1, "NUMBER [reverse]"),
+    served("init_file", 0, "[VALUE] [overwrite]"),
 ];
 
 pub(super) const PROCESS: &[Keyword] = &[
-    later("process", 1, "NAME [PARAMETER ...]", NO_PROCESS),
-    later("param_match", 0, "[initial|partial]", NO_PROCESS),
-    later("weight", 1, "NUMBER [reverse]", NO_PROCESS),
-    later("quorum", 1, "NUMBER", NO_PROCESS),
-    later("quorum_max", 1, "NUMBER", NO_PROCESS),
-    later("delay", 1, "SECONDS", NO_PROCESS),
-    later("terminate_delay", 1, "SECONDS", NO_PROCESS),
-    later("fork_delay", 1, "SECONDS", NO_PROCESS),
-    later("full_command", 0, "", NO_PROCESS),
+    served("process", 1, "NAME [PARAMETER ...]"),
+    served("param_match", 0, "[initial|partial]"),
+    served("weight", 1, "NUMBER [reverse]"),
+    served("quorum", 1, "NUMBER"),
+    served("quorum_max", 1, "NUMBER"),
+    served("delay", 1, "SECONDS"),
+    served("terminate_delay", 1, "SECONDS"),
+    served("fork_delay", 1, "SECONDS"),
+    served("full_command", 0, ""),
+];
+
+/// What both have; these blocks are ours.
+pub(super) const PROBE: &[Keyword] = &[
+    served("host", 1, "ADDRESS"),
+    served("port", 1, "1-65535"),
+    served("interval", 1, "SECONDS"),
+    served("weight", 1, "NUMBER [reverse]"),
+    served("rise", 1, "NUMBER"),
+    served("fall", 1, "NUMBER"),
+    served("init_fail", 0, ""),
+];
+
+pub(super) const TCP: &[Keyword] = &[served("connect_timeout", 1, "SECONDS")];
+
+pub(super) const HTTP: &[Keyword] = &[
+    served("timeout", 1, "SECONDS"),
+    served("url", 1, "http://ADDRESS[:PORT]/PATH"),
+    served("path", 1, "PATH"),
+    served("virtualhost", 1, "NAME"),
+    served("status_code", 1, "CODE|FIRST-LAST ..."),
 ];
 
 pub(super) const GROUP: &[Keyword] = &[block(

@@ -4,15 +4,15 @@ use super::{
     Places, authentication,
     global::Globals,
     instance::Draft,
-    script::ScriptDraft,
     strict,
     track::{self, Track},
+    trackers::Trackers,
     unheard, vmac,
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     model::{
-        ChecksumPolicy, Family, Garp, InitialState, Instance, Lease, Unicast, Version,
+        ChecksumPolicy, Family, Garp, InitialState, Instance, Lease, TrackerKind, Unicast, Version,
         VirtualAddress,
     },
     source::Span,
@@ -26,8 +26,8 @@ pub(crate) struct Completed {
     pub(crate) instance: Instance,
     pub(crate) places: Places,
     pub(crate) tracks: Vec<Track>,
-    /// Scripts named in `track_script`, followed or not.
-    pub(crate) script_names: Vec<String>,
+    /// What it and its sync group name, followed or not.
+    pub(crate) named: Vec<(TrackerKind, String)>,
     pub(crate) addresses: Vec<(IpAddr, Span)>,
     pub(crate) lease: Lease,
 }
@@ -39,20 +39,25 @@ const DOWN_TIMER_ADVERTS: u8 = 3;
 const MOST_V4: usize = 255;
 const MOST_V6: usize = 89;
 
+/// What an instance's sync group adds to it.
+pub(super) struct Shared<'a> {
+    /// Weights of its own count.
+    pub(super) weights: bool,
+    /// What the group tracks.
+    pub(super) tracks: &'a [Track],
+}
+
 pub(super) fn complete(
     mut draft: Draft,
     globals: &Globals,
-    scripts: &[ScriptDraft],
-    weights: bool,
+    trackers: &Trackers,
+    shared: &Shared<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Completed> {
     let strict = draft.is_strict(globals);
     let family = draft.family.unwrap_or_default();
     let version = version(&draft, family, globals, diagnostics);
-    let priority = draft.priority.unwrap_or(match draft.state {
-        Some(InitialState::Master) => 255,
-        _ => 100,
-    });
+    let priority = draft.base_priority();
     let owner = priority == 255;
     let state = draft.state.unwrap_or(if owner {
         InitialState::Master
@@ -81,6 +86,10 @@ pub(super) fn complete(
         advert_sources: advert_sources(&draft, diagnostics),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
+        track_files: Vec::new(),
+        track_processes: Vec::new(),
+        track_tcp: Vec::new(),
+        track_http: Vec::new(),
         notify: draft.notify.clone(),
         dont_track_primary: draft.dont_track_primary,
         strict,
@@ -111,40 +120,35 @@ pub(super) fn complete(
     }
     preemption(&mut instance, &draft.places, diagnostics);
     let listed = addresses(&mut instance, &draft, diagnostics);
-    let script_names = draft
-        .scripts
-        .iter()
-        .map(|row| row.name.text.clone())
-        .collect();
-    let mut tracks = track::interfaces(draft.interfaces);
-    // Its own interface is tracked anyway, as keepalived does it: without weight.
+    let own = draft.tracks.iter().map(track::Row::named);
+    let of_group = shared.tracks.iter();
+    let of_group = of_group.map(|t| (t.kind, t.tracked.name.clone()));
+    let named = own.chain(of_group).collect();
+    let mut tracks = track::resolve(draft.tracks, trackers, diagnostics);
+    track::drop_own(&mut tracks, &instance.interface, diagnostics);
+    track::weigh(&mut tracks, owner, shared.weights, diagnostics);
+    track::merge(&mut tracks, shared.tracks, diagnostics);
+    // Of a group its own interface is one of those tracked only if nothing else does.
     tracks.retain(|t| {
-        let own = t.tracked.name == instance.interface;
-        if own && t.tracked.weight != 0 {
-            let message =
-                "this is the instance's own interface: losing it is a FAULT, whatever the weight";
-            diagnostics.push(
-                Diagnostic::warning(Code::Overruled, t.span, message).help("remove the line"),
-            );
-        }
-        !own
+        let own = t.kind == TrackerKind::Interface && t.tracked.name == instance.interface;
+        !own || instance.dont_track_primary
     });
-    let interfaces = tracks.len();
-    tracks.extend(track::scripts(draft.scripts, scripts, diagnostics));
-    let interfaces = track::weigh(&mut tracks, interfaces, owner, weights, diagnostics);
-    instance.track_interfaces = tracks[..interfaces]
-        .iter()
-        .map(|t| t.tracked.clone())
-        .collect();
-    instance.track_scripts = tracks[interfaces..]
-        .iter()
-        .map(|t| t.tracked.clone())
-        .collect();
+    for track in &tracks {
+        let list = match track.kind {
+            TrackerKind::Interface => &mut instance.track_interfaces,
+            TrackerKind::Script => &mut instance.track_scripts,
+            TrackerKind::File => &mut instance.track_files,
+            TrackerKind::Process => &mut instance.track_processes,
+            TrackerKind::Tcp => &mut instance.track_tcp,
+            TrackerKind::Http => &mut instance.track_http,
+        };
+        list.push(track.tracked.clone());
+    }
     required.then_some(Completed {
         instance,
         places: draft.places,
         tracks,
-        script_names,
+        named,
         addresses: listed,
         lease: globals.lease(),
     })

@@ -1,6 +1,6 @@
 //! `vrrp_sync_group`.
 
-use super::{Places, body, named, notify};
+use super::{Places, body, named, notify, track};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     model::{Notify, SyncGroup},
@@ -13,6 +13,7 @@ use crate::config::{
 pub(super) struct GroupDraft {
     pub(super) group: SyncGroup,
     pub(super) members: Vec<Word>,
+    pub(super) tracks: Vec<track::Row>,
     tracking_weight: bool,
 }
 
@@ -31,6 +32,7 @@ pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<
         let mut places = Places::new(name.span);
         let mut notify = Notify::default();
         let mut members: Vec<Word> = Vec::new();
+        let mut tracks = Vec::new();
         let mut tracking_weight = false;
         for inner in body(statement) {
             match inner.name() {
@@ -50,6 +52,7 @@ pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<
                     }
                 }
                 "sync_group_tracking_weight" => tracking_weight = true,
+                _ if track::read(&mut tracks, inner, diagnostics) => {}
                 _ => {
                     notify::read(&mut notify, &mut places, inner, diagnostics);
                 }
@@ -71,6 +74,7 @@ pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<
         out.push(GroupDraft {
             group,
             members,
+            tracks,
             tracking_weight,
         });
     }

@@ -52,8 +52,7 @@ pub(super) struct Draft {
     pub(super) peers: Vec<UnicastPeer>,
     pub(super) check_source: bool,
     pub(super) advert_sources: Vec<IpAddr>,
-    pub(super) interfaces: Vec<track::Row>,
-    pub(super) scripts: Vec<track::Row>,
+    pub(super) tracks: Vec<track::Row>,
     pub(super) notify: Notify,
     pub(super) dont_track_primary: bool,
     pub(super) strict: Option<bool>,
@@ -116,8 +115,7 @@ impl Draft {
             peers: Vec::new(),
             check_source: false,
             advert_sources: Vec::new(),
-            interfaces: Vec::new(),
-            scripts: Vec::new(),
+            tracks: Vec::new(),
             notify: Notify::default(),
             dont_track_primary: false,
             strict: None,
@@ -130,6 +128,14 @@ impl Draft {
             oneway_fault: None,
             vmac: VmacWords::default(),
         }
+    }
+
+    /// `priority`, or what its absence means.
+    pub(super) fn base_priority(&self) -> u8 {
+        self.priority.unwrap_or(match self.state {
+            Some(InitialState::Master) => 255,
+            _ => 100,
+        })
     }
 
     fn statement(&mut self, statement: &Statement, diagnostics: &mut Vec<Diagnostic>) {
@@ -306,9 +312,7 @@ impl Draft {
                     self.advert_source(word, diagnostics);
                 }
             }
-            "track_interface" => track::read(&mut self.interfaces, statement, diagnostics),
-            "track_script" => track::read(&mut self.scripts, statement, diagnostics),
-            _ => return false,
+            _ => return track::read(&mut self.tracks, statement, diagnostics),
         }
         true
     }

@@ -4,18 +4,22 @@ mod address;
 mod authentication;
 mod complete;
 mod cross;
+mod file;
 mod global;
 mod group;
 mod instance;
 mod notify;
+mod probe;
+mod process;
 mod script;
 mod strict;
 mod track;
+mod trackers;
 mod unheard;
 mod vmac;
 
 pub(crate) use complete::Completed;
-pub(crate) use script::ScriptDraft;
+pub(crate) use trackers::{Trackers, tracked_by};
 
 use super::{
     diagnostic::{Code, Diagnostic},
@@ -25,7 +29,9 @@ use super::{
     tree::Statement,
     words::Word,
 };
+use complete::Shared;
 use std::collections::{BTreeMap, BTreeSet};
+use track::Track;
 
 /// Places of the keywords of one block, by keyword; the first of each.
 #[derive(Clone, Debug)]
@@ -73,29 +79,47 @@ pub(crate) fn lower(
             _ => {}
         }
     }
-    let scripts = script::all(root, skipped_ids, diagnostics);
-    let groups = group::all(root, diagnostics);
+    let trackers = Trackers::read(root, skipped_ids, diagnostics);
+    let mut groups = group::all(root, diagnostics);
     let drafts = instance::all(root, diagnostics);
-    let without = groups.iter().filter(|g| !g.keeps_weights());
-    let unweighted: BTreeSet<&str> = without
-        .flat_map(|g| &g.members)
-        .map(|m| m.text.as_str())
-        .collect();
+    let mut shared: BTreeMap<String, (bool, Vec<Track>)> = BTreeMap::new();
+    for group in &mut groups {
+        let rows = core::mem::take(&mut group.tracks);
+        let mut tracks = track::resolve(rows, &trackers, diagnostics);
+        let member = |name: &str| group.members.iter().any(|m| m.text == name);
+        let mut members = drafts.iter().filter(|d| member(&d.name.text));
+        if members.any(|d| d.base_priority() == 255) {
+            track::clear_weights(&mut tracks, diagnostics);
+        }
+        for member in &group.members {
+            let weights = group.keeps_weights();
+            let new = || (weights, tracks.clone());
+            shared.entry(member.text.clone()).or_insert_with(new);
+        }
+    }
     let mut completed = Vec::new();
     for draft in drafts {
-        let weights = !unweighted.contains(draft.name.text.as_str());
+        let of_group = shared.get(&draft.name.text);
+        let of_group = Shared {
+            weights: of_group.is_none_or(|(weights, _)| *weights),
+            tracks: of_group.map_or(&[], |(_, tracks)| tracks),
+        };
         let line = files.position(draft.name.span).line;
-        let done = complete::complete(draft, &globals, &scripts, weights, diagnostics);
+        let done = complete::complete(draft, &globals, &trackers, &of_group, diagnostics);
         completed.extend(done.map(|mut done| {
             done.instance.line = line;
             done
         }));
     }
     cross::check(&completed, &groups, root, diagnostics);
-    lint::lint(&completed, &scripts, diagnostics);
+    lint::lint(&completed, &trackers, diagnostics);
+    let trackers = trackers.finish();
     Config {
         global: globals.finish(),
-        scripts: scripts.into_iter().map(|s| s.script).collect(),
+        scripts: trackers.scripts,
+        files: trackers.files,
+        processes: trackers.processes,
+        probes: trackers.probes,
         groups: groups.into_iter().map(|g| g.group).collect(),
         instances: completed.into_iter().map(|c| c.instance).collect(),
     }

@@ -1,6 +1,6 @@
 //! `vrrp_script`.
 
-use super::{Places, body, global, named, told_twice};
+use super::{Places, body, global, named, told_twice, track};
 use crate::config::{
     command,
     diagnostic::{Code, Diagnostic},
@@ -112,25 +112,9 @@ impl ScriptDraft {
                 }
             }
             "weight" => {
-                if let Some(weight) =
-                    number(first, -253..=253, diagnostics).and_then(|n| i16::try_from(n).ok())
-                {
-                    self.script.weight = weight;
+                if let Some((weight, reverse)) = track::default_weight(words, 253, diagnostics) {
+                    (self.script.weight, self.reverse) = (weight, reverse);
                 }
-                self.reverse = match words.get(1) {
-                    None => false,
-                    Some(word) if word.text == "reverse" => true,
-                    Some(word) => {
-                        let found = Diagnostic::error(
-                            Code::BadValue,
-                            word.span,
-                            format!("`{}` cannot follow a weight", word.text),
-                        );
-                        diagnostics.push(found.help("only `reverse` can"));
-                        false
-                    }
-                };
-                surplus(words, 2, diagnostics);
                 return;
             }
             "rise" => self.script.rise = times(first, diagnostics).unwrap_or(self.script.rise),

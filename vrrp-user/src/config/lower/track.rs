@@ -1,10 +1,10 @@
-//! `track_interface` and `track_script`.
+//! `track_interface`, `track_script` and the other `track_*` of an instance or a
+//! sync group: rows to what is tracked, with which weight.
 
-use super::{body, script::ScriptDraft};
+use super::{body, trackers::Trackers};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
-    keyword::suggest::nearest_name,
-    model::Tracked,
+    model::{Tracked, TrackerKind},
     source::Span,
     tree::Statement,
     value::number,
@@ -14,25 +14,58 @@ use crate::config::{
 /// A row as written.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
+    kind: TrackerKind,
     pub(super) name: Word,
     weight: Option<i16>,
     reverse: Option<bool>,
 }
 
+impl Row {
+    /// What it names, whether that exists or not.
+    pub(super) fn named(&self) -> (TrackerKind, String) {
+        (self.kind, self.name.text.clone())
+    }
+}
+
 /// A row of the model and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Track {
+    pub(crate) kind: TrackerKind,
     pub(crate) tracked: Tracked,
     pub(crate) span: Span,
 }
 
-/// Adds the rows of a block; a name that is there already is told.
-pub(super) fn read(rows: &mut Vec<Row>, statement: &Statement, diagnostics: &mut Vec<Diagnostic>) {
+/// What a block of rows tracks, by its keyword.
+fn kind(keyword: &str) -> Option<TrackerKind> {
+    Some(match keyword {
+        "track_interface" => TrackerKind::Interface,
+        "track_script" => TrackerKind::Script,
+        "track_file" => TrackerKind::File,
+        "track_process" => TrackerKind::Process,
+        "track_tcp" => TrackerKind::Tcp,
+        "track_http" => TrackerKind::Http,
+        _ => return None,
+    })
+}
+
+/// Adds the rows of a block; a name that is there already is told. `false`: it is
+/// no such block.
+pub(super) fn read(
+    rows: &mut Vec<Row>,
+    statement: &Statement,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> bool {
+    let Some(kind) = kind(statement.name()) else {
+        return false;
+    };
     for row in body(statement) {
         let Some((name, options)) = row.words.split_first() else {
             continue;
         };
-        if rows.iter().any(|r| r.name.text == name.text) {
+        if rows
+            .iter()
+            .any(|r| r.kind == kind && r.name.text == name.text)
+        {
             let found = Diagnostic::warning(
                 Code::DuplicateName,
                 row.span(),
@@ -42,6 +75,7 @@ pub(super) fn read(rows: &mut Vec<Row>, statement: &Statement, diagnostics: &mut
             continue;
         }
         let mut out = Row {
+            kind,
             name: name.clone(),
             weight: None,
             reverse: None,
@@ -57,7 +91,7 @@ pub(super) fn read(rows: &mut Vec<Row>, statement: &Statement, diagnostics: &mut
                     diagnostics.push(found.help(format!("write `{} weight -20`", name.text)));
                     continue;
                 };
-                out.weight = weight(value, diagnostics);
+                out.weight = weight(kind, value, diagnostics);
                 out.reverse = reverse(options.get(2), diagnostics);
             } else {
                 let found = Diagnostic::error(
@@ -77,11 +111,17 @@ pub(super) fn read(rows: &mut Vec<Row>, statement: &Statement, diagnostics: &mut
         }
         rows.push(out);
     }
+    true
 }
 
-/// +-254, an old way to write FAULT, is 253.
-fn weight(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<i16> {
-    let value = number(word, -254..=254, diagnostics)?.clamp(-253, 253);
+/// +-254, an old way to write FAULT, is 253; the value of a file may need it, and
+/// keepalived takes it for processes.
+fn weight(kind: TrackerKind, word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<i16> {
+    let most = match kind {
+        TrackerKind::File | TrackerKind::Process => 254,
+        _ => 253,
+    };
+    let value = number(word, -254..=254, diagnostics)?.clamp(-most, most);
     i16::try_from(value).ok()
 }
 
@@ -102,106 +142,172 @@ fn reverse(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> Option<boo
     }
 }
 
-/// Rows of `track_interface`.
-pub(super) fn interfaces(rows: Vec<Row>) -> Vec<Track> {
-    let one = |row: Row| Track {
-        span: row.name.span,
-        tracked: Tracked {
-            name: row.name.text,
-            weight: row.weight.unwrap_or(0),
-            reverse: row.reverse.unwrap_or(false),
-        },
-    };
-    rows.into_iter().map(one).collect()
-}
-
-/// Rows of `track_script`, with their scripts' weights; the scripts may stand
-/// anywhere in the file.
-pub(super) fn scripts(
+/// Rows, with the weights of what they name; that may stand anywhere in the file.
+pub(super) fn resolve(
     rows: Vec<Row>,
-    scripts: &[ScriptDraft],
+    trackers: &Trackers,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Track> {
     let mut out = Vec::new();
     for row in rows {
-        let Some(script) = scripts.iter().find(|s| s.script.name == row.name.text) else {
-            let found = Diagnostic::error(
-                Code::Undefined,
-                row.name.span,
-                format!("there is no `vrrp_script {}`", row.name.text),
-            );
-            let near = nearest_name(
-                scripts.iter().map(|s| s.script.name.as_str()),
-                &row.name.text,
-            );
-            diagnostics.push(found.help(match near {
-                Some(name) => format!("write `{name}`"),
-                None => format!(
-                    "define it: `vrrp_script {} {{ script \"...\" }}`",
-                    row.name.text
-                ),
-            }));
-            continue;
+        let defaults = match row.kind {
+            TrackerKind::Interface => (0, false),
+            kind => {
+                let Some(defaults) = trackers.weight(kind, &row.name.text) else {
+                    diagnostics.push(trackers.undefined(kind, &row.name));
+                    continue;
+                };
+                defaults
+            }
         };
         out.push(Track {
+            kind: row.kind,
             span: row.name.span,
             tracked: Tracked {
                 name: row.name.text,
-                weight: row.weight.unwrap_or(script.script.weight),
-                reverse: row.reverse.unwrap_or(script.reverse),
+                weight: row.weight.unwrap_or(defaults.0),
+                reverse: row.reverse.unwrap_or(defaults.1),
             },
         });
     }
     out
 }
 
-/// Weights that a sync group or an address owner cannot follow. `interfaces`
-/// of the tracks come first; gives how many of them are left.
+/// Its own interface is tracked anyway, as keepalived does it: without weight.
+pub(super) fn drop_own(tracks: &mut Vec<Track>, own: &str, diagnostics: &mut Vec<Diagnostic>) {
+    tracks.retain(|t| {
+        let own = t.kind == TrackerKind::Interface && t.tracked.name == own;
+        if own && t.tracked.weight != 0 {
+            let message =
+                "this is the instance's own interface: losing it is a FAULT, whatever the weight";
+            diagnostics.push(
+                Diagnostic::warning(Code::Overruled, t.span, message).help("remove the line"),
+            );
+        }
+        !own
+    });
+}
+
+/// Weights of an instance's own that a sync group or an address owner cannot follow.
 pub(super) fn weigh(
     tracks: &mut Vec<Track>,
-    interfaces: usize,
     owner: bool,
     weights: bool,
     diagnostics: &mut Vec<Diagnostic>,
-) -> usize {
+) {
     if weights && !owner {
-        return interfaces;
+        return;
     }
-    let mut left = Vec::new();
-    let mut kept = interfaces;
-    for (index, mut track) in core::mem::take(tracks).into_iter().enumerate() {
-        let Tracked { name, weight, .. } = &track.tracked;
+    tracks.retain_mut(|track| {
+        let Tracked { name, weight, .. } = &mut track.tracked;
         if *weight == 0 {
-            left.push(track);
-            continue;
+            return true;
         }
-        let interface = index < interfaces;
-        let (message, help) = if owner {
-            (
+        let (message, help, kept) = match track.kind {
+            // keepalived's default weight is no weight there.
+            TrackerKind::File if *weight == 1 => (
+                format!(
+                    "the weight of `{name}` is ignored {}: a value other than 0 is a FAULT",
+                    if owner {
+                        "by an address owner (255)"
+                    } else {
+                        "in a sync group"
+                    }
+                ),
+                "write `weight 0`",
+                true,
+            ),
+            _ if owner => (
                 format!(
                     "`{name}` is not tracked: the priority of an address owner (255) never changes"
                 ),
                 "write `priority 254` or less, or remove the weight so that a failure is a FAULT",
-            )
-        } else if interface {
-            (
+                false,
+            ),
+            TrackerKind::Interface => (
                 format!("the weight of `{name}` is ignored in a sync group: losing it is a FAULT"),
                 "write `sync_group_tracking_weight` in the group, on every router, or remove the weight",
-            )
-        } else {
-            (
-                format!("`{name}` is not tracked: a sync group ignores scripts with a weight"),
+                true,
+            ),
+            // keepalived lets these be.
+            TrackerKind::Process => {
+                let message = format!(
+                    "the weight of `{name}` moves this member alone, and the members' priorities apart"
+                );
+                diagnostics.push(
+                    Diagnostic::warning(Code::Lint, track.span, message)
+                        .help("move it to the sync group, or write `weight 0`"),
+                );
+                return true;
+            }
+            kind => (
+                format!("`{name}` is not tracked: a sync group ignores {}s with a weight", kind.word()),
                 "write `sync_group_tracking_weight` in the group, on every router, or `weight 0` so that a failure is a FAULT",
-            )
+                false,
+            ),
         };
         diagnostics.push(Diagnostic::warning(Code::Overruled, track.span, message).help(help));
-        if interface && !owner {
-            track.tracked.weight = 0;
-            left.push(track);
-        } else if interface {
-            kept -= 1;
+        *weight = 0;
+        kept
+    });
+}
+
+/// With an address owner in it a whole sync group has no weights.
+pub(super) fn clear_weights(tracks: &mut [Track], diagnostics: &mut Vec<Diagnostic>) {
+    for track in tracks.iter_mut().filter(|t| t.tracked.weight != 0) {
+        let message = format!(
+            "the weight of `{}` is ignored, because a member of the group has priority 255: its failure is a FAULT",
+            track.tracked.name
+        );
+        diagnostics.push(
+            Diagnostic::warning(Code::Overruled, track.span, message)
+                .help("write `priority 254` or less there, or `weight 0` here"),
+        );
+        track.tracked.weight = 0;
+    }
+}
+
+/// Adds what the sync group tracks. In both, the group's weight counts, unless the
+/// instance says that a failure is a FAULT.
+pub(super) fn merge(tracks: &mut Vec<Track>, group: &[Track], diagnostics: &mut Vec<Diagnostic>) {
+    for shared in group {
+        let same = |t: &&mut Track| t.kind == shared.kind && t.tracked.name == shared.tracked.name;
+        let Some(own) = tracks.iter_mut().find(same) else {
+            tracks.push(shared.clone());
+            continue;
+        };
+        let message = format!("its sync group tracks `{}` as well", shared.tracked.name);
+        diagnostics.push(
+            Diagnostic::warning(Code::Overruled, own.span, message)
+                .help("remove it here: the group's line is for all members"),
+        );
+        if own.tracked.weight != 0 {
+            own.tracked = shared.tracked.clone();
         }
     }
-    *tracks = left;
-    kept
+}
+
+/// `weight NUMBER [reverse]` of a block that others track.
+pub(super) fn default_weight(
+    words: &[Word],
+    most: i64,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<(i16, bool)> {
+    let first = words.first()?;
+    let weight = number(first, -most..=most, diagnostics).and_then(|n| i16::try_from(n).ok());
+    let reverse = match words.get(1) {
+        None => false,
+        Some(word) if word.text == "reverse" => true,
+        Some(word) => {
+            let found = Diagnostic::error(
+                Code::BadValue,
+                word.span,
+                format!("`{}` cannot follow a weight", word.text),
+            );
+            diagnostics.push(found.help("only `reverse` can"));
+            false
+        }
+    };
+    crate::config::value::surplus(words, 2, diagnostics);
+    Some((weight?, reverse))
 }

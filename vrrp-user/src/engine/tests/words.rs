@@ -61,6 +61,16 @@ pub(super) fn words(action: &Action) -> String {
         Action::Announce { announcements, .. } => format!("announce{}", announced(announcements)),
         Action::RunScript { script, .. } => format!("run {script}"),
         Action::StopScript { script } => format!("stop {script}"),
+        Action::Probe(probe) => format!("probe {}", probe.name),
+        Action::StopProbe { name, .. } => format!("stop {name}"),
+        Action::WatchFiles { files, first } => {
+            let start = if *first { " at start" } else { "" };
+            let names = list(&mut files.iter().map(|it| it.name.clone()));
+            format!("files{names}{start}")
+        }
+        Action::WatchProcesses(all) => {
+            format!("processes{}", list(&mut all.iter().map(|it| it.0.clone())))
+        }
         Action::Notify {
             command, arguments, ..
         } => {

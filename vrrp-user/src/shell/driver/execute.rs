@@ -96,6 +96,18 @@ impl Driver {
                 self.runner.run_script(script, command, user, timeout);
             }
             Action::StopScript { script } => self.runner.stop_script(&script),
+            Action::Probe(probe) => self.tracking.probe(probe),
+            Action::StopProbe { kind, name } => self.tracking.stop_probe(kind, &name),
+            Action::WatchFiles { files, first } => {
+                if let Err(error) = self.tracking.watch_files(files, first) {
+                    self.failed("watch tracked files", &error.to_string(), None);
+                }
+            }
+            Action::WatchProcesses(wanted) => {
+                if let Err(error) = self.tracking.watch_processes(wanted) {
+                    self.failed("watch tracked processes", &error.to_string(), None);
+                }
+            }
             Action::Notify {
                 queue,
                 command,

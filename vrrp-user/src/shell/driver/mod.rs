@@ -38,6 +38,7 @@ use crate::{
         netlink,
         process::{self, RunnerHandle},
         signals::{Signal, Signals},
+        tracking::{Found, Tracking},
         transmit::{self, TransmitHandle},
     },
 };
@@ -90,6 +91,7 @@ struct Driver {
     listener: Listener,
     netlink: netlink::Handle,
     runner: RunnerHandle,
+    tracking: Tracking,
     hearing: Hearing,
     watch: Watch,
     reload: Reload,
@@ -155,6 +157,7 @@ pub async fn run(
     runner.configure(scripts);
     let mut listener = Listener::open().context("open the VRRP sockets")?;
     listener.inherit(tables.station_places());
+    let (tracking, mut tracked) = Tracking::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -165,6 +168,7 @@ pub async fn run(
         listener,
         netlink,
         runner,
+        tracking,
         hearing: Hearing::default(),
         watch: Watch::default(),
         reload,
@@ -209,6 +213,7 @@ pub async fn run(
                 Some(done) => driver.take(done.into_input()),
                 None => anyhow::bail!("the script process cannot be kept running"),
             },
+            Some(found) = tracked.recv() => driver.found(found),
             Some(request) = control.recv() => driver.answer(request),
             signal = signals.recv() => driver.signal(signal),
             _ = renewal.tick(), if !driver.permission.is_idle() => {}
@@ -285,6 +290,12 @@ impl Driver {
             _ => {}
         }
         self.engine.handle(input, clock::now());
+    }
+
+    fn found(&mut self, found: Found) {
+        if let Some(input) = self.tracking.accept(found) {
+            self.take(input);
+        }
     }
 
     /// Takes in what the ring buffer holds. `false`: more than is taken at a time.

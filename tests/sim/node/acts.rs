@@ -95,6 +95,8 @@ impl Node {
             | Action::SetLeaseMode(_)
             | Action::StopScript { .. }
             | Action::Notify { .. }
+            | Action::NotifyFifo { .. }
+            | Action::Mail { .. }
             | Action::Answer { .. }
             | Action::RememberMaintenance(_)
             | Action::Log(..) => {}

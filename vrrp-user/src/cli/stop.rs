@@ -82,6 +82,7 @@ fn release_all(instance: &Instance) -> Result<()> {
     for line in left.remove()? {
         println!("{line}");
     }
+    let _ = fs::remove_dir_all(instance.dump_directory());
     let socket = control::socket_path(instance);
     match fs::remove_file(&socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

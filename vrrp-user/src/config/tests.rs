@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::path::Path;
 
 mod lowering;
+mod telling;
 
 /// Files by absolute path.
 pub(super) struct Memory(BTreeMap<PathBuf, Vec<u8>>);

@@ -42,6 +42,7 @@ impl Engine {
         for script in self.scripts.configure(scripts, now) {
             self.actions.push_back(Action::StopScript { script });
         }
+        let told_before = self.told();
         let ids = self.identify(&config);
         let wanted = wanted_teams(&config, &ids);
         self.stop_unwanted(&wanted, now);
@@ -69,8 +70,11 @@ impl Engine {
         // An address is there before it is announced.
         self.desired.all_stale();
         self.emit_desired();
-        for gate in gates {
+        for &gate in &gates {
             self.announce_added(gate, &before, now);
+        }
+        if self.config.global.fifo_states_on_reload {
+            self.tell_unchanged(&told_before);
         }
     }
 
@@ -108,9 +112,15 @@ impl Engine {
             .filter(|team| !kept.contains(&team.members.iter().copied().collect()))
             .map(|team| team.gate)
             .collect();
+        let kept: BTreeSet<VrId> = kept.into_iter().flatten().collect();
         for gate in unwanted {
+            let told = self.teams.get(&gate).and_then(|team| team.told);
             self.apply(gate, Event::Stop, now, "no longer configured");
-            self.teams.remove(&gate);
+            let Some(team) = self.teams.remove(&gate) else {
+                continue;
+            };
+            let gone = team.members.into_iter().filter(|vr| !kept.contains(vr));
+            self.tell_deleted(&gone.collect(), told);
         }
     }
 

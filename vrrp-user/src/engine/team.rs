@@ -40,6 +40,8 @@ pub(super) struct Team {
     pub(super) announcer: Announcer,
     /// What the notify scripts were last told.
     pub(super) told: Option<Told>,
+    /// What the group's last mail told.
+    pub(super) mailed: Option<Told>,
     /// Sends that failed since it is configured.
     pub(super) send_failures: u64,
     /// No log line about a failed send before then.
@@ -50,6 +52,8 @@ pub(super) struct Team {
     pub(super) lower_until: Instant,
     /// Claims that opened since it is configured.
     pub(super) times_active: u64,
+    /// Claims that ended after they had opened.
+    pub(super) times_released: u64,
     /// Somebody else is to take over.
     pub(super) handover: Option<Handover>,
 }
@@ -73,11 +77,13 @@ impl Team {
             stamped: false,
             announcer: Announcer::default(),
             told: None,
+            mailed: None,
             send_failures: 0,
             quiet_until: Instant::default(),
             conflict_until: Instant::default(),
             lower_until: Instant::default(),
             times_active: 0,
+            times_released: 0,
             handover: None,
         }
     }

@@ -23,3 +23,4 @@ mod properties;
 mod reload;
 mod resign;
 mod start;
+mod telling;

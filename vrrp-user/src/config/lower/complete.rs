@@ -81,7 +81,7 @@ pub(super) fn complete(
         advert_sources: advert_sources(&draft, diagnostics),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
-        notify: draft.notify.clone(),
+        notify: draft.notify.finish(globals),
         dont_track_primary: draft.dont_track_primary,
         strict,
         accept: draft.accept.unwrap_or(owner || !strict),

@@ -1,9 +1,9 @@
 //! `vrrp_sync_group`.
 
-use super::{Places, body, named, notify};
+use super::{Places, body, global::Globals, named, notify::NotifyWords};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
-    model::{Notify, SyncGroup},
+    model::SyncGroup,
     tree::Statement,
     words::Word,
 };
@@ -14,6 +14,7 @@ pub(super) struct GroupDraft {
     pub(super) group: SyncGroup,
     pub(super) members: Vec<Word>,
     tracking_weight: bool,
+    pub(super) notify: NotifyWords,
 }
 
 impl GroupDraft {
@@ -24,12 +25,16 @@ impl GroupDraft {
     }
 }
 
-pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<GroupDraft> {
+pub(super) fn all(
+    root: &[Statement],
+    globals: &Globals,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<GroupDraft> {
     let named = named(root, "vrrp_sync_group", diagnostics);
     let mut out = Vec::new();
     for (name, statement) in named {
         let mut places = Places::new(name.span);
-        let mut notify = Notify::default();
+        let mut notify = NotifyWords::default();
         let mut members: Vec<Word> = Vec::new();
         let mut tracking_weight = false;
         for inner in body(statement) {
@@ -51,7 +56,7 @@ pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<
                 }
                 "sync_group_tracking_weight" => tracking_weight = true,
                 _ => {
-                    notify::read(&mut notify, &mut places, inner, diagnostics);
+                    notify.read(&mut places, inner, diagnostics);
                 }
             }
         }
@@ -66,12 +71,13 @@ pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<
         let group = SyncGroup {
             name: name.text.clone(),
             members: members.iter().map(|m| m.text.clone()).collect(),
-            notify,
+            notify: notify.finish(globals),
         };
         out.push(GroupDraft {
             group,
             members,
             tracking_weight,
+            notify,
         });
     }
     out

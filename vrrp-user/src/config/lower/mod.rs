@@ -10,6 +10,7 @@ mod instance;
 mod notify;
 mod script;
 mod strict;
+mod telling;
 mod track;
 mod unheard;
 
@@ -72,8 +73,9 @@ pub(crate) fn lower(
             _ => {}
         }
     }
+    globals.settle(diagnostics);
     let scripts = script::all(root, skipped_ids, diagnostics);
-    let groups = group::all(root, diagnostics);
+    let groups = group::all(root, &globals, diagnostics);
     let drafts = instance::all(root, diagnostics);
     let without = groups.iter().filter(|g| !g.keeps_weights());
     let unweighted: BTreeSet<&str> = without
@@ -81,7 +83,8 @@ pub(crate) fn lower(
         .map(|m| m.text.as_str())
         .collect();
     let mut completed = Vec::new();
-    for draft in drafts {
+    for mut draft in drafts {
+        draft.notify.inherit(&groups, &draft.name.text);
         let weights = !unweighted.contains(draft.name.text.as_str());
         let line = files.position(draft.name.span).line;
         let done = complete::complete(draft, &globals, &scripts, weights, diagnostics);

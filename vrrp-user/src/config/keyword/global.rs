@@ -164,7 +164,7 @@ pub(super) const GENERAL: &[Keyword] = &[
         "umask",
         1,
         "MODE",
-        "files are made with the service manager's umask",
+        "FIFOs and dump files are for their owner alone; `-u` widens a FIFO",
     ),
 ];
 

@@ -490,10 +490,14 @@ impl Driver {
         if !self.netlink.settled(STOP_LIMIT).await {
             tracing::error!("addresses are still being removed after {STOP_LIMIT:?}");
         }
-        if !self.runner.drained(STOP_LIMIT).await {
+        let (scripts, mail) = tokio::join!(
+            self.runner.drained(STOP_LIMIT),
+            self.mailer.drained(MAIL_LIMIT)
+        );
+        if !scripts {
             tracing::error!("notify scripts are still running after {STOP_LIMIT:?}");
         }
-        if !self.mailer.drained(MAIL_LIMIT).await {
+        if !mail {
             tracing::error!("alerts are not sent yet after {MAIL_LIMIT:?}, and will not be");
         }
         if !self.runner.services_ended(FIFO_LIMIT).await {

@@ -561,6 +561,17 @@ mod tests {
             });
         }
         assert_eq!(fs::read(&file.path).expect("read"), b"precious");
+        block_on(async {
+            let mut fifos = Fifos::new(None);
+            let wanted = core::slice::from_ref(&nowhere);
+            fifos.configure(wanted, None, &RunnerHandle::deaf());
+            fifos.write("line\n");
+            until("it failed", || !fifos.describe()[0]["error"].is_null()).await;
+            fs::create_dir(place.0.join("none")).expect("mkdir");
+            until("it is there now", || count(&fifos, "lines_written") == 1).await;
+            assert!(fifos.describe()[0]["error"].is_null());
+            fifos.close(Duration::from_secs(1), false).await;
+        });
     }
 
     /// A reload that leaves it as it is leaves its reader alone; another mode comes with

@@ -6,11 +6,15 @@
 //! pairs without `xvrrpd`, which check the scenarios themselves.
 #![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
 
+mod alerts;
 mod conflict;
+mod dumps;
 mod failover;
 mod fence;
+mod fifo;
 mod handover;
 mod harness;
+mod hooks;
 mod interface;
 mod isolation;
 mod layouts;

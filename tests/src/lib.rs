@@ -25,6 +25,7 @@ pub mod probe;
 pub mod process;
 pub mod question;
 pub mod service;
+pub mod smtp;
 pub mod speaker;
 pub mod starve;
 pub mod trial;

@@ -151,7 +151,8 @@ impl Namespace {
             let _ = fs::remove_dir_all(pins);
         }
         for file in run_files_of(self.cookie) {
-            let _ = fs::remove_file(file);
+            let _ = fs::remove_file(&file);
+            let _ = fs::remove_dir_all(file);
         }
         let _ = Command::new("ip")
             .args(["netns", "del", &self.name])

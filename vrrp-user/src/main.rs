@@ -33,6 +33,7 @@ fn serve(started: Started) -> Result<()> {
         diagnostics,
         ready,
         pid_files: _pid_files,
+        umask,
         ..
     } = started;
     let scripts = ScriptSettings {
@@ -52,6 +53,7 @@ fn serve(started: Started) -> Result<()> {
             reload,
             runner,
             scripts,
+            umask,
         };
         driver::run(options, requests, signals, || ready.tell()).await
     })?;

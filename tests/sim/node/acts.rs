@@ -99,6 +99,8 @@ impl Node {
             | Action::WatchFiles { .. }
             | Action::WatchProcesses(_)
             | Action::Notify { .. }
+            | Action::NotifyFifo { .. }
+            | Action::Mail { .. }
             | Action::Answer { .. }
             | Action::RememberMaintenance(_)
             | Action::Log(..) => {}

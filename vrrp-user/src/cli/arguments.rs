@@ -1,6 +1,6 @@
 //! Words on the command line to a plain [`Command`].
 
-use crate::shell::{bpf::Diagnostics, log, process};
+use crate::shell::{bpf::Diagnostics, log, process, signals};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::sys::signal::Signal;
 use std::{ffi::OsString, path::PathBuf};
@@ -135,7 +135,7 @@ struct Words {
     /// Check the configuration; findings go to FILE, or standard error
     #[arg(short = 't', long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     config_test: Option<Option<PathBuf>>,
-    /// Print the number of a signal: STOP, RELOAD, DATA, STATS
+    /// A signal's number: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
     #[arg(long, value_name = "WORD")]
     signum: Option<String>,
 }
@@ -482,16 +482,18 @@ impl From<TargetWords> for Target {
 
 fn signal_number(word: &str) -> Command {
     let signal = match word {
-        "STOP" => Signal::SIGTERM,
-        "RELOAD" => Signal::SIGHUP,
-        "DATA" => Signal::SIGUSR1,
-        "STATS" => Signal::SIGUSR2,
+        "STOP" => Signal::SIGTERM as i32,
+        "RELOAD" => Signal::SIGHUP as i32,
+        "DATA" => Signal::SIGUSR1 as i32,
+        "STATS" => Signal::SIGUSR2 as i32,
+        "STATS_CLEAR" => signals::clear_stats_number(),
+        "JSON" => signals::json_number(),
         _ => {
-            let text = format!("xvrrpd: no signal for {word}: STOP, RELOAD, DATA, STATS\n");
-            return Command::Told(text, 1);
+            let known = "STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON";
+            return Command::Told(format!("xvrrpd: no signal for {word}: {known}\n"), 1);
         }
     };
-    Command::SignalNumber(signal as i32)
+    Command::SignalNumber(signal)
 }
 
 fn facility(text: &str) -> Result<u8, String> {

@@ -233,6 +233,8 @@ fn commands() {
         ("script-runner", Command::ScriptRunner),
         ("--signum=RELOAD", Command::SignalNumber(1)),
         ("--signum STOP", Command::SignalNumber(15)),
+        ("--signum=JSON", Command::SignalNumber(36)),
+        ("--signum=STATS_CLEAR", Command::SignalNumber(63)),
     ] {
         assert_eq!(words(line), expected, "{line}");
     }

@@ -131,7 +131,20 @@ fn scripts_that_cannot_run(config: &Config) -> Vec<String> {
                 )
             })
     });
-    checks.chain(notifies).collect()
+    let global = &config.global;
+    let hooks = [
+        ("startup_script", &global.startup),
+        ("shutdown_script", &global.shutdown),
+    ];
+    let hooks = hooks.into_iter().filter_map(|(keyword, hook)| {
+        let hook = hook.as_ref()?;
+        problem(keyword.into(), &hook.command, hook.user.as_ref())
+    });
+    let readers = global.fifos.iter().filter_map(|fifo| {
+        let what = format!("the script of notify FIFO {}", fifo.path);
+        problem(what, fifo.script.as_ref()?, fifo.script_user.as_ref())
+    });
+    hooks.chain(readers).chain(checks).chain(notifies).collect()
 }
 
 fn commands(notify: &Notify) -> Vec<(&'static str, &CommandLine)> {
@@ -144,6 +157,8 @@ fn commands(notify: &Notify) -> Vec<(&'static str, &CommandLine)> {
             "notify_master_rx_lower_pri",
             &notify.master_rx_lower_priority,
         ),
+        ("notify_conflict", &notify.conflict),
+        ("notify_deleted", &notify.deleted),
         ("notify", &notify.any),
     ];
     all.into_iter()
@@ -180,6 +195,15 @@ mod tests {
                 format!("{GOOD} notify_master /no/such/script\n}}\n"),
                 0,
                 "warning: vrrp_instance VI: notify_master cannot run here: /no does not exist",
+            ),
+            (
+                "fifo",
+                format!(
+                    "global_defs {{\n notify_fifo /run/f\n notify_fifo_script /no/reader\n \
+                     shutdown_script /no/end\n}}\n{GOOD}}}\n"
+                ),
+                0,
+                "warning: the script of notify FIFO /run/f cannot run here: /no does not exist",
             ),
             (
                 "insecure",

@@ -12,6 +12,7 @@ mod pid_file;
 mod start;
 mod status;
 mod status_page;
+mod status_told;
 mod stop;
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub struct Started {
     pub runner: process::Runner,
     /// Whether the BPF programs log what is rare.
     pub diagnostics: Diagnostics,
+    /// `-u`.
+    pub umask: Option<u32>,
     /// To be told once the daemon runs.
     pub ready: Ready,
     /// Removed when dropped.
@@ -160,6 +162,7 @@ fn after_the_configuration(
         reload,
         runner,
         diagnostics: options.diagnostics,
+        umask: options.umask,
         ready,
         pid_files,
         instance_name,

@@ -2,6 +2,7 @@
 
 mod trackers;
 
+use super::status_told::{Fifo, Mail};
 use crate::ownership::standing::Standing;
 use serde::Deserialize;
 use serde_json::Value;
@@ -76,6 +77,8 @@ struct Daemon {
     interfaces: Vec<Interface>,
     unattached: Vec<String>,
     fence: Fence,
+    fifos: Vec<Fifo>,
+    mail: Option<Mail>,
 }
 
 #[derive(Default, Deserialize)]
@@ -229,6 +232,13 @@ impl Page<'_> {
             let mut said = vec![format!("Interface {name}: XDP {xdp}, egress by {egress}")];
             said.extend(notes.iter().cloned());
             out.text("", &said.join("; "));
+        }
+        let told = daemon.fifos.iter().map(Fifo::line);
+        for (at, line) in told.chain(daemon.mail.iter().map(Mail::line)).enumerate() {
+            if at == 0 {
+                out.text("", "");
+            }
+            out.text("", &line);
         }
     }
 

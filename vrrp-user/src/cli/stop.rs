@@ -13,8 +13,10 @@ use std::{fs, io, thread, time::Duration};
 
 /// For the daemon to say that it will.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// For it to be gone: it waits for addresses and for notify scripts, 5 s each.
-const ENDS_WITHIN: Duration = Duration::from_secs(15);
+/// For it to be gone: it waits for addresses and for notify scripts, 5 s each, for
+/// readers of FIFOs, 2 s, and for the `shutdown_script`, 10 s unless it has another
+/// timeout.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub(super) fn run(instance: &Instance, options: StopOptions) -> Result<()> {
@@ -82,6 +84,7 @@ fn release_all(instance: &Instance) -> Result<()> {
     for line in left.remove()? {
         println!("{line}");
     }
+    let _ = fs::remove_dir_all(instance.dump_directory());
     let socket = control::socket_path(instance);
     match fs::remove_file(&socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

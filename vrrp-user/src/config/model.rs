@@ -3,8 +3,10 @@
 //! keepalived's words, units in the names or types. A value of this type is
 //! valid as a whole; what could not be understood is a diagnostic instead.
 
+mod telling;
 mod track;
 
+pub use telling::{Dumps, Fifo, Hook, Mail, MailLogin, MailTls};
 pub use track::{
     HttpRequest, InitFile, Parameters, Probe, ProcessPattern, TrackFile, TrackProcess, Tracked,
     TrackerKind,
@@ -49,6 +51,20 @@ pub struct Global {
     pub instance_name: Option<String>,
     /// What a lease and a claim are made of.
     pub lease: Lease,
+    /// `notify_fifo` and `vrrp_notify_fifo`; their paths differ.
+    pub fifos: Vec<Fifo>,
+    /// `fifo_write_vrrp_states_on_reload`.
+    pub fifo_states_on_reload: bool,
+    /// `startup_script`.
+    pub startup: Option<Hook>,
+    /// `shutdown_script`.
+    pub shutdown: Option<Hook>,
+    /// Mail, if there is a server and somebody to write to.
+    pub mail: Option<Mail>,
+    /// Where dump files go.
+    pub dumps: Dumps,
+    /// `no_email_faults`.
+    pub no_mail_on_fault: bool,
 }
 
 /// `lease`: what a shut gate does to packets that only an open one is for.
@@ -319,8 +335,16 @@ pub struct Notify {
     /// `notify_conflict`: gets `INSTANCE`, name, `CONFLICT`, kind, hardware address or
     /// `-`, address and interface as arguments.
     pub conflict: Option<CommandLine>,
+    /// `notify_deleted`: a reload that drops it is told as DELETED, not as FAULT.
+    pub tells_deleted: bool,
+    /// Its command, if it has one.
+    pub deleted: Option<CommandLine>,
     /// `notify`: gets type, name, state and priority as arguments.
     pub any: Option<CommandLine>,
+    /// `notify_priority_changes`: lines for the FIFOs.
+    pub priority_changes: bool,
+    /// `smtp_alert`.
+    pub mail: bool,
     /// User for all of them; `script_user` when absent.
     pub user: Option<User>,
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::path::Path;
 
 mod lowering;
+mod telling;
 mod tracking;
 
 /// Files by absolute path.

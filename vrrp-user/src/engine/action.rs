@@ -189,6 +189,18 @@ pub enum Action {
         /// As whom.
         user: Option<User>,
     },
+    /// A line for `notify_fifo` and `vrrp_notify_fifo`.
+    NotifyFifo {
+        /// With its line feed.
+        line: String,
+    },
+    /// An alert to `notification_email`.
+    Mail {
+        /// What follows the router's name in the subject.
+        subject: String,
+        /// Its one line of text.
+        body: String,
+    },
     /// To whoever asked: done, or why not.
     Answer {
         /// What was asked.

@@ -81,8 +81,26 @@ impl Engine {
         if before != priority {
             let line = format!("Changing effective priority from {before} to {priority}");
             self.log_of(vr, Level::Info, &line);
+            self.tell_priority(vr);
         }
         beaten
+    }
+
+    /// `notify_priority_changes`.
+    fn tell_priority(&mut self, vr: VrId) {
+        let Some(it) = self.instances.get(&vr) else {
+            return;
+        };
+        if it.config.notify.priority_changes {
+            let team = self.teams.get(&it.gate);
+            let master = team.is_some_and(|team| team.group.state() == State::Active);
+            let word = if master {
+                "MASTER_PRIORITY"
+            } else {
+                "BACKUP_PRIORITY"
+            };
+            self.tell_line(vr, word);
+        }
     }
 
     pub(super) fn reassess_mentioning(&mut self, interface: &str, now: Instant) {

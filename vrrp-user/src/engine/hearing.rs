@@ -24,9 +24,12 @@ use crate::{
 impl Engine {
     /// An accepted advert, from the ring buffer or from a stamp.
     pub(super) fn hear(&mut self, heard: &Heard, now: Instant) {
-        let Some(instance) = self.instances.get(&heard.vr) else {
+        let Some(instance) = self.instances.get_mut(&heard.vr) else {
             return;
         };
+        if heard.priority == 0 {
+            instance.resignations_heard += 1;
+        }
         let gate = instance.gate;
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
@@ -204,11 +207,12 @@ impl Engine {
         let (Some(it), Some(team)) = (self.instances.get(&vr), self.teams.get_mut(&gate)) else {
             return;
         };
+        if now < team.lower_until {
+            return;
+        }
+        team.lower_until = now + QUIET;
         let notify = &it.config.notify;
-        if now >= team.lower_until
-            && let Some(command) = notify.master_rx_lower_priority.clone()
-        {
-            team.lower_until = now + QUIET;
+        if let Some(command) = notify.master_rx_lower_priority.clone() {
             let user = notify.user.as_ref();
             self.actions.push_back(Action::Notify {
                 queue: queue("INSTANCE", &it.config.name),
@@ -217,5 +221,6 @@ impl Engine {
                 user: user.or(self.config.global.script_user.as_ref()).cloned(),
             });
         }
+        self.tell_line(vr, "MASTER_RX_LOWER_PRI");
     }
 }

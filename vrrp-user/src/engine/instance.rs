@@ -5,6 +5,7 @@ use super::{
     conflict::Signs,
     input::{Link, Unwatched},
     losers::Losers,
+    notify::Told,
 };
 use crate::{
     config::model::{self, ChecksumPolicy, Family, TrackerKind, VirtualAddress},
@@ -96,6 +97,10 @@ pub(super) struct Instance {
     pub(super) held: bool,
     /// Of another owner.
     pub(super) signs: Signs,
+    /// What its last mail told.
+    pub(super) mailed: Option<Told>,
+    /// Adverts with priority 0 that were news.
+    pub(super) resignations_heard: u64,
 }
 
 impl Instance {
@@ -117,6 +122,8 @@ impl Instance {
             conceding: None,
             held: false,
             signs: Signs::default(),
+            mailed: None,
+            resignations_heard: 0,
         }
     }
 

@@ -5,7 +5,7 @@ use super::{
     action::{Action, Level},
     announce::{Announcer, Share},
     handover::Handover,
-    notify::{Told, notify},
+    notify::Told,
     team::Check,
 };
 use crate::{
@@ -111,6 +111,9 @@ impl Engine {
         let state = team.group.state();
         let resigning = team.handover.as_ref().is_some_and(Handover::is_resigning);
         team.check = Check::Nothing;
+        if before == State::Active && state != State::Active {
+            team.times_released += 1;
+        }
         for vr in team.members.clone() {
             if let Some(instance) = self.instances.get_mut(&vr) {
                 why.clone_into(&mut instance.reason);
@@ -256,45 +259,25 @@ impl Engine {
             return;
         }
         let first = team.told.replace(told).is_none();
-        let sync = team.sync.clone();
-        let script_user = self.config.global.script_user.clone();
+        let sync = team.sync.as_ref().map(|sync| sync.name.clone());
         let line = match told {
             Told::Master => "Entering MASTER STATE",
             Told::Backup if first || before == State::Initialize => "Entering BACKUP STATE (init)",
             Told::Backup => "Entering BACKUP STATE",
             Told::Fault => "Entering FAULT STATE",
-            Told::Stop => "Stopping",
+            Told::Stop | Told::Deleted => "Stopping",
         };
-        if let Some(sync) = sync.as_ref().filter(|_| told != Told::Stop && !first) {
-            let line = format!(
-                "VRRP_Group({}) Syncing instances to {} state",
-                sync.name,
-                told.word()
-            );
+        if let Some(sync) = sync.filter(|_| told != Told::Stop && !first) {
+            let word = told.word();
+            let line = format!("VRRP_Group({sync}) Syncing instances to {word} state");
             self.log(Level::Info, line);
         }
         for vr in self.members(gate) {
             self.log_of(vr, Level::Info, line);
-            if let Some(it) = self.instances.get(&vr) {
-                let about = ("INSTANCE", it.config.name.as_str(), it.priority);
-                notify(
-                    &mut self.actions,
-                    &it.config.notify,
-                    script_user.as_ref(),
-                    about,
-                    told,
-                );
-            }
         }
-        if let Some(sync) = sync {
-            let about = ("GROUP", sync.name.as_str(), 0);
-            notify(
-                &mut self.actions,
-                &sync.notify,
-                script_user.as_ref(),
-                about,
-                told,
-            );
+        // Who tells of an end knows of all that end with it.
+        if told != Told::Stop {
+            self.tell_team(gate, told, first);
         }
     }
 
@@ -308,6 +291,7 @@ impl Engine {
         for gate in gates {
             self.apply(gate, Event::Stop, now, "shutdown");
         }
+        self.tell_end();
         self.configure_trackers(&Config::default(), false, now);
     }
 

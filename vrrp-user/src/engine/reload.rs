@@ -40,6 +40,7 @@ impl Engine {
             self.actions.push_back(Action::SetLeaseMode(mode));
         }
         self.configure_trackers(&config, first, now);
+        let told_before = self.told();
         let ids = self.identify(&config);
         let wanted = wanted_teams(&config, &ids);
         self.stop_unwanted(&wanted, now);
@@ -67,8 +68,11 @@ impl Engine {
         // An address is there before it is announced.
         self.desired.all_stale();
         self.emit_desired();
-        for gate in gates {
+        for &gate in &gates {
             self.announce_added(gate, &before, now);
+        }
+        if self.config.global.fifo_states_on_reload {
+            self.tell_unchanged(&told_before);
         }
     }
 
@@ -106,9 +110,15 @@ impl Engine {
             .filter(|team| !kept.contains(&team.members.iter().copied().collect()))
             .map(|team| team.gate)
             .collect();
+        let kept: BTreeSet<VrId> = kept.into_iter().flatten().collect();
         for gate in unwanted {
+            let told = self.teams.get(&gate).and_then(|team| team.told);
             self.apply(gate, Event::Stop, now, "no longer configured");
-            self.teams.remove(&gate);
+            let Some(team) = self.teams.remove(&gate) else {
+                continue;
+            };
+            let gone = team.members.into_iter().filter(|vr| !kept.contains(vr));
+            self.tell_deleted(&gone.collect(), told);
         }
     }
 

@@ -83,6 +83,10 @@ pub struct InstanceStatus {
     pub addresses: Vec<IpAddr>,
     /// Claims that opened.
     pub times_active: u64,
+    /// Claims that ended after they had opened.
+    pub times_released: u64,
+    /// Adverts with priority 0 that were news.
+    pub resignations_heard: u64,
     /// Sends that failed, of its whole group.
     pub send_failures: u64,
     /// Somebody else is to take over: it advertises the lowest priority, or awaits who.
@@ -143,6 +147,12 @@ impl Engine {
             processes: self.processes(),
             probes: self.probes(),
         }
+    }
+
+    /// What it runs.
+    #[must_use]
+    pub const fn config(&self) -> &crate::config::model::Config {
+        &self.config
     }
 
     /// The engine's name for a router the kernel knows by key.
@@ -207,6 +217,8 @@ impl Engine {
             faults,
             addresses: it.addresses().map(|address| address.address).collect(),
             times_active: team.times_active,
+            times_released: team.times_released,
+            resignations_heard: it.resignations_heard,
             send_failures: team.send_failures,
             handing_over: team.handover.is_some(),
             held: it.held,

@@ -41,6 +41,8 @@ pub(super) struct Team {
     pub(super) announcer: Announcer,
     /// What the notify scripts were last told.
     pub(super) told: Option<Told>,
+    /// What the group's last mail told.
+    pub(super) mailed: Option<Told>,
     /// Sends that failed since it is configured.
     pub(super) send_failures: u64,
     /// No log line about a failed send before then.
@@ -53,6 +55,8 @@ pub(super) struct Team {
     pub(super) lapses: Limit,
     /// Claims that opened since it is configured.
     pub(super) times_active: u64,
+    /// Claims that ended after they had opened.
+    pub(super) times_released: u64,
     /// Somebody else is to take over.
     pub(super) handover: Option<Handover>,
 }
@@ -76,12 +80,14 @@ impl Team {
             stamped: false,
             announcer: Announcer::default(),
             told: None,
+            mailed: None,
             send_failures: 0,
             quiet_until: Instant::default(),
             conflict_until: Instant::default(),
             lower_until: Instant::default(),
             lapses: Limit::default(),
             times_active: 0,
+            times_released: 0,
             handover: None,
         }
     }

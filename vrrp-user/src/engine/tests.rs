@@ -23,4 +23,5 @@ mod properties;
 mod reload;
 mod resign;
 mod start;
+mod telling;
 mod trackers;

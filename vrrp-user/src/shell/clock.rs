@@ -12,6 +12,14 @@ pub fn now() -> Instant {
     Instant::from_ns(seconds * 1_000_000_000 + nanoseconds)
 }
 
+/// That moment by the wall clock as it stands now, in seconds since 1970.
+pub fn as_wall_time_s(at: Instant) -> f64 {
+    let wall = clock_gettime(ClockId::CLOCK_REALTIME).expect("every Linux has CLOCK_REALTIME");
+    let wall = std::time::Duration::from(wall);
+    let ago = now().since(at);
+    wall.saturating_sub(ago).as_secs_f64()
+}
+
 #[cfg(test)]
 mod tests {
     use super::now;

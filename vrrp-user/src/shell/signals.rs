@@ -12,10 +12,26 @@ pub enum Signal {
     Leave,
     /// HUP: read the configuration again.
     Reload,
-    /// USR1: write the state to the log.
+    /// USR1: write the state.
     DumpData,
-    /// USR2: write the counters to the log.
+    /// USR2: write the counters.
     DumpStats,
+    /// `--signum=STATS_CLEAR`: write them, and count from 0 again.
+    ClearStats,
+    /// `--signum=JSON`: write state and counters as JSON.
+    DumpJson,
+}
+
+/// keepalived's number of the JSON signal.
+#[must_use]
+pub fn json_number() -> i32 {
+    libc::SIGRTMIN() + 2
+}
+
+/// keepalived's number of the signal that clears the counters.
+#[must_use]
+pub fn clear_stats_number() -> i32 {
+    libc::SIGRTMAX() - 1
 }
 
 /// All of them as one stream.
@@ -26,6 +42,8 @@ pub struct Signals {
     hangup: Stream,
     data: Stream,
     stats: Stream,
+    clear_stats: Stream,
+    json: Stream,
 }
 
 impl Signals {
@@ -39,6 +57,8 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             data: signal(SignalKind::user_defined1())?,
             stats: signal(SignalKind::user_defined2())?,
+            clear_stats: signal(SignalKind::from_raw(clear_stats_number()))?,
+            json: signal(SignalKind::from_raw(json_number()))?,
         })
     }
 
@@ -51,6 +71,8 @@ impl Signals {
             _ = self.hangup.recv() => Signal::Reload,
             _ = self.data.recv() => Signal::DumpData,
             _ = self.stats.recv() => Signal::DumpStats,
+            _ = self.clear_stats.recv() => Signal::ClearStats,
+            _ = self.json.recv() => Signal::DumpJson,
         }
     }
 }

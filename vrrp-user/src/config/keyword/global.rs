@@ -6,8 +6,6 @@ const REAL_TIME: &str = "the transmit thread runs in real time and is locked in 
 const NO_CHILD: &str = "there are no separate checker and BFD processes to set this for";
 const NO_FIREWALL: &str = "addresses are fenced in XDP, without firewall rules";
 const NO_SNMP: &str = "there is no SNMP agent";
-const NO_MAIL: &str = "no mail is sent";
-const NO_FIFO: &str = "nothing is written to a FIFO";
 const NO_LVS: &str = "there is no load balancer yet";
 const NO_BUFFERS: &str =
     "adverts are received in XDP and netlink is resynchronised after an overrun";
@@ -109,46 +107,29 @@ pub(super) const GENERAL: &[Keyword] = &[
     served("router_id", 1, "NAME"),
     served("script_user", 1, "USER [GROUP]"),
     served("enable_script_security", 0, ""),
-    block(later("notification_email", 0, "", NO_MAIL), Kind::Free),
-    later("notification_email_from", 1, "ADDRESS", NO_MAIL),
-    later("smtp_server", 1, "ADDRESS [PORT]", NO_MAIL),
-    later("smtp_helo_name", 1, "NAME", NO_MAIL),
-    later("smtp_connect_timeout", 1, "SECONDS", NO_MAIL),
-    later("smtp_alert", 0, "[on|off]", NO_MAIL),
-    later("smtp_alert_vrrp", 0, "[on|off]", NO_MAIL),
-    later("smtp_alert_checker", 0, "[on|off]", NO_MAIL),
-    later("no_email_faults", 0, "", NO_MAIL),
-    later("no_checker_emails", 0, "", NO_MAIL),
-    later(
-        "startup_script",
-        1,
-        "COMMAND",
-        "the command is not run at start",
-    ),
-    later(
-        "startup_script_timeout",
-        1,
-        "SECONDS",
-        "the command is not run at start",
-    ),
-    later(
-        "shutdown_script",
-        1,
-        "COMMAND",
-        "the command is not run at the end",
-    ),
-    later(
-        "shutdown_script_timeout",
-        1,
-        "SECONDS",
-        "the command is not run at the end",
-    ),
-    later("notify_fifo", 1, "PATH", NO_FIFO),
-    later("notify_fifo_script", 1, "COMMAND", NO_FIFO),
-    later("vrrp_notify_fifo", 1, "PATH", NO_FIFO),
-    later("vrrp_notify_fifo_script", 1, "COMMAND", NO_FIFO),
-    later("vrrp_notify_priority_changes", 0, "[on|off]", NO_FIFO),
-    later("fifo_write_vrrp_states_on_reload", 0, "", NO_FIFO),
+    block(served("notification_email", 0, ""), Kind::Free),
+    served("notification_email_from", 1, "ADDRESS"),
+    served("smtp_server", 1, "ADDRESS [PORT]"),
+    served("smtp_helo_name", 1, "NAME"),
+    served("smtp_connect_timeout", 1, "SECONDS"),
+    served("smtp_tls", 1, "off|starttls|on"),
+    served("smtp_tls_ca", 1, "PATH"),
+    served("smtp_login", 2, "USER PASSWORD"),
+    served("smtp_alert", 0, "[on|off]"),
+    served("smtp_alert_vrrp", 0, "[on|off]"),
+    later("smtp_alert_checker", 0, "[on|off]", NO_LVS),
+    served("no_email_faults", 0, ""),
+    later("no_checker_emails", 0, "", NO_LVS),
+    served("startup_script", 1, "COMMAND [USER [GROUP]]"),
+    served("startup_script_timeout", 1, "1-1000"),
+    served("shutdown_script", 1, "COMMAND [USER [GROUP]]"),
+    served("shutdown_script_timeout", 1, "1-1000"),
+    served("notify_fifo", 1, "PATH [USER [GROUP]]"),
+    served("notify_fifo_script", 1, "COMMAND [USER [GROUP]]"),
+    served("vrrp_notify_fifo", 1, "PATH [USER [GROUP]]"),
+    served("vrrp_notify_fifo_script", 1, "COMMAND [USER [GROUP]]"),
+    served("vrrp_notify_priority_changes", 0, "[on|off]"),
+    served("fifo_write_vrrp_states_on_reload", 0, ""),
     later(
         "default_interface",
         1,
@@ -183,7 +164,7 @@ pub(super) const GENERAL: &[Keyword] = &[
         "umask",
         1,
         "MODE",
-        "files are made with the service manager's umask",
+        "FIFOs and dump files are for their owner alone; `-u` widens a FIFO",
     ),
 ];
 
@@ -311,24 +292,10 @@ pub(super) const MANAGEMENT: &[Keyword] = &[
         "PATH",
         "tables of iproute2 are not read",
     ),
-    later(
-        "state_dump_file",
-        1,
-        "PATH",
-        "no dump file is written; use `xvrrpd status`",
-    ),
-    later(
-        "stats_dump_file",
-        1,
-        "PATH",
-        "no dump file is written; use `xvrrpd status`",
-    ),
-    later(
-        "json_dump_file",
-        1,
-        "PATH",
-        "no dump file is written; use `xvrrpd status --json`",
-    ),
+    served("dump_directory", 1, "PATH"),
+    served("state_dump_file", 1, "PATH"),
+    served("stats_dump_file", 1, "PATH"),
+    served("json_dump_file", 1, "PATH"),
 ];
 
 pub(super) const LVS: &[Keyword] = &[

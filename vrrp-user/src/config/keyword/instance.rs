@@ -2,8 +2,6 @@
 
 use super::{Keyword, Kind, block, idle, later, old, served};
 
-const NO_MAIL: &str = "no mail is sent";
-const NO_FIFO: &str = "nothing is written to a FIFO";
 
 pub(super) const INSTANCE: &[Keyword] = &[
     served("state", 1, "MASTER|BACKUP"),
@@ -157,14 +155,9 @@ pub(super) const NOTIFY: &[Keyword] = &[
     served("notify", 1, "COMMAND [USER [GROUP]]"),
     served("notify_master_rx_lower_pri", 1, "COMMAND [USER [GROUP]]"),
     served("notify_conflict", 1, "COMMAND [USER [GROUP]]"),
-    later(
-        "notify_deleted",
-        0,
-        "[COMMAND]",
-        "a deleted instance runs its `notify_stop`",
-    ),
-    later("notify_priority_changes", 0, "[on|off]", NO_FIFO),
-    later("smtp_alert", 0, "[on|off]", NO_MAIL),
+    served("notify_deleted", 0, "[COMMAND [USER [GROUP]]]"),
+    served("notify_priority_changes", 0, "[on|off]"),
+    served("smtp_alert", 0, "[on|off]"),
 ];
 
 pub(super) const TRACK: &[Keyword] = &[
@@ -246,6 +239,6 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
         later("track_bfd", 0, "", "no BFD session is run"),
         Kind::Names,
     ),
-    later("notify_priority_changes", 0, "[on|off]", NO_FIFO),
-    later("smtp_alert", 0, "[on|off]", NO_MAIL),
+    served("notify_priority_changes", 0, "[on|off]"),
+    served("smtp_alert", 0, "[on|off]"),
 ];

@@ -90,7 +90,7 @@ pub(super) fn complete(
         track_processes: Vec::new(),
         track_tcp: Vec::new(),
         track_http: Vec::new(),
-        notify: draft.notify.clone(),
+        notify: draft.notify.finish(globals),
         dont_track_primary: draft.dont_track_primary,
         strict,
         accept: draft.accept.unwrap_or(owner || !strict),

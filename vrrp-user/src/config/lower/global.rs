@@ -1,6 +1,6 @@
 //! `global_defs`, and the defaults it gives to every instance.
 
-use super::{Places, told_twice, unheard};
+use super::{Places, telling::Telling, told_twice, unheard};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
@@ -24,6 +24,7 @@ const HOLD_MICROS: RangeInclusive<u64> = 100..=1_000_000;
 pub(super) struct Globals {
     global: Global,
     places: Option<Places>,
+    pub(super) telling: Option<Telling>,
     pub(super) version: Version,
     /// `vrrp_mcast_group4` names another group than the usual one.
     pub(super) other_group_v4: bool,
@@ -99,7 +100,12 @@ impl GarpWords {
 impl Globals {
     pub(super) fn read(&mut self, statements: &[Statement], diagnostics: &mut Vec<Diagnostic>) {
         for statement in statements {
-            self.statement(statement, diagnostics);
+            let telling = self
+                .telling
+                .get_or_insert_with(|| Telling::new(Places::new(statement.span())));
+            if !telling.read(statement, diagnostics) {
+                self.statement(statement, diagnostics);
+            }
             if let Some(keyword) = keyword::lookup(Kind::Global, statement.name()) {
                 let places = self
                     .places
@@ -216,6 +222,13 @@ impl Globals {
             return;
         }
         self.global.instance_name = Some(word.text.clone());
+    }
+
+    /// Once every `global_defs` is read.
+    pub(super) fn settle(&mut self, diagnostics: &mut Vec<Diagnostic>) {
+        if let Some(telling) = &mut self.telling {
+            telling.settle(&mut self.global, diagnostics);
+        }
     }
 
     pub(super) const fn lease(&self) -> Lease {

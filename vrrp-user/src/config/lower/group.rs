@@ -1,9 +1,9 @@
 //! `vrrp_sync_group`.
 
-use super::{Places, body, named, notify, track};
+use super::{Places, body, global::Globals, named, notify::NotifyWords, track};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
-    model::{Notify, SyncGroup},
+    model::SyncGroup,
     tree::Statement,
     words::Word,
 };
@@ -15,6 +15,7 @@ pub(super) struct GroupDraft {
     pub(super) members: Vec<Word>,
     pub(super) tracks: Vec<track::Row>,
     tracking_weight: bool,
+    pub(super) notify: NotifyWords,
 }
 
 impl GroupDraft {
@@ -25,12 +26,16 @@ impl GroupDraft {
     }
 }
 
-pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<GroupDraft> {
+pub(super) fn all(
+    root: &[Statement],
+    globals: &Globals,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<GroupDraft> {
     let named = named(root, "vrrp_sync_group", diagnostics);
     let mut out = Vec::new();
     for (name, statement) in named {
         let mut places = Places::new(name.span);
-        let mut notify = Notify::default();
+        let mut notify = NotifyWords::default();
         let mut members: Vec<Word> = Vec::new();
         let mut tracks = Vec::new();
         let mut tracking_weight = false;
@@ -54,7 +59,7 @@ pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<
                 "sync_group_tracking_weight" => tracking_weight = true,
                 _ if track::read(&mut tracks, inner, diagnostics) => {}
                 _ => {
-                    notify::read(&mut notify, &mut places, inner, diagnostics);
+                    notify.read(&mut places, inner, diagnostics);
                 }
             }
         }
@@ -69,13 +74,14 @@ pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Vec<
         let group = SyncGroup {
             name: name.text.clone(),
             members: members.iter().map(|m| m.text.clone()).collect(),
-            notify,
+            notify: notify.finish(globals),
         };
         out.push(GroupDraft {
             group,
             members,
             tracks,
             tracking_weight,
+            notify,
         });
     }
     out

@@ -3,13 +3,15 @@
 use super::{
     Places, address, body,
     global::{self, GarpWords, set},
-    named, notify, told_twice, track, unheard,
+    named,
+    notify::NotifyWords,
+    told_twice, track, unheard,
     vmac::VmacWords,
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic, Severity},
     keyword::{self, Kind, Status},
-    model::{Family, InitialState, Notify, UnicastPeer, Version, VirtualAddress},
+    model::{Family, InitialState, UnicastPeer, Version, VirtualAddress},
     source::Span,
     tree::Statement,
     value::{address as plain_address, number, seconds, surplus, switch},
@@ -53,7 +55,7 @@ pub(super) struct Draft {
     pub(super) check_source: bool,
     pub(super) advert_sources: Vec<IpAddr>,
     pub(super) tracks: Vec<track::Row>,
-    pub(super) notify: Notify,
+    pub(super) notify: NotifyWords,
     pub(super) dont_track_primary: bool,
     pub(super) strict: Option<bool>,
     pub(super) accept: Option<bool>,
@@ -116,7 +118,7 @@ impl Draft {
             check_source: false,
             advert_sources: Vec::new(),
             tracks: Vec::new(),
-            notify: Notify::default(),
+            notify: NotifyWords::default(),
             dont_track_primary: false,
             strict: None,
             accept: None,
@@ -142,7 +144,7 @@ impl Draft {
         let Some(keyword) = keyword::lookup(Kind::Instance, statement.name()) else {
             return;
         };
-        if notify::read(&mut self.notify, &mut self.places, statement, diagnostics) {
+        if self.notify.read(&mut self.places, statement, diagnostics) {
             return;
         }
         if keyword.block.is_none() && keyword.status == Status::Served && keyword.name != "state" {

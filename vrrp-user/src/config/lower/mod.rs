@@ -13,6 +13,7 @@ mod probe;
 mod process;
 mod script;
 mod strict;
+mod telling;
 mod track;
 mod trackers;
 mod unheard;
@@ -79,8 +80,9 @@ pub(crate) fn lower(
             _ => {}
         }
     }
+    globals.settle(diagnostics);
     let trackers = Trackers::read(root, skipped_ids, diagnostics);
-    let mut groups = group::all(root, diagnostics);
+    let mut groups = group::all(root, &globals, diagnostics);
     let drafts = instance::all(root, diagnostics);
     let mut shared: BTreeMap<String, (bool, Vec<Track>)> = BTreeMap::new();
     for group in &mut groups {
@@ -98,7 +100,8 @@ pub(crate) fn lower(
         }
     }
     let mut completed = Vec::new();
-    for draft in drafts {
+    for mut draft in drafts {
+        draft.notify.inherit(&groups, &draft.name.text);
         let of_group = shared.get(&draft.name.text);
         let of_group = Shared {
             weights: of_group.is_none_or(|(weights, _)| *weights),

@@ -126,7 +126,11 @@ pub(super) fn notify(prefix: &str) -> Notify {
         stop: script("stop"),
         master_rx_lower_priority: script("lower"),
         conflict: script("conflict"),
+        tells_deleted: false,
+        deleted: script("deleted"),
         any: script("any"),
+        priority_changes: false,
+        mail: false,
         user: None,
     }
 }

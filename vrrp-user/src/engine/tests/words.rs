@@ -81,6 +81,8 @@ pub(super) fn words(action: &Action) -> String {
             argv.extend(arguments.iter().cloned());
             format!("notify{}", list(&mut argv.into_iter()))
         }
+        Action::NotifyFifo { line } => format!("fifo {}", line.trim_end()),
+        Action::Mail { subject, body } => format!("mail {subject} | {body}"),
         Action::Answer {
             answer: Ok(done), ..
         } => {

@@ -86,6 +86,11 @@ impl Instance {
         self.name.as_deref()
     }
 
+    /// Its dump files, unless its configuration puts them elsewhere.
+    pub fn dump_directory(&self) -> PathBuf {
+        Path::new(RUN_DIRECTORY).join(self.to_string())
+    }
+
     /// Its pid file.
     pub fn pid_file(&self) -> PathBuf {
         Path::new(RUN_DIRECTORY).join(format!("{self}.pid"))

@@ -116,6 +116,8 @@ impl Driver {
             } => {
                 self.runner.notify(&queue, command, arguments, user);
             }
+            Action::NotifyFifo { line } => self.fifos.write(&line),
+            Action::Mail { subject, body } => self.mailer.send(subject, body),
             Action::Answer { ticket, answer } => self.answered(ticket, answer),
             Action::RememberMaintenance(on) => self.remember_maintenance(on),
             Action::Log(level, line) => log::line(level, &line),

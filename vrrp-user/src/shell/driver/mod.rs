@@ -7,9 +7,11 @@
 
 mod asked;
 mod deadline;
+mod dumps;
 mod execute;
 mod gate_writer;
 mod hearing;
+mod hooks;
 mod permission;
 mod rejections;
 mod report;
@@ -18,6 +20,7 @@ mod watch;
 use self::{
     asked::Tickets,
     deadline::Deadline,
+    dumps::{Counts, Dump},
     gate_writer::MappedGates,
     hearing::Hearing,
     permission::{Permission, RENEWAL},
@@ -25,7 +28,7 @@ use self::{
     watch::Watch,
 };
 use crate::{
-    config::model::Config,
+    config::model::{Config, Global, Hook},
     engine::{Engine, input::Input, settings::Settings},
     ownership::command::{Epoch, GateId, Report, VrId},
     shell::{
@@ -36,6 +39,7 @@ use crate::{
         control::{Request, Requests},
         listen::Listener,
         netlink,
+        notify::{Fifos, Mailer},
         process::{self, RunnerHandle},
         signals::{Signal, Signals},
         tracking::{Found, Tracking},
@@ -54,6 +58,10 @@ const PRUNE_EVERY: u32 = 60;
 const FORGET_PEER: Duration = Duration::from_hours(1);
 /// How long a stop waits for addresses to go and for notify scripts to end.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long it waits for whoever reads FIFOs.
+const FIFO_LIMIT: Duration = Duration::from_secs(1);
+/// How long it waits for the last alerts to be sent.
+const MAIL_LIMIT: Duration = Duration::from_secs(3);
 /// Ring records taken in before anything else gets its turn again.
 const EVENTS_AT_ONCE: usize = 256;
 
@@ -78,6 +86,8 @@ pub struct Options {
     pub runner: process::Runner,
     /// What `global_defs` says about scripts.
     pub scripts: process::Settings,
+    /// `-u`, for the files that are made.
+    pub umask: Option<u32>,
 }
 
 struct Driver {
@@ -92,6 +102,8 @@ struct Driver {
     netlink: netlink::Handle,
     runner: RunnerHandle,
     tracking: Tracking,
+    fifos: Fifos,
+    mailer: Mailer,
     hearing: Hearing,
     watch: Watch,
     reload: Reload,
@@ -105,6 +117,8 @@ struct Driver {
     leases_over: u64,
     upkeeps: u32,
     finished: Option<Ending>,
+    shutdown_script: Option<Hook>,
+    counts: Counts,
 }
 
 /// How the daemon ends.
@@ -133,7 +147,15 @@ pub async fn run(
         reload,
         runner,
         scripts,
+        umask,
     } = options;
+    let (runner, mut finished) = runner.serve();
+    runner.configure(scripts);
+    if let Some(hook) = &config.global.startup
+        && !hooks::start_up(&runner, hook, &mut signals).await
+    {
+        return Ok(());
+    }
     let Loaded {
         dataplane,
         tables,
@@ -169,6 +191,8 @@ pub async fn run(
         netlink,
         runner,
         tracking,
+        fifos: Fifos::new(umask),
+        mailer: Mailer::default(),
         hearing: Hearing::default(),
         watch: Watch::default(),
         reload,
@@ -180,6 +204,8 @@ pub async fn run(
         leases_over: 0,
         upkeeps: 0,
         finished: None,
+        shutdown_script: None,
+        counts: Counts::default(),
     };
     driver.engine.inherit(inherited);
     driver.begin(&mut links, config)?;
@@ -267,6 +293,7 @@ impl Driver {
             self.take(input);
         }
         self.recall_maintenance();
+        self.configure_telling(&config.global);
         self.take(Input::Config(Box::new(config)));
         self.execute();
         self.nothing_to_guard();
@@ -389,11 +416,10 @@ impl Driver {
             Signal::Reload => {
                 let _ = self.reload();
             }
-            Signal::DumpData | Signal::DumpStats => {
-                for line in self.describe().to_string().lines() {
-                    tracing::info!("{line}");
-                }
-            }
+            Signal::DumpData => self.dump(Dump::Data),
+            Signal::DumpStats => self.dump(Dump::Stats),
+            Signal::ClearStats => self.dump(Dump::StatsClear),
+            Signal::DumpJson => self.dump(Dump::Json),
         }
     }
 
@@ -406,6 +432,7 @@ impl Driver {
                     script_user: config.global.script_user.clone(),
                     script_security: config.global.script_security,
                 });
+                self.configure_telling(&config.global);
                 self.take(Input::Config(Box::new(config)));
                 Ok(())
             }
@@ -414,6 +441,16 @@ impl Driver {
                 Err(error)
             }
         }
+    }
+
+    /// Before the engine tells of anything.
+    fn configure_telling(&mut self, global: &Global) {
+        let script_user = global.script_user.as_ref();
+        self.fifos
+            .configure(&global.fifos, script_user, &self.runner);
+        self.mailer
+            .configure(global.mail.as_ref(), &global.router_id);
+        self.shutdown_script.clone_from(&global.shutdown);
     }
 
     fn answer(&mut self, request: Request) {
@@ -451,9 +488,10 @@ impl Driver {
         }
     }
 
-    async fn end(self) -> Result<()> {
+    async fn end(mut self) -> Result<()> {
         match self.finished {
             Some(Ending::Left) => {
+                self.fifos.close(FIFO_LIMIT, true).await;
                 // The transmit thread ends with its last commands carried out.
                 drop(self.transmit);
                 tracing::info!("Left");
@@ -464,16 +502,32 @@ impl Driver {
     }
 
     /// A clean stop: nothing is left to fence, so nothing is left attached.
-    async fn leave_nothing(self) -> Result<()> {
+    async fn leave_nothing(mut self) -> Result<()> {
+        self.fifos.close(FIFO_LIMIT, false).await;
         if !self.netlink.settled(STOP_LIMIT).await {
             tracing::error!("addresses are still being removed after {STOP_LIMIT:?}");
         }
-        if !self.runner.drained(STOP_LIMIT).await {
+        let (scripts, mail) = tokio::join!(
+            self.runner.drained(STOP_LIMIT),
+            self.mailer.drained(MAIL_LIMIT)
+        );
+        if !scripts {
             tracing::error!("notify scripts are still running after {STOP_LIMIT:?}");
+        }
+        if !mail {
+            tracing::error!("alerts are not sent yet after {MAIL_LIMIT:?}, and will not be");
+        }
+        if !self.runner.services_ended(FIFO_LIMIT).await {
+            tracing::info!("the scripts that read FIFOs do not end by themselves");
         }
         drop(self.transmit);
         self.listener.release();
         self.dataplane.teardown()?;
+        // Of a daemon that is no more they would tell of a MASTER that is none.
+        let _ = std::fs::remove_dir_all(self.instance.dump_directory());
+        if let Some(hook) = &self.shutdown_script {
+            hooks::run(&self.runner, "shutdown", hook).await;
+        }
         tracing::info!("Stopped");
         Ok(())
     }

@@ -11,6 +11,7 @@ mod identity;
 mod inspect;
 pub mod protocol;
 mod runner;
+mod service;
 mod shell_line;
 mod supervisor;
 
@@ -20,7 +21,8 @@ mod group_test;
 mod supervisor_test;
 
 use crate::config::model::{CommandLine, User};
-pub use protocol::Settings;
+use nix::unistd::{Gid, Uid};
+pub use protocol::{Outcome, Settings};
 pub use runner::main as runner_main;
 pub use supervisor::{Finished, Runner, RunnerHandle};
 
@@ -33,6 +35,13 @@ pub fn examine(
     let user = user.or(settings.script_user.as_ref());
     let identity = identity::Identities::default().get(user)?;
     group::Launch::prepare(command, &[], identity, settings.script_security).map(drop)
+}
+
+/// Whose a file for scripts is to be: the named user's; else `keepalived_script`'s
+/// where it exists; else ours.
+pub fn identify(user: Option<&User>) -> Result<(Uid, Gid), String> {
+    let identity = identity::Identities::default().get(user)?;
+    Ok((identity.uid, identity.gid))
 }
 
 /// The hidden subcommand that turns `xvrrpd` into the runner.

@@ -3,6 +3,7 @@
 use super::{
     SUBCOMMAND,
     protocol::{FromRunner, Outcome, Settings, ToRunner, VERSION, encode},
+    service::Services,
 };
 use crate::{
     config::model::{CommandLine, User},
@@ -108,6 +109,7 @@ impl Runner {
             groups: HashMap::new(),
             told: HashMap::new(),
             waiting: Vec::new(),
+            services: Services::default(),
         };
         tokio::spawn(supervisor.run(self.process));
         (RunnerHandle { requests }, finished_out)
@@ -140,10 +142,21 @@ enum Request {
         notify: Notify,
     },
     Drain(oneshot::Sender<()>),
+    Once {
+        what: Notify,
+        timeout: Duration,
+        done: oneshot::Sender<Result<(), String>>,
+    },
+    Service {
+        name: String,
+        what: Notify,
+    },
+    StopService(String),
+    ServicesEnd(oneshot::Sender<()>),
 }
 
 #[derive(Clone, Debug)]
-struct Notify {
+pub(super) struct Notify {
     command: CommandLine,
     arguments: Vec<String>,
     user: Option<User>,
@@ -204,6 +217,70 @@ impl RunnerHandle {
         matches!(tokio::time::timeout(limit, is_done).await, Ok(Ok(())))
     }
 
+    /// Runs a command and waits for its end, at most until its process group is
+    /// terminated after `timeout`. The error says how it failed.
+    pub async fn run_once(
+        &self,
+        command: CommandLine,
+        user: Option<User>,
+        timeout: Duration,
+    ) -> Result<(), String> {
+        let (done, is_done) = oneshot::channel();
+        let what = Notify {
+            command,
+            arguments: Vec::new(),
+            user,
+        };
+        self.send(Request::Once {
+            what,
+            timeout,
+            done,
+        });
+        let lost = || "the script runner ended while it ran".to_owned();
+        is_done.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Keeps a command running until it is stopped, in place of an earlier one of this
+    /// name.
+    pub fn start_service(
+        &self,
+        name: &str,
+        command: CommandLine,
+        arguments: Vec<String>,
+        user: Option<User>,
+    ) {
+        let what = Notify {
+            command,
+            arguments,
+            user,
+        };
+        self.send(Request::Service {
+            name: name.to_owned(),
+            what,
+        });
+    }
+
+    /// Stops it, if there is one.
+    pub fn stop_service(&self, name: &str) {
+        self.send(Request::StopService(name.to_owned()));
+    }
+
+    /// Waits until every service has ended by itself; none is started again. False if
+    /// that takes longer than `limit`.
+    pub async fn services_ended(&self, limit: Duration) -> bool {
+        let (done, is_done) = oneshot::channel();
+        self.send(Request::ServicesEnd(done));
+        matches!(tokio::time::timeout(limit, is_done).await, Ok(Ok(())))
+    }
+
+    /// One that nobody hears.
+    #[cfg(test)]
+    pub(crate) fn deaf() -> Self {
+        Self {
+            requests: mpsc::unbounded_channel().0,
+        }
+    }
+
     fn send(&self, request: Request) {
         // The supervisor outlives its handles.
         let _ = self.requests.send(request);
@@ -245,6 +322,9 @@ enum Purpose {
         argv: CommandLine,
         slow_at: tokio::time::Instant,
     },
+    /// Somebody waits for its end.
+    Once(oneshot::Sender<Result<(), String>>),
+    Service,
     /// Stopped: whatever it still says is of no interest.
     Nothing,
 }
@@ -269,6 +349,7 @@ struct Supervisor {
     /// What was last said of each script.
     told: HashMap<String, String>,
     waiting: Vec<oneshot::Sender<()>>,
+    services: Services,
 }
 
 /// The stream to a runner that is alive.
@@ -346,17 +427,18 @@ impl Supervisor {
             self.advance(&queue, line);
         }
         loop {
+            for (name, what) in self.services.due() {
+                let id = self.start(line, what.command, what.arguments, what.user, None);
+                self.runs.insert(id, Purpose::Service);
+                self.services.started(&name, id);
+            }
+            let next_service = self.services.next_start();
             let slow = self.runs.values().filter_map(|run| match run {
                 Purpose::Notify { slow_at, .. } => Some(*slow_at),
                 _ => None,
             });
             let slow = slow.min();
-            let patience = async {
-                match slow {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let patience = at_or_never(slow);
             tokio::select! {
                 request = self.requests.recv() => match request {
                     Some(request) => self.obey(request, line),
@@ -373,6 +455,7 @@ impl Supervisor {
                     Ok(None) | Err(_) => return false,
                 },
                 () = patience => self.complain_of_slowness(),
+                () = at_or_never(next_service) => {}
             }
             if self.queues.is_empty() {
                 for waiter in self.waiting.drain(..) {
@@ -414,6 +497,26 @@ impl Supervisor {
                 self.advance(&queue, line);
             }
             Request::Drain(waiter) => self.waiting.push(waiter),
+            Request::Once {
+                what,
+                timeout,
+                done,
+            } => {
+                let timeout_us = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
+                let Notify {
+                    command,
+                    arguments,
+                    user,
+                } = what;
+                let id = self.start(line, command, arguments, user, Some(timeout_us));
+                self.runs.insert(id, Purpose::Once(done));
+            }
+            Request::Service { name, what } => {
+                self.stop_service(&name, line);
+                self.services.add(name, what);
+            }
+            Request::StopService(name) => self.stop_service(&name, line),
+            Request::ServicesEnd(waiter) => self.services.wait_for_end(waiter),
         }
     }
 
@@ -443,6 +546,13 @@ impl Supervisor {
                 line.say(&ToRunner::Stop { id: *id });
                 *purpose = Purpose::Nothing;
             }
+        }
+    }
+
+    fn stop_service(&mut self, name: &str, line: &Line) {
+        if let Some(id) = self.services.remove(name) {
+            line.say(&ToRunner::Stop { id });
+            self.runs.insert(id, Purpose::Nothing);
         }
     }
 
@@ -522,6 +632,15 @@ impl Supervisor {
                     }
                     self.advance(&queue, line);
                 }
+                Some(Purpose::Once(done)) => {
+                    let failure = failure(&outcome, output.as_deref());
+                    let _ = done.send(failure.map_or(Ok(()), Err));
+                }
+                Some(Purpose::Service) => {
+                    let how = failure(&outcome, output.as_deref());
+                    self.services
+                        .ended(id, &how.unwrap_or_else(|| "exited".into()));
+                }
                 Some(Purpose::Nothing) | None => {}
             },
         }
@@ -544,6 +663,7 @@ impl Supervisor {
                 .await;
             }
         }
+        self.services.all_ended();
         let mut lost = Vec::new();
         for queue in self.queues.values_mut() {
             match queue.running.take() {
@@ -608,6 +728,13 @@ impl Supervisor {
     async fn report(&self, finished: Finished) {
         // Without a receiver the handles are about to go as well.
         let _ = self.finished.send(finished).await;
+    }
+}
+
+async fn at_or_never(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

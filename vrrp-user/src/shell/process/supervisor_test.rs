@@ -325,3 +325,104 @@ fn the_runner_ignores_signals_meant_for_the_daemon() {
         );
     });
 }
+
+async fn lines_of(path: &std::path::Path, wanted: usize) -> Vec<String> {
+    for _ in 0..1500 {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        if text.lines().count() >= wanted {
+            return text.lines().map(str::to_owned).collect();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{wanted} lines in {}", path.display());
+}
+
+/// One that ends is started again, after a pause; one that is replaced or no longer
+/// wanted is terminated; at the end it is waited for, and not started again.
+#[test]
+fn services_run_as_long_as_they_are_wanted() {
+    let place = Place::new("service");
+    let log = place.path("log");
+    let say = |text: &str| shell(&format!("echo {text} $1 $$ >> {}; true", log.display()));
+    let stay = |text: &str| {
+        shell(&format!(
+            "echo {text} $1 $$ >> {}; exec sleep 64",
+            log.display()
+        ))
+    };
+    let words = |line: &str| -> Vec<String> { line.split(' ').map(str::to_owned).collect() };
+    block_on(async {
+        let (handle, _results) = spawn();
+        let start = Instant::now();
+        handle.start_service("/f", say("short"), vec!["/f".into()], None);
+        let lines = lines_of(&log, 2).await;
+        assert!(
+            start.elapsed() >= Duration::from_secs(5),
+            "{:?}",
+            start.elapsed()
+        );
+        assert!(
+            lines.iter().all(|line| line.starts_with("short /f ")),
+            "{lines:?}"
+        );
+        handle.start_service("/f", stay("one"), vec!["/f".into()], None);
+        let one = words(&lines_of(&log, 3).await[2]);
+        handle.start_service("/f", stay("two"), vec!["/f".into()], None);
+        let two = words(&lines_of(&log, 4).await[3]);
+        assert_eq!((&*one[0], &*two[0]), ("one", "two"));
+        let gone = |pid: &str| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        };
+        for _ in 0..200 {
+            if gone(&one[2]) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(gone(&one[2]) && !gone(&two[2]));
+        assert!(!handle.services_ended(Duration::from_millis(50)).await);
+        let pid = nix::unistd::Pid::from_raw(two[2].parse().expect("a pid"));
+        kill(pid, Signal::SIGKILL).expect("kill");
+        assert!(handle.services_ended(Duration::from_secs(5)).await);
+        assert_eq!(lines_of(&log, 4).await.len(), 4);
+    });
+}
+
+/// The runner's end is no reason for a service to stay away, nor for a single run to
+/// be waited for for ever.
+#[test]
+fn services_come_back_with_the_runner() {
+    let place = Place::new("service-dies");
+    let log = place.path("log");
+    let stay = shell(&format!(
+        "echo $$ $PPID >> {}; exec sleep 65",
+        log.display()
+    ));
+    block_on(async {
+        let (handle, _results) = spawn();
+        handle.start_service("/f", stay, vec![], None);
+        let first = lines_of(&log, 1).await;
+        let runner = first[0].split(' ').nth(1).expect("two pids");
+        let runner = nix::unistd::Pid::from_raw(runner.parse().expect("a pid"));
+        let once = handle.run_once(argv(&["sleep", "66"]), None, Duration::from_secs(60));
+        let killed = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            kill(runner, Signal::SIGKILL).expect("kill");
+        };
+        let (once, ()) = tokio::join!(once, killed);
+        assert!(once.expect_err("it ended").contains("runner ended"));
+        let lines = lines_of(&log, 2).await;
+        assert_ne!(lines[0], lines[1]);
+        for (command, timeout_ms, want) in [
+            (argv(&["true"]), 5000, Ok(())),
+            (argv(&["sleep", "67"]), 200, Err("timed out")),
+            (shell("exit 3"), 5000, Err("exited with status 3")),
+            (argv(&["/no/such"]), 5000, Err("/no does not exist")),
+        ] {
+            let timeout = Duration::from_millis(timeout_ms);
+            let found = handle.run_once(command, None, timeout).await;
+            assert_eq!(found, want.map_err(str::to_owned));
+        }
+    });
+}

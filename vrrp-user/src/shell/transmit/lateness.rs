@@ -1,6 +1,7 @@
 //! How late the transmit thread runs, and how many sends failed: written by it,
 //! read by whoever asks, without a lock.
 
+use crate::ownership::command::VrId;
 use serde::Serialize;
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -20,7 +21,12 @@ pub struct Record {
     longest_send_ns: AtomicU64,
     sent: AtomicU64,
     failed: AtomicU64,
+    /// Adverts that left, and those of them with priority 0, by virtual router.
+    adverts: Box<[[AtomicU64; 2]]>,
 }
+
+/// Virtual routers whose adverts are counted; their numbers are the lowest that are free.
+const COUNTED_ROUTERS: usize = 4096;
 
 /// What was recorded so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,6 +55,7 @@ impl Default for Record {
             longest_send_ns: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            adverts: (0..COUNTED_ROUTERS).map(|_| Default::default()).collect(),
         }
     }
 }
@@ -66,6 +73,22 @@ impl Record {
         self.longest_send_ns.fetch_max(nanoseconds(took), Relaxed);
         self.sent.fetch_add(sent, Relaxed);
         self.failed.fetch_add(failed, Relaxed);
+    }
+
+    /// An advert of this virtual router left.
+    pub fn advert(&self, vr: VrId, resigns: bool) {
+        if let Some([all, resigning]) = self.adverts.get(vr.0 as usize) {
+            all.fetch_add(1, Relaxed);
+            resigning.fetch_add(resigns.into(), Relaxed);
+        }
+    }
+
+    /// How many did, and how many of them had priority 0.
+    pub fn adverts(&self, vr: VrId) -> (u64, u64) {
+        let counts = self.adverts.get(vr.0 as usize);
+        counts.map_or((0, 0), |[all, resigning]| {
+            (all.load(Relaxed), resigning.load(Relaxed))
+        })
     }
 
     /// The figures, each of its own moment.

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     ownership::{
-        command::{Command, Report},
-        sender::{Effect, Sender, Ticket},
+        command::{Command, Report, VrId},
+        sender::{Effect, SendKind, Sender, Ticket},
     },
     shell::clock,
     time::Instant,
@@ -114,6 +114,11 @@ impl TransmitHandle {
     /// How late the thread was so far, and what it sent.
     pub fn summary(&self) -> Summary {
         self.record.summary()
+    }
+
+    /// Adverts of a virtual router that left, and those of them with priority 0.
+    pub fn adverts(&self, vr: VrId) -> (u64, u64) {
+        self.record.adverts(vr)
     }
 
     /// What the thread has to do without; empty when it runs as meant.
@@ -257,6 +262,9 @@ impl<G: GateWriter> Transmitter<G> {
                 .iter()
                 .map(|outcome| outcome.result)
                 .find(Result::is_err);
+            if let (Some(vr), None) = (ticket.vr, result) {
+                self.record.advert(vr, ticket.kind == SendKind::Resign);
+            }
             self.sender
                 .sent(ticket, at, result.unwrap_or(Ok(())), now, &self.gates);
         }

@@ -1,0 +1,148 @@
+//! USR1, USR2 and the JSON signal: what keepalived's exporters read.
+
+use super::Driver;
+use crate::{
+    config::model::Dumps,
+    ownership::command::VrId,
+    shell::{
+        bpf::Instance,
+        clock,
+        dump::{self, Received, Snapshot, Stats},
+    },
+};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+use vrrp_common::maps::VrKey;
+
+/// What the dumps know that neither the engine nor the maps keep.
+#[derive(Default)]
+pub(super) struct Counts {
+    received: BTreeMap<VrId, Received<[u8; 16]>>,
+    /// As they stood when they were cleared.
+    cleared: BTreeMap<VrId, Stats>,
+}
+
+/// Which file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dump {
+    Data,
+    Stats,
+    StatsClear,
+    Json,
+}
+
+impl Driver {
+    /// Writes a dump file; the writing itself is not this thread's.
+    pub(super) fn dump(&mut self, which: Dump) {
+        let status = self.engine.status();
+        let counts: Vec<Stats> = status
+            .instances
+            .iter()
+            .enumerate()
+            .map(|(at, it)| {
+                let mut stats = self.count(it.vr, it.key);
+                stats.become_master = it.times_active;
+                stats.release_master = it.times_released;
+                stats.pri_zero_rcvd = it.resignations_heard;
+                // XDP counts what it refuses for all of them.
+                if at == 0
+                    && let Ok(counters) = self.tables.counters()
+                {
+                    stats.add_refused(&counters);
+                }
+                stats
+            })
+            .collect();
+        let config = self.engine.config();
+        let cleared = &self.counts.cleared;
+        let snapshots: Vec<Snapshot<'_>> = status
+            .instances
+            .iter()
+            .zip(&counts)
+            .filter_map(|(status, stats)| {
+                let config = config.instances.iter().find(|it| it.name == status.name)?;
+                let then = cleared.get(&status.vr).copied().unwrap_or_default();
+                Some(Snapshot {
+                    config,
+                    status,
+                    stats: stats.since(&then),
+                    last_transition_s: clock::as_wall_time_s(status.since),
+                })
+            })
+            .collect();
+        let (name, text) = match which {
+            Dump::Data => ("data", dump::data(config, &status, &snapshots)),
+            Dump::Stats | Dump::StatsClear => ("stats", dump::stats_text(&snapshots)),
+            Dump::Json => {
+                let commands = |name: &str| {
+                    let script = config.scripts.iter().find(|it| it.name == name)?;
+                    Some(dump::command(&script.command))
+                };
+                ("json", dump::json(&snapshots, &commands))
+            }
+        };
+        let path = path(&config.global.dumps, &self.instance, name);
+        if which == Dump::StatsClear {
+            let now = status.instances.iter().map(|it| it.vr).zip(counts);
+            self.counts.cleared = now.collect();
+        }
+        tokio::task::spawn_blocking(move || match write(&path, &text) {
+            Ok(()) => tracing::info!("Printing VRRP {name} to {}", path.display()),
+            Err(error) => tracing::error!("{}: {error}", path.display()),
+        });
+    }
+
+    fn count(&mut self, vr: VrId, key: Option<(u32, u16, u8, u8, u8)>) -> Stats {
+        let (sent, resigned) = self.transmit.adverts(vr);
+        let mut stats = Stats {
+            advert_sent: sent,
+            pri_zero_sent: resigned,
+            ..Stats::default()
+        };
+        if let Some((ifindex, vlan, vrid, family, cast)) = key {
+            let key = VrKey {
+                ifindex,
+                vlan,
+                vrid,
+                family,
+                cast,
+                pad: [0; 3],
+            };
+            let peers = self.tables.peers_of(&key).unwrap_or_default();
+            let received = self.counts.received.entry(vr).or_default();
+            let peers = peers.into_iter();
+            stats.advert_rcvd =
+                received.update(peers.map(|(key, peer)| (key.source, peer.adverts)));
+        }
+        stats
+    }
+}
+
+/// keepalived's own keyword, else our directory: one for each daemon, unless the
+/// configuration names another.
+fn path(dumps: &Dumps, instance: &Instance, name: &str) -> PathBuf {
+    let chosen = match name {
+        "data" => &dumps.data,
+        "stats" => &dumps.stats,
+        _ => &dumps.json,
+    };
+    let directory = dumps
+        .directory
+        .as_ref()
+        .map_or_else(|| instance.dump_directory(), PathBuf::from);
+    match chosen {
+        // Relative ones lie in the directory, as keepalived's lie in /tmp.
+        Some(path) => directory.join(path),
+        None => directory.join(format!("keepalived.{name}")),
+    }
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    dump::replace(path, text)
+}

@@ -11,6 +11,7 @@ mod failover;
 mod fence;
 mod handover;
 mod harness;
+mod installed;
 mod interface;
 mod isolation;
 mod layouts;

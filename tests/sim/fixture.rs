@@ -36,6 +36,7 @@ pub(crate) fn vip(n: u8) -> VirtualAddress {
         no_prefix_route: false,
         preferred_lifetime_s: None,
         no_track: false,
+        origin: vrrp_user::config::model::routing::Origin::default(),
     }
 }
 
@@ -54,6 +55,10 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
         authentication: None,
         addresses: vec![vip(n)],
         excluded_addresses: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
+        devices: Vec::new(),
+        promote_secondaries: false,
         nopreempt: false,
         preempt_delay: Duration::ZERO,
         garp: Garp {

@@ -3,8 +3,12 @@
 //! keepalived's words, units in the names or types. A value of this type is
 //! valid as a whole; what could not be understood is a diagnostic instead.
 
+pub mod routing;
+
 use core::{net::IpAddr, time::Duration};
+use routing::{Origin, Route, Rule, Statics};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything one daemon runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +22,19 @@ pub struct Config {
     /// `vrrp_instance`, in file order; names are unique, and so is
     /// (interface, family, cast, VRID).
     pub instances: Vec<Instance>,
+    /// `static_ipaddress`, `static_routes`, `static_rules`.
+    pub statics: Statics,
+    /// `interface_up_down_delays`, by interface.
+    pub delays: BTreeMap<String, LinkDelays>,
+}
+
+/// A row of `interface_up_down_delays`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkDelays {
+    /// How long it must be down before it counts as down.
+    pub down: Duration,
+    /// How long it must be up before it counts as up.
+    pub up: Duration,
 }
 
 /// `global_defs`.
@@ -218,6 +235,8 @@ pub struct VirtualAddress {
     pub preferred_lifetime_s: Option<u32>,
     /// `no_track`: not put back when something else deletes it.
     pub no_track: bool,
+    /// Where it is written.
+    pub origin: Origin,
 }
 
 /// `brd ADDR`, `brd +`, `brd -`.
@@ -360,6 +379,15 @@ pub struct Instance {
     pub addresses: Vec<VirtualAddress>,
     /// `virtual_ipaddress_excluded`: moved with the others, not advertised.
     pub excluded_addresses: Vec<VirtualAddress>,
+    /// `virtual_routes`.
+    pub routes: Vec<Route>,
+    /// `virtual_rules`.
+    pub rules: Vec<Rule>,
+    /// Interfaces that its addresses, routes and rules need, or static ones of its
+    /// track groups: losing one is a FAULT. Its own is not among them.
+    pub devices: Vec<String>,
+    /// `promote_secondaries`.
+    pub promote_secondaries: bool,
     /// `nopreempt`, where it is in force.
     pub nopreempt: bool,
     /// `preempt_delay`.

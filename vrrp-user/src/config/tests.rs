@@ -9,7 +9,7 @@ use std::path::Path;
 mod lowering;
 
 /// Files by absolute path.
-pub(super) struct Memory(BTreeMap<PathBuf, Vec<u8>>);
+pub(super) struct Memory(pub(super) BTreeMap<PathBuf, Vec<u8>>);
 
 impl Memory {
     pub(super) fn one(path: &str, text: &str) -> Self {

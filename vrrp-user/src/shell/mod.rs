@@ -4,6 +4,7 @@ pub mod bpf;
 pub mod clock;
 pub mod control;
 pub mod driver;
+pub mod installed;
 pub mod listen;
 pub mod log;
 pub mod netlink;

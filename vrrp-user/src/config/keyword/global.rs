@@ -149,12 +149,7 @@ pub(super) const GENERAL: &[Keyword] = &[
     later("vrrp_notify_fifo_script", 1, "COMMAND", NO_FIFO),
     later("vrrp_notify_priority_changes", 0, "[on|off]", NO_FIFO),
     later("fifo_write_vrrp_states_on_reload", 0, "", NO_FIFO),
-    later(
-        "default_interface",
-        1,
-        "INTERFACE",
-        "every instance names its own interface",
-    ),
+    served("default_interface", 1, "INTERFACE"),
     idle(
         "dynamic_interfaces",
         0,

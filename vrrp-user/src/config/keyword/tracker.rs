@@ -34,12 +34,4 @@ pub(super) const PROCESS: &[Keyword] = &[
     later("full_command", 0, "", NO_PROCESS),
 ];
 
-pub(super) const GROUP: &[Keyword] = &[block(
-    later(
-        "group",
-        0,
-        "",
-        "static addresses and routes are not tracked",
-    ),
-    Kind::Names,
-)];
+pub(super) const GROUP: &[Keyword] = &[block(served("group", 0, ""), Kind::Names)];

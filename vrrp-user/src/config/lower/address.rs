@@ -3,7 +3,7 @@
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::suggest::nearest_name,
-    model::{Broadcast, UnicastPeer, VirtualAddress},
+    model::{Broadcast, UnicastPeer, VirtualAddress, routing::Origin},
     tree::Statement,
     value::{address, bad, number, prefix},
     words::Word,
@@ -51,6 +51,7 @@ pub(super) fn virtual_address(
         no_prefix_route: false,
         preferred_lifetime_s: None,
         no_track: false,
+        origin: Origin::default(),
     };
     // A /128 is of no use as a source address; keepalived marks it so.
     if ip.is_ipv6() && prefix_len == 128 {

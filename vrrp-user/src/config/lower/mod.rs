@@ -4,11 +4,14 @@ mod address;
 mod authentication;
 mod complete;
 mod cross;
+mod delays;
 mod global;
 mod group;
 mod instance;
 mod notify;
+pub(crate) mod routing;
 mod script;
+mod statics;
 mod strict;
 mod track;
 mod unheard;
@@ -62,6 +65,7 @@ pub(crate) fn lower(
     root: &[Statement],
     skipped_ids: &BTreeMap<String, u32>,
     files: &Files,
+    names: &routing::names::Names,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Config {
     let mut globals = global::Globals::default();
@@ -80,6 +84,8 @@ pub(crate) fn lower(
         .flat_map(|g| &g.members)
         .map(|m| m.text.as_str())
         .collect();
+    let mut reader = routing::Reader::new(names, files);
+    let statics = statics::all(root, &mut reader, diagnostics);
     let mut completed = Vec::new();
     for draft in drafts {
         let weights = !unweighted.contains(draft.name.text.as_str());
@@ -87,16 +93,28 @@ pub(crate) fn lower(
         let done = complete::complete(draft, &globals, &scripts, weights, diagnostics);
         completed.extend(done.map(|mut done| {
             done.instance.line = line;
+            let instance = &mut done.instance;
+            let addresses = instance.addresses.iter_mut();
+            let all = addresses.chain(&mut instance.excluded_addresses);
+            for (address, (_, span)) in all.zip(&done.addresses) {
+                address.origin = reader.origin_of(*span);
+            }
+            done.instance.routes = reader.routes(&done.routes, false, diagnostics);
+            done.instance.rules = reader.rules(&done.rules, false, diagnostics);
             done
         }));
     }
+    statics::track(root, &statics, &mut completed, diagnostics);
     cross::check(&completed, &groups, root, diagnostics);
+    let delays = delays::all(root, &completed, diagnostics);
     lint::lint(&completed, &scripts, diagnostics);
     Config {
         global: globals.finish(),
         scripts: scripts.into_iter().map(|s| s.script).collect(),
         groups: groups.into_iter().map(|g| g.group).collect(),
         instances: completed.into_iter().map(|c| c.instance).collect(),
+        statics,
+        delays,
     }
 }
 

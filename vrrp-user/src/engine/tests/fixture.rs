@@ -63,6 +63,7 @@ pub(super) fn address(address: IpAddr) -> VirtualAddress {
         no_prefix_route: false,
         preferred_lifetime_s: None,
         no_track: false,
+        origin: crate::config::model::routing::Origin::default(),
     }
 }
 
@@ -86,6 +87,10 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         authentication: None,
         addresses: vec![vip(n)],
         excluded_addresses: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
+        devices: Vec::new(),
+        promote_secondaries: false,
         nopreempt: false,
         preempt_delay: Duration::ZERO,
         garp: Garp::default(),

@@ -10,6 +10,7 @@ mod deadline;
 mod execute;
 mod gate_writer;
 mod hearing;
+mod network;
 mod permission;
 mod rejections;
 mod report;
@@ -34,6 +35,7 @@ use crate::{
         },
         clock,
         control::{Request, Requests},
+        installed::Record,
         listen::Listener,
         netlink,
         process::{self, RunnerHandle},
@@ -94,6 +96,7 @@ struct Driver {
     watch: Watch,
     reload: Reload,
     tickets: Tickets,
+    installed: Record,
     /// Interface names, for messages and sysctls.
     names: BTreeMap<u32, String>,
     /// As it stood when all peers were last read.
@@ -167,6 +170,7 @@ pub async fn run(
         watch: Watch::default(),
         reload,
         tickets: Tickets::default(),
+        installed: Record::of(&instance),
         instance,
         names: BTreeMap::new(),
         events_missed: Missed::default(),
@@ -263,6 +267,7 @@ impl Driver {
         self.take(Input::Config(Box::new(config)));
         self.execute();
         self.nothing_to_guard();
+        self.nothing_to_install();
         self.tables.remove_unknown_routers()?;
         self.events_missed = Missed::of(&self.tables.counters()?);
         Ok(())
@@ -456,6 +461,7 @@ impl Driver {
         if !self.runner.drained(STOP_LIMIT).await {
             tracing::error!("notify scripts are still running after {STOP_LIMIT:?}");
         }
+        self.installed.remove();
         drop(self.transmit);
         self.listener.release();
         self.dataplane.teardown()?;

@@ -27,6 +27,7 @@ pub(super) fn vip(text: &str) -> PlacedAddress {
             no_prefix_route: false,
             preferred_lifetime_s: None,
             no_track: false,
+            origin: crate::config::model::routing::Origin::default(),
         },
     }
 }

@@ -658,7 +658,7 @@ fn delays_of_links_are_cut_to_what_a_peer_waits() {
         ("eth0", "`eth0` has no delay"),
         ("eth0 soon", "`soon` is no number of seconds"),
         ("eth0 256", "256 seconds are out of range"),
-        ("eth0 1 2 3", "this is ignored: the keyword takes no more"),
+        ("eth0 1 1 3", "this is ignored: the keyword takes no more"),
     ] {
         let (_, told) = delays(rows, "");
         assert_eq!(told, [expected], "{rows}");

@@ -94,8 +94,8 @@ const LISTS: [&str; 2] = ["addresses", "network"];
 #[test]
 fn routes_and_rules_come_after_addresses_and_go_before_them() {
     let mut bench = Bench::new(with_routes());
-    let fixed = "network 198.51.100.200 10.9.0.0";
-    let all = "network 198.51.100.200 10.9.0.0 10.1.0.0 100";
+    let fixed = "network 198.51.100.200 10.9.0.0/16";
+    let all = "network 198.51.100.200 10.9.0.0/16 10.1.0.0/16 100";
     let (placed, none) = ("addresses 2:198.51.100.1", "addresses");
     let first = bench.trace(&LISTS);
     assert_eq!(first.last().map(String::as_str), Some(fixed), "{first:?}");
@@ -142,7 +142,10 @@ fn a_reload_hands_on_the_whole_list_once() {
     let mut other = with_routes();
     other.statics.routes.clear();
     bench.configure(other);
-    assert_eq!(bench.trace(&LISTS), ["network 198.51.100.200 10.1.0.0 100"]);
+    assert_eq!(
+        bench.trace(&LISTS),
+        ["network 198.51.100.200 10.1.0.0/16 100"]
+    );
     let managed = bench.actions().find_map(|action| match action {
         Action::SetNetwork { managed, .. } => Some(managed.clone()),
         _ => None,

@@ -514,7 +514,7 @@ fn static_blocks_and_track_groups() {
         (
             "track_group G {",
             "track_group H {",
-            "error: there is no `track_group G` | name a `track_group` that this file defines",
+            "error: there is no `track_group G` | write `H`",
         ),
         (
             "group {\nV\n",

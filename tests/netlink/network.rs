@@ -139,7 +139,11 @@ fn every_kind_is_installed_once_and_known_again() {
         let mut successor = World::new();
         successor.set_network(&all, &all);
         assert!(successor.settled(SOON));
-        assert_eq!(changes_within_a_second(), "");
+        let changes = changes_within_a_second();
+        let ours = changes.lines().filter(|line| {
+            !line.contains("xvnpeer") && (line.contains("keepalived") || line.contains("proto 18"))
+        });
+        assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new());
         successor.expect_quiet();
         assert_eq!((routes(), rules()), (had, asked));
         world.expect_quiet();

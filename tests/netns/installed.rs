@@ -107,21 +107,19 @@ fn expect(node: &Node, what: &str, count: usize, look: fn(&Node) -> Vec<String>)
     })
 }
 
-/// What a daemon makes of a file: while MASTER, and after its end.
-fn made_of(daemon: Daemon, text: &str, count: usize) -> [Vec<String>; 2] {
+/// What a daemon makes of a file while it is MASTER. xvrrpd leaves nothing of it;
+/// keepalived 2.2.7 forgets addresses with a peer.
+fn made_of(daemon: Daemon, text: &str, count: usize) -> Vec<String> {
     let lab = lab();
     let node = lab.router(0);
     let running = daemon.start_text(node, text);
     let title = format!("{daemon:?} has installed everything");
     let master = expect(node, &title, count, everything);
-    running.terminate();
-    let left = eventually(PATIENCE, "it has removed everything", || {
-        match everything(node) {
-            left if left.is_empty() => Ok(left),
-            left => Err(format!("{left:#?}")),
-        }
-    });
-    [master, left]
+    if daemon == Xvrrpd {
+        running.terminate();
+        expect(node, "it has removed everything", 0, everything);
+    }
+    master
 }
 
 #[track_caller]

@@ -190,6 +190,14 @@ impl<'a> Cursor<'a> {
         self.family.is_some_and(|(v6, _)| v6)
     }
 
+    fn track_group(&mut self, keyword: &Word) -> Option<String> {
+        if self.fixed {
+            return self.value(keyword).map(|name| name.text.clone());
+        }
+        let message = "`track_group` is for static routes and rules".to_owned();
+        self.refuse(keyword, message, "remove it: an instance tracks its own")
+    }
+
     fn unknown<T>(&mut self, word: &Word, what: &str, known: &[&str]) -> Option<T> {
         let message = format!("`{}` is no option of a {what}", word.text);
         let help = match nearest_name(known.iter().copied(), &word.text) {

@@ -155,7 +155,7 @@ fn option<'a>(
         "append" => draft.placing = Placing::Append,
         "prepend" => draft.placing = Placing::Prepend,
         "no_track" => draft.no_track = true,
-        "track_group" if row.fixed => draft.track_group = Some(row.value(word)?.text.clone()),
+        "track_group" => draft.track_group = Some(row.track_group(word)?),
         "nexthop" => draft.next_hops.push(next_hop(reader, row)?),
         "or" => {
             // Before there was `nexthop`: the gateway above, or this one.

@@ -129,7 +129,7 @@ fn option<'a>(
         "sport" => draft.source_ports = short(row.range(word, 65535, true)?),
         "dport" => draft.destination_ports = short(row.range(word, 65535, true)?),
         "no_track" => draft.no_track = true,
-        "track_group" if row.fixed => draft.track_group = Some(row.value(word)?.text.clone()),
+        "track_group" => draft.track_group = Some(row.track_group(word)?),
         _ => return act(draft, reader, row, word),
     }
     Some(())

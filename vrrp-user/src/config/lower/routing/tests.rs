@@ -319,7 +319,7 @@ fn what_is_wrong_with_a_route_is_told_with_what_to_write() {
         ),
         (
             "10.9.0.0/16 dev e track_group G",
-            "error: `track_group` is no option of a route | write `track_group`",
+            "error: `track_group` is for static routes and rules | remove it: an instance tracks its own",
         ),
         (
             "10.9.0.0/16 dev e protocol bird",

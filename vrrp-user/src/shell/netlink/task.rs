@@ -339,7 +339,9 @@ impl Task {
                     tracing::warn!("something else deleted {what}; {}", when(wait));
                 }
                 network::Notice::Abandoned { what } => {
-                    tracing::warn!("{what} was deleted by something else and stays away (no_track)")
+                    tracing::warn!(
+                        "{what} was deleted by something else and stays away (no_track)"
+                    );
                 }
                 network::Notice::Waiting { what, device } => {
                     tracing::warn!("{what} waits for interface {device}, which does not exist");

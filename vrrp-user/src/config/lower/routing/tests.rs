@@ -143,7 +143,7 @@ fn every_word_of_a_route_is_understood() {
         ("congctl lock cubic", |r| {
             r.metrics.congestion.as_deref() == Some("cubic") && r.metrics.lock == 1 << 16
         }),
-        ("realms cosmos/0x14", |r| r.realms == Some(20 << 16 | 20)),
+        ("realms cosmos/0x14", |r| r.realms == Some(0x14_0014)),
         ("realms 5", |r| r.realms == Some(5)),
         ("add", |r| r.placing == Placing::Alone),
         ("append", |r| r.placing == Placing::Append),
@@ -205,135 +205,137 @@ fn routes_of_every_shape() {
     assert_eq!(old[0].via, None);
 }
 
+const WRONG_ROUTES: [(&str, &str); 32] = [
+    (
+        "via 10.0.0.1",
+        "error: a route without a destination | write `PREFIX via GATEWAY dev INTERFACE`; `default` is all",
+    ),
+    (
+        "10.9.0.0/16",
+        "error: a route that leads nowhere: it has no gateway and no interface | write `via GATEWAY` or `dev INTERFACE`, or put `blackhole` first",
+    ),
+    (
+        "10.9.0.0/16 via 10.0.0.256",
+        "error: `10.0.0.256` is no address | 256 is more than 255",
+    ),
+    (
+        "10.9.0.0/33 dev e",
+        "error: `/33` is no prefix length of an address with 32 bits | write `10.9.0.0/24`",
+    ),
+    (
+        "10.9.0.0/16 via fe80::1",
+        "error: `fe80::1` is IPv6, and `10.9.0.0/16` before it IPv4 | write addresses of one family in a row",
+    ),
+    (
+        "10.9.0.0/16 via inet6 10.0.0.1",
+        "error: `10.0.0.1` is not of the family said before it | write `inet 10.0.0.1`",
+    ),
+    (
+        "10.9.0.0/16 dev e table isp3",
+        "error: `isp3` is no routing table | write `isp1`",
+    ),
+    (
+        "10.9.0.0/16 dev e table nowhere-near",
+        "error: `nowhere-near` is no routing table | write its number, or name it in /etc/iproute2/rt_tables",
+    ),
+    (
+        "10.9.0.0/16 dev e tos 256",
+        "error: `256` is out of range | write a number from 0 to 255",
+    ),
+    (
+        "10.9.0.0/16 dev e scope wide",
+        "error: `wide` is no scope | write its number, or name it in /etc/iproute2/rt_scopes",
+    ),
+    (
+        "10.9.0.0/16 dev e metric x",
+        "error: `x` is no number for `metric` | write a number from 0 to 4294967295",
+    ),
+    ("10.9.0.0/16 dev", "error: nothing follows `dev` | -"),
+    (
+        "10.9.0.0/16 dev eth0:1",
+        "error: `eth0:1` is a label, not an interface | write `eth0`; a label stands behind an address: `192.0.2.1/24 label eth0:1`",
+    ),
+    (
+        "10.9.0.0/16 dev e mtu lock",
+        "error: nothing follows `mtu` | -",
+    ),
+    (
+        "10.9.0.0/16 dev e rtt soon",
+        "error: `soon` is no time | write milliseconds as in `250ms`, or `0.25s`",
+    ),
+    (
+        "10.9.0.0/16 dev e rtt 100ms",
+        "warning: `100ms` is not between 200 ms and 120 s; the nearest of them is used | write milliseconds as in `250ms`",
+    ),
+    (
+        "10.9.0.0/16 dev e features sack",
+        "error: `sack` is no feature of a route | write `ecn`",
+    ),
+    (
+        "10.9.0.0/16 dev e quickack 2",
+        "error: `2` is no number for `quickack` | write a number from 0 to 1",
+    ),
+    (
+        "10.9.0.0/16 dev e metrik 3",
+        "error: `metrik` is no option of a route | write `metric`",
+    ),
+    (
+        "10.9.0.0/16 10.8.0.0/16 dev e",
+        "error: `10.8.0.0/16`: the route has a destination already | write one route a line",
+    ),
+    (
+        "10.9.0.0/16 dev e pref high",
+        "error: `pref` is IPv6, and `10.9.0.0/16` before it IPv4 | write addresses of one family in a row",
+    ),
+    (
+        "fd00::/8 dev e realms 1",
+        "error: `realms` is IPv4, and `fd00::/8` before it IPv6 | write addresses of one family in a row",
+    ),
+    (
+        "fd00::/8 dev e pref best",
+        "error: `best` is no preference of a router | write `low`, `medium` or `high`",
+    ),
+    (
+        "10.9.0.0/16 via 10.0.0.1 nexthop via 10.0.0.2",
+        "error: a route has one gateway or next hops, not both | write every gateway as `nexthop via ADDRESS`",
+    ),
+    (
+        "10.9.0.0/16 nexthop via 10.0.0.2 weight 0",
+        "error: a next hop of weight 0 would never be used | write a weight from 1 to 256",
+    ),
+    (
+        "10.9.0.0/16 nexthop via 10.0.0.2 table 3",
+        "error: `table` stands behind a `nexthop` | move it before the first `nexthop`",
+    ),
+    (
+        "10.9.0.0/16 nexthop via 10.0.0.2 wait 3",
+        "error: `wait` is no option of a next hop | known are via, dev, weight, onlink, realms, nexthop",
+    ),
+    (
+        "10.9.0.0/16 dev e encap ip id 1",
+        "error: `encap` of a route is not served | leave this route to a script of `notify_master`",
+    ),
+    (
+        "10.9.0.0/16 dev e track_group G",
+        "error: `track_group` is for static routes and rules | remove it: an instance tracks its own",
+    ),
+    (
+        "10.9.0.0/16 dev e protocol bird",
+        "warning: a route that is tracked has protocol 18 (keepalived), which is used | remove `protocol`, or add `no_track`",
+    ),
+    (
+        "10.9.0.0/16 dev e\n10.9.0.0/16 dev e",
+        "warning: this route is listed twice; it counts once | remove one of them",
+    ),
+    (
+        "default6 dev e",
+        "warning: `default6` is an old spelling | write `inet6 default`",
+    ),
+];
+
 #[test]
 fn what_is_wrong_with_a_route_is_told_with_what_to_write() {
-    for (row, expected) in [
-        (
-            "via 10.0.0.1",
-            "error: a route without a destination | write `PREFIX via GATEWAY dev INTERFACE`; `default` is all",
-        ),
-        (
-            "10.9.0.0/16",
-            "error: a route that leads nowhere: it has no gateway and no interface | write `via GATEWAY` or `dev INTERFACE`, or put `blackhole` first",
-        ),
-        (
-            "10.9.0.0/16 via 10.0.0.256",
-            "error: `10.0.0.256` is no address | 256 is more than 255",
-        ),
-        (
-            "10.9.0.0/33 dev e",
-            "error: `/33` is no prefix length of an address with 32 bits | write `10.9.0.0/24`",
-        ),
-        (
-            "10.9.0.0/16 via fe80::1",
-            "error: `fe80::1` is IPv6, and `10.9.0.0/16` before it IPv4 | write addresses of one family in a row",
-        ),
-        (
-            "10.9.0.0/16 via inet6 10.0.0.1",
-            "error: `10.0.0.1` is not of the family said before it | write `inet 10.0.0.1`",
-        ),
-        (
-            "10.9.0.0/16 dev e table isp3",
-            "error: `isp3` is no routing table | write `isp1`",
-        ),
-        (
-            "10.9.0.0/16 dev e table nowhere-near",
-            "error: `nowhere-near` is no routing table | write its number, or name it in /etc/iproute2/rt_tables",
-        ),
-        (
-            "10.9.0.0/16 dev e tos 256",
-            "error: `256` is out of range | write a number from 0 to 255",
-        ),
-        (
-            "10.9.0.0/16 dev e scope wide",
-            "error: `wide` is no scope | write its number, or name it in /etc/iproute2/rt_scopes",
-        ),
-        (
-            "10.9.0.0/16 dev e metric x",
-            "error: `x` is no number for `metric` | write a number from 0 to 4294967295",
-        ),
-        ("10.9.0.0/16 dev", "error: nothing follows `dev` | -"),
-        (
-            "10.9.0.0/16 dev eth0:1",
-            "error: `eth0:1` is a label, not an interface | write `eth0`; a label stands behind an address: `192.0.2.1/24 label eth0:1`",
-        ),
-        (
-            "10.9.0.0/16 dev e mtu lock",
-            "error: nothing follows `mtu` | -",
-        ),
-        (
-            "10.9.0.0/16 dev e rtt soon",
-            "error: `soon` is no time | write milliseconds as in `250ms`, or `0.25s`",
-        ),
-        (
-            "10.9.0.0/16 dev e rtt 100ms",
-            "warning: `100ms` is not between 200 ms and 120 s; the nearest of them is used | write milliseconds as in `250ms`",
-        ),
-        (
-            "10.9.0.0/16 dev e features sack",
-            "error: `sack` is no feature of a route | write `ecn`",
-        ),
-        (
-            "10.9.0.0/16 dev e quickack 2",
-            "error: `2` is no number for `quickack` | write a number from 0 to 1",
-        ),
-        (
-            "10.9.0.0/16 dev e metrik 3",
-            "error: `metrik` is no option of a route | write `metric`",
-        ),
-        (
-            "10.9.0.0/16 10.8.0.0/16 dev e",
-            "error: `10.8.0.0/16`: the route has a destination already | write one route a line",
-        ),
-        (
-            "10.9.0.0/16 dev e pref high",
-            "error: `pref` is IPv6, and `10.9.0.0/16` before it IPv4 | write addresses of one family in a row",
-        ),
-        (
-            "fd00::/8 dev e realms 1",
-            "error: `realms` is IPv4, and `fd00::/8` before it IPv6 | write addresses of one family in a row",
-        ),
-        (
-            "fd00::/8 dev e pref best",
-            "error: `best` is no preference of a router | write `low`, `medium` or `high`",
-        ),
-        (
-            "10.9.0.0/16 via 10.0.0.1 nexthop via 10.0.0.2",
-            "error: a route has one gateway or next hops, not both | write every gateway as `nexthop via ADDRESS`",
-        ),
-        (
-            "10.9.0.0/16 nexthop via 10.0.0.2 weight 0",
-            "error: a next hop of weight 0 would never be used | write a weight from 1 to 256",
-        ),
-        (
-            "10.9.0.0/16 nexthop via 10.0.0.2 table 3",
-            "error: `table` stands behind a `nexthop` | move it before the first `nexthop`",
-        ),
-        (
-            "10.9.0.0/16 nexthop via 10.0.0.2 wait 3",
-            "error: `wait` is no option of a next hop | known are via, dev, weight, onlink, realms, nexthop",
-        ),
-        (
-            "10.9.0.0/16 dev e encap ip id 1",
-            "error: `encap` of a route is not served | leave this route to a script of `notify_master`",
-        ),
-        (
-            "10.9.0.0/16 dev e track_group G",
-            "error: `track_group` is for static routes and rules | remove it: an instance tracks its own",
-        ),
-        (
-            "10.9.0.0/16 dev e protocol bird",
-            "warning: a route that is tracked has protocol 18 (keepalived), which is used | remove `protocol`, or add `no_track`",
-        ),
-        (
-            "10.9.0.0/16 dev e\n10.9.0.0/16 dev e",
-            "warning: this route is listed twice; it counts once | remove one of them",
-        ),
-        (
-            "default6 dev e",
-            "warning: `default6` is an old spelling | write `inet6 default`",
-        ),
-    ] {
+    for (row, expected) in WRONG_ROUTES {
         let (config, told) = read("virtual_routes", row);
         assert_eq!(told, [expected], "{row}");
         assert_eq!(config.is_none(), expected.starts_with("error"), "{row}");
@@ -367,7 +369,7 @@ fn every_word_of_a_rule_is_understood() {
         ("dsfield AF11 table 1", |r| r.tos == 16),
         ("fwmark 24/12 table 1", |r| r.mark == Some((24, Some(12)))),
         ("fwmark 0x10 table 1", |r| r.mark == Some((16, None))),
-        ("realms 30/20 table 1", |r| r.realms == Some(30 << 16 | 20)),
+        ("realms 30/20 table 1", |r| r.realms == Some(0x1e_0014)),
         ("suppress_prefixlength 0 table 1", |r| {
             r.suppress_prefix_length == Some(0)
         }),

@@ -3,7 +3,7 @@
 use super::{
     Item, Notice, Plan,
     plan::Change,
-    shape::{Devices, Shape},
+    shape::{Devices, Shape, family},
 };
 use crate::{
     config::model::routing::Placing,
@@ -16,7 +16,7 @@ use netlink_packet_core::{
     NetlinkPayload,
 };
 use netlink_packet_route::{
-    AddressFamily, RouteNetlinkMessage,
+    RouteNetlinkMessage,
     route::{RouteAttribute, RouteMessage},
     rule::RuleMessage,
 };
@@ -64,11 +64,11 @@ impl Kernel {
 
     fn concerns_us(&self, message: &Message) -> bool {
         match &message.payload {
-            NetlinkPayload::Overrun(_) => true,
             NetlinkPayload::InnerMessage(
                 RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route),
             ) => self.protocols.contains(&u8::from(route.header.protocol)),
-            NetlinkPayload::InnerMessage(
+            NetlinkPayload::Overrun(_)
+            | NetlinkPayload::InnerMessage(
                 RouteNetlinkMessage::NewRule(_) | RouteNetlinkMessage::DelRule(_),
             ) => true,
             _ => false,
@@ -85,10 +85,6 @@ impl Kernel {
         let concerned = plan.concerned();
         self.protocols = concerned.iter().map(|(protocol, ..)| *protocol).collect();
         let mut present = Vec::new();
-        let family = |v6| match v6 {
-            true => AddressFamily::Inet6,
-            false => AddressFamily::Inet,
-        };
         let mut rules_of = HashSet::new();
         for &(protocol, v6, is_rule) in &concerned {
             let request = if is_rule {

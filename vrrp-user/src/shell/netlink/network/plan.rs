@@ -56,6 +56,7 @@ pub(super) struct Change {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct State {
     /// It was there when last looked at.
     seen: bool,

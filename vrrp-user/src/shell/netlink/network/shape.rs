@@ -8,7 +8,7 @@ use crate::{
     config::model::routing::{self, Metric, NextHop, Prefix, Route, Rule, RuleAction},
     shell::netlink::kernel::Table,
 };
-use core::net::IpAddr;
+use core::{fmt::Write as _, net::IpAddr};
 use netlink_packet_route::{
     AddressFamily,
     route::{
@@ -112,7 +112,8 @@ impl Shape {
                             _ => continue,
                         };
                         if place == wanted {
-                            key += &format!(" {it:?}");
+                            // Writing to a string cannot fail.
+                            let _ = write!(key, " {it:?}");
                         }
                     }
                 }
@@ -189,11 +190,11 @@ fn normal_route(route: &mut RouteMessage) {
             | RouteAttribute::Uid(_)
             | RouteAttribute::Mark(_)
             | RouteAttribute::MfcStats(_)
-            | RouteAttribute::Other(_) => continue,
+            | RouteAttribute::Other(_)
+            | RouteAttribute::Preference(RoutePreference::Medium) => continue,
             RouteAttribute::Priority(0) if !v6 => continue,
             // The loopback interface, in IPv6.
             RouteAttribute::Oif(_) if nowhere => continue,
-            RouteAttribute::Preference(RoutePreference::Medium) => continue,
             RouteAttribute::MultiPath(mut hops) => {
                 for hop in &mut hops {
                     hop.flags &= RouteNextHopFlags::Onlink;
@@ -237,7 +238,7 @@ fn normal_rule(rule: &mut RuleMessage) {
     });
 }
 
-const fn family(v6: bool) -> AddressFamily {
+pub(super) const fn family(v6: bool) -> AddressFamily {
     if v6 {
         AddressFamily::Inet6
     } else {

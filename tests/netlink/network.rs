@@ -47,7 +47,13 @@ fn network(addresses: &[&str], routes: &[&str], rules: &[&str]) -> Network {
 
 fn routes() -> String {
     let v4 = ip("-4 route show table all proto 18");
-    v4 + &ip("-6 route show table all proto 18")
+    let all = v4 + &ip("-6 route show table all proto 18");
+    // What is left of a lifetime differs from one look to the next.
+    let words = all.split(' ').map(|word| match word.strip_suffix("sec") {
+        Some(left) if left.parse::<u32>().is_ok() => "some",
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn rules() -> Vec<String> {

@@ -3,6 +3,7 @@
 
 use std::{process::Stdio, time::Duration};
 
+use crate::handover::done;
 use nix::sys::signal::Signal;
 use xvrrp_tests::{
     capture::Stamp,
@@ -304,6 +305,48 @@ fn what_a_dead_daemon_left_is_removed() {
     running.kill();
     let _running = Xvrrpd.start_text(node, "global_defs {\n    router_id r1\n}\n");
     expect(node, "nothing is left", 0, everything);
+}
+
+/// The same without another daemon.
+#[test]
+fn stop_release_removes_what_a_dead_daemon_left() {
+    let lab = lab();
+    let node = lab.router(0);
+    let (mut running, _) = master(node);
+    running.kill();
+    expect(node, "it is all still there", ALL, everything);
+    done(node, "stop --release");
+    expect(node, "nothing is left", 0, everything);
+}
+
+/// Deleted by somebody else, it stays away for as long as this router is MASTER.
+#[test]
+fn no_track_is_left_away_until_the_next_claim() {
+    let lab = lab();
+    let node = lab.router(0);
+    let inside = "    virtual_routes {\n10.101.0.0/24 dev dm0 no_track\n}\n    virtual_rules {\nfrom 10.1.0.0/16 table 1 preference 100 no_track\n}\n";
+    let running = Xvrrpd.start_text(node, &conf("", inside));
+    expect(node, "everything is installed", 3, everything);
+    let deleted = Stamp::now();
+    node.ns.ip("route del 10.101.0.0/24");
+    node.ns.ip("rule del preference 100");
+    running
+        .log()
+        .wait(PATIENCE, deleted, "route 10.101.0.0/24 (");
+    throughout(
+        Duration::from_secs(1),
+        "they stay away",
+        || match everything(node).len() {
+            1 => Ok(()),
+            n => Err(n.to_string()),
+        },
+    );
+    node.ns.ip("link set eth0 down");
+    running
+        .log()
+        .wait(PATIENCE, deleted, "(VI_1) Entering FAULT STATE");
+    node.ns.ip("link set eth0 up");
+    expect(node, "everything is installed again", 3, everything);
 }
 
 /// A reload changes what differs, and touches nothing else.

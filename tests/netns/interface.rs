@@ -297,3 +297,35 @@ fn secondaries_are_promoted_while_it_runs() {
     daemon.left();
     assert_eq!(look().trim(), "0");
 }
+
+/// A cable that is pulled for less than the delay is no FAULT; for longer it is one.
+#[test]
+fn a_bouncing_link_is_no_fault() {
+    let lab = Lab::new(1);
+    let node = lab.router(0);
+    let conf = Profile::V3At1s.conf(HIGH).keepalived();
+    let delays = "interface_up_down_delays {\n    eth0 1.2 0.5\n}\n";
+    let daemon = Xvrrpd.start_text(node, &format!("{delays}{conf}"));
+    daemon
+        .log()
+        .wait(PATIENCE, Stamp::default(), "(VI_1) Entering MASTER STATE");
+    let pulled = Stamp::now();
+    lab.unplug(0);
+    std::thread::sleep(Duration::from_millis(700));
+    lab.plug(0);
+    std::thread::sleep(Duration::from_millis(1500));
+    let said = daemon.log().since(pulled);
+    assert!(!said.iter().any(|line| line.contains("STATE")), "{said:?}");
+    let pulled = Stamp::now();
+    lab.unplug(0);
+    daemon
+        .log()
+        .wait(PATIENCE, pulled, "(VI_1) Entering FAULT STATE");
+    let at = Stamp::now();
+    let took = at.since(pulled);
+    assert!(took >= Duration::from_millis(1150), "{took:?}");
+    lab.plug(0);
+    daemon
+        .log()
+        .wait(PATIENCE, at, "(VI_1) Entering BACKUP STATE");
+}

@@ -201,7 +201,7 @@ impl Plan {
         let present = &self.present;
         self.placed.retain(|item| {
             let asked = wanted(item, devices).ok().map(Shape::normal);
-            wanted_now.contains(item) || found(present, asked.as_ref(), None).is_some()
+            wanted_now.contains(item) || asked.is_some_and(|it| of_ours(present, &it).is_some())
         });
     }
 
@@ -234,7 +234,7 @@ impl Plan {
             let Some(asked) = wanted(item, devices).ok().map(Shape::normal) else {
                 continue;
             };
-            let Some(shape) = found(&self.present, Some(&asked), None) else {
+            let Some(shape) = of_ours(&self.present, &asked) else {
                 continue;
             };
             if !kept.iter().any(|it| core::ptr::eq(*it, shape)) && seen.insert(item) {
@@ -369,6 +369,14 @@ fn found<'a>(
     candidates
         .iter()
         .find(|it| asked.is_met_by(it) || Some(*it) == look)
+}
+
+/// What has been asked for once, by this daemon or a dead one: as it was asked for,
+/// or else as the kernel has made it fit.
+fn of_ours<'a>(present: &'a HashMap<String, Vec<Shape>>, asked: &Shape) -> Option<&'a Shape> {
+    let candidates = present.get(&asked.key())?;
+    let exact = candidates.iter().find(|it| asked.is_met_by(it));
+    exact.or_else(|| candidates.iter().find(|it| asked.is_roughly_met_by(it)))
 }
 
 /// Every interface it names is there and administratively up. A rule needs none.

@@ -86,6 +86,19 @@ impl Shape {
         }
     }
 
+    /// The same, whatever is said of the path: there the kernel cuts values down.
+    pub(super) fn is_roughly_met_by(&self, found: &Self) -> bool {
+        let without = |shape: &Self| {
+            let mut shape = shape.clone();
+            if let Self::Route(route) = &mut shape {
+                let of_path = |it: &RouteAttribute| matches!(it, RouteAttribute::Metrics(_));
+                route.attributes.retain(|it| !of_path(it));
+            }
+            shape
+        };
+        without(self).is_met_by(&without(found))
+    }
+
     /// What tells it apart from others: of those with the same, the kernel takes
     /// several only where they lead elsewhere. It must be normal.
     pub(super) fn key(&self) -> String {

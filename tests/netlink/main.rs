@@ -2,6 +2,7 @@
 //! its own that nothing else can see and that goes with the test's thread.
 #![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
 
+mod network;
 mod world;
 
 use std::{

@@ -11,7 +11,7 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use vrrp_user::{
     config::model::VirtualAddress,
     engine::{
-        action::PlacedAddress,
+        action::{Network, PlacedAddress},
         input::{Input, Link},
     },
     shell::netlink::{self, Handle},
@@ -75,6 +75,10 @@ impl World {
 
     pub(crate) fn set(&self, wanted: &[PlacedAddress], managed: &[PlacedAddress]) {
         self.handle.set(wanted.to_vec(), managed.to_vec());
+    }
+
+    pub(crate) fn set_network(&self, wanted: &Network, managed: &Network) {
+        self.handle.set_network(wanted.clone(), managed.clone());
     }
 
     pub(crate) fn settled(&self, limit: Duration) -> bool {
@@ -198,6 +202,7 @@ pub(crate) fn vip(ifindex: u32, text: &str) -> PlacedAddress {
             preferred_lifetime_s: None,
             no_track: false,
             use_vmac: false,
+            origin: vrrp_user::config::model::routing::Origin::default(),
         },
     }
 }

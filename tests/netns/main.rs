@@ -15,6 +15,7 @@ mod fifo;
 mod handover;
 mod harness;
 mod hooks;
+mod installed;
 mod interface;
 mod isolation;
 mod layouts;

@@ -37,6 +37,7 @@ pub(crate) fn vip(n: u8) -> VirtualAddress {
         preferred_lifetime_s: None,
         no_track: false,
         use_vmac: false,
+        origin: vrrp_user::config::model::routing::Origin::default(),
     }
 }
 
@@ -55,6 +56,10 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
         authentication: None,
         addresses: vec![vip(n)],
         excluded_addresses: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
+        devices: Vec::new(),
+        promote_secondaries: false,
         nopreempt: false,
         preempt_delay: Duration::ZERO,
         garp: Garp {

@@ -93,6 +93,7 @@ impl Node {
             // Its gates always enforce.
             Action::AttachInterfaces(_)
             | Action::SetLeaseMode(_)
+            | Action::SetNetwork { .. }
             | Action::StopScript { .. }
             | Action::Probe(_)
             | Action::StopProbe { .. }

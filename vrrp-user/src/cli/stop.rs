@@ -6,6 +6,7 @@ use crate::shell::{
     bpf::{Instance, Lock, release},
     clock,
     control::{self, ClientError, Command},
+    installed::Record,
     netlink,
 };
 use anyhow::{Result, bail};
@@ -71,6 +72,15 @@ fn release_all(instance: &Instance) -> Result<()> {
     }
     let lock = Lock::take(instance)?;
     let left = release::Leftovers::find(instance)?;
+    let record = Record::of(instance);
+    let path = record.path().to_owned();
+    let network = record.left();
+    let installed = network.addresses.len() + network.routes.len() + network.rules.len();
+    netlink::remove_network(network)?;
+    if installed > 0 {
+        println!("routes, rules and static addresses: removed");
+    }
+    let _ = fs::remove_file(path);
     let done = netlink::remove_addresses(&left.addresses, netlink::marks_addresses())?;
     for address in &done.removed {
         println!("{}: removed", address.key.local);

@@ -61,7 +61,8 @@ pub fn load(root: &str, source: &mut dyn Source, context: &Context) -> Loaded {
     let skipped_ids = reader.skipped_ids;
     let mut statements = tree::parse(lines, &mut diagnostics);
     check::check(&mut statements, &mut diagnostics);
-    let config = lower::lower(&statements, &skipped_ids, &files, &mut diagnostics);
+    let names = lower::routing::names::Names::read(source);
+    let config = lower::lower(&statements, &skipped_ids, &files, &names, &mut diagnostics);
     diagnostics.sort_by_key(|d| d.span);
     // A line that a sequence repeats is wrong once.
     diagnostics.dedup();

@@ -3,6 +3,7 @@
 //! keepalived's words, units in the names or types. A value of this type is
 //! valid as a whole; what could not be understood is a diagnostic instead.
 
+pub mod routing;
 mod telling;
 mod track;
 
@@ -13,7 +14,9 @@ pub use track::{
 };
 
 use core::{net::IpAddr, time::Duration};
+use routing::{Origin, Route, Rule, Statics};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything one daemon runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,19 @@ pub struct Config {
     /// `vrrp_instance`, in file order; names are unique, and so is
     /// (interface, family, cast, VRID).
     pub instances: Vec<Instance>,
+    /// `static_ipaddress`, `static_routes`, `static_rules`.
+    pub statics: Statics,
+    /// `interface_up_down_delays`, by interface.
+    pub delays: BTreeMap<String, LinkDelays>,
+}
+
+/// A row of `interface_up_down_delays`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkDelays {
+    /// How long it must be down before it counts as down.
+    pub down: Duration,
+    /// How long it must be up before it counts as up.
+    pub up: Duration,
 }
 
 /// `global_defs`.
@@ -250,6 +266,8 @@ pub struct VirtualAddress {
     /// It has the instance's virtual MAC: `use_vmac` where it is on the instance's
     /// interface and of its family, else `use_vmac_addr`, or `use_vmac` behind it.
     pub use_vmac: bool,
+    /// Where it is written.
+    pub origin: Origin,
 }
 
 /// `brd ADDR`, `brd +`, `brd -`.
@@ -398,6 +416,15 @@ pub struct Instance {
     pub addresses: Vec<VirtualAddress>,
     /// `virtual_ipaddress_excluded`: moved with the others, not advertised.
     pub excluded_addresses: Vec<VirtualAddress>,
+    /// `virtual_routes`.
+    pub routes: Vec<Route>,
+    /// `virtual_rules`.
+    pub rules: Vec<Rule>,
+    /// Interfaces that its addresses, routes and rules need, or static ones of its
+    /// track groups: losing one is a FAULT. Its own is not among them.
+    pub devices: Vec<String>,
+    /// `promote_secondaries`.
+    pub promote_secondaries: bool,
     /// `nopreempt`, where it is in force.
     pub nopreempt: bool,
     /// `preempt_delay`.

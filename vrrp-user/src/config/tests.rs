@@ -11,7 +11,7 @@ mod telling;
 mod tracking;
 
 /// Files by absolute path.
-pub(super) struct Memory(BTreeMap<PathBuf, Vec<u8>>);
+pub(super) struct Memory(pub(super) BTreeMap<PathBuf, Vec<u8>>);
 
 impl Memory {
     pub(super) fn one(path: &str, text: &str) -> Self {

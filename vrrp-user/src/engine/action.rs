@@ -5,6 +5,7 @@ use crate::{
     config::model::{
         Authentication, ChecksumPolicy, CommandLine, Family, LeaseMode, Probe, ProcessPattern,
         TrackFile, TrackerKind, User, Version, VirtualAddress,
+        routing::{Route, Rule},
     },
     ownership::{
         command::{Epoch, GateId, VrId},
@@ -13,6 +14,7 @@ use crate::{
     time::Instant,
 };
 use core::{net::IpAddr, time::Duration};
+use serde::{Deserialize, Serialize};
 use vrrp_common::maps::VrKey;
 
 /// One effect, to be carried out in order.
@@ -38,6 +40,14 @@ pub enum Action {
         wanted: Vec<PlacedAddress>,
         /// Every address this daemon manages, wanted or not: leftovers among them go.
         managed: Vec<PlacedAddress>,
+    },
+    /// Static addresses, and every route and rule there should be: the whole lists,
+    /// level-triggered.
+    SetNetwork {
+        /// Wanted now.
+        wanted: Network,
+        /// Everything this daemon manages, wanted or not: leftovers among them go.
+        managed: Network,
     },
     /// To the transmit thread: start to own.
     Claim {
@@ -294,6 +304,38 @@ pub struct PlacedAddress {
     pub ifindex: u32,
     /// How it is to be configured.
     pub address: VirtualAddress,
+}
+
+/// What is installed beside virtual addresses, by name of interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Static addresses; each names its interface.
+    pub addresses: Vec<VirtualAddress>,
+    /// In the order in which they are added, after the addresses.
+    pub routes: Vec<Route>,
+    /// The same, after the routes.
+    pub rules: Vec<Rule>,
+    /// Interfaces on which secondary addresses are promoted, in order, once each.
+    pub promoted: Vec<String>,
+}
+
+impl Network {
+    /// Nothing of it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+            && self.routes.is_empty()
+            && self.rules.is_empty()
+            && self.promoted.is_empty()
+    }
+
+    /// Everything in `other` is in this one.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        other.addresses.iter().all(|it| self.addresses.contains(it))
+            && other.routes.iter().all(|it| self.routes.contains(it))
+            && other.rules.iter().all(|it| self.rules.contains(it))
+    }
 }
 
 /// Everything needed to build an advert's frames.

@@ -3,8 +3,9 @@
 
 use super::{
     Engine,
-    action::{Action, PlacedAddress, VipRecord},
+    action::{Action, Network, PlacedAddress, VipRecord},
 };
+use crate::ownership::command::GateId;
 use std::collections::BTreeSet;
 
 /// What was last asked for, and what may have changed since.
@@ -16,6 +17,7 @@ pub(super) struct Desired {
     interfaces: Vec<u32>,
     vips: Vec<VipRecord>,
     addresses: (Vec<PlacedAddress>, Vec<PlacedAddress>),
+    network: (Network, Network),
 }
 
 impl Desired {
@@ -44,6 +46,12 @@ impl Engine {
             }
         }
         if core::mem::take(&mut self.desired.addresses_stale) {
+            // Rules and routes come after the addresses and go before them.
+            let network = self.network();
+            let goes_first = !network.0.covers(&self.desired.network.0);
+            if goes_first {
+                self.emit_network(&network);
+            }
             let addresses = self.addresses();
             if addresses != self.desired.addresses {
                 self.desired.addresses.clone_from(&addresses);
@@ -51,6 +59,18 @@ impl Engine {
                 self.actions
                     .push_back(Action::SetAddresses { wanted, managed });
             }
+            if !goes_first {
+                self.emit_network(&network);
+            }
+        }
+    }
+
+    fn emit_network(&mut self, network: &(Network, Network)) {
+        if *network != self.desired.network {
+            self.desired.network.clone_from(network);
+            let (wanted, managed) = network.clone();
+            self.actions
+                .push_back(Action::SetNetwork { wanted, managed });
         }
     }
 
@@ -88,17 +108,55 @@ impl Engine {
             .collect()
     }
 
+    /// Wanted: what is static, until the daemon has given up what it owned, and the
+    /// routes and rules of groups that claim or own.
+    fn network(&self) -> (Network, Network) {
+        let statics = &self.config.statics;
+        let fixed = Network {
+            addresses: statics
+                .addresses
+                .iter()
+                .map(|it| it.address.clone())
+                .collect(),
+            routes: statics.routes.clone(),
+            rules: statics.rules.clone(),
+            promoted: self.promoted(),
+        };
+        let mut wanted = match self.stopping {
+            Some(_) if self.ceasing.is_empty() => Network::default(),
+            _ => fixed.clone(),
+        };
+        let mut managed = fixed;
+        for instance in self.instances.values() {
+            let (routes, rules) = (&instance.config.routes, &instance.config.rules);
+            if self.is_claimed(instance.gate) {
+                wanted.routes.extend_from_slice(routes);
+                wanted.rules.extend_from_slice(rules);
+            }
+            managed.routes.extend_from_slice(routes);
+            managed.rules.extend_from_slice(rules);
+        }
+        (wanted, managed)
+    }
+
+    fn promoted(&self) -> Vec<String> {
+        let with = self.instances.values();
+        let with = with.filter(|it| it.config.promote_secondaries);
+        let own = with.flat_map(|it| it.interfaces().map(str::to_owned));
+        own.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn is_claimed(&self, gate: GateId) -> bool {
+        let team = self.teams.get(&gate);
+        team.is_some_and(|team| team.group.state().is_claimed())
+    }
+
     /// Wanted: those of groups that claim or own. They are placed while the gate
     /// is still shut, so that the stack can answer the moment it opens.
     fn addresses(&self) -> (Vec<PlacedAddress>, Vec<PlacedAddress>) {
         let (mut wanted, mut managed) = (Vec::new(), Vec::new());
         for instance in self.instances.values() {
-            let claimed = |gate| {
-                self.teams
-                    .get(gate)
-                    .is_some_and(|t| t.group.state().is_claimed())
-            };
-            if claimed(&instance.gate) {
+            if self.is_claimed(instance.gate) {
                 wanted.extend(instance.placed(&self.links));
             }
             managed.extend(instance.placed(&self.links));

@@ -182,6 +182,15 @@ impl Instance {
                 sum.faults.push(fault);
             }
         }
+        for dev in &config.devices {
+            let fault = Fault::TrackedInterfaceDown(dev.clone());
+            let told = [&fault, &Fault::DeviceMissing(dev.clone())];
+            if links.standing(dev) == Standing::Down
+                && !sum.faults.iter().any(|it| told.contains(&it))
+            {
+                sum.faults.push(fault);
+            }
+        }
         if let Some(deaf) = &self.signs.yields_to
             && config.oneway_fault
         {
@@ -209,7 +218,7 @@ impl Instance {
     }
 
     /// Its own, and those that carry its addresses.
-    fn interfaces(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
         let devs = self
             .addresses()
             .filter_map(|address| address.dev.as_deref());
@@ -220,6 +229,7 @@ impl Instance {
     pub(super) fn mentions(&self, interface: &str) -> bool {
         self.config.interface == interface
             || self.config.tracks(TrackerKind::Interface, interface)
+            || self.config.devices.iter().any(|it| it == interface)
             || self
                 .addresses()
                 .any(|address| address.dev.as_deref() == Some(interface))

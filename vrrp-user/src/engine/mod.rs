@@ -22,6 +22,7 @@ mod announce;
 pub mod answer;
 mod assess;
 pub mod conflict;
+mod debounce;
 mod desired;
 mod handover;
 mod hearing;
@@ -47,8 +48,9 @@ use crate::{
     tracking::trackers::Trackers,
 };
 use action::{Action, Level};
+use debounce::Unsettled;
 use desired::Desired;
-use input::{Input, Unwatched};
+use input::{Input, Link, Unwatched};
 use instance::{Instance, Links};
 use maintenance::Maintenance;
 use settings::Settings;
@@ -74,6 +76,8 @@ pub enum Reason {
     Probe(String),
     /// What happened to a process counts.
     Process(String),
+    /// A link has stayed up, or down, long enough (`interface_up_down_delays`).
+    Link,
     /// Not all is out and gone, but the daemon is to end.
     ShutdownOverdue,
 }
@@ -100,6 +104,7 @@ pub struct Engine {
     start_at: Option<Instant>,
     last_epoch: Epoch,
     links: Links,
+    unsettled: Unsettled,
     unwatched: Unwatched,
     instances: BTreeMap<VrId, Instance>,
     teams: BTreeMap<GateId, Team>,
@@ -133,6 +138,7 @@ impl Engine {
             start_at: None,
             last_epoch: seen_epochs.into_iter().max().unwrap_or_default(),
             links: Links::default(),
+            unsettled: Unsettled::default(),
             unwatched: Unwatched::default(),
             instances: BTreeMap::new(),
             teams: BTreeMap::new(),
@@ -155,15 +161,11 @@ impl Engine {
         match input {
             Input::Config(config) => self.reload(*config, now),
             Input::Link(link) => {
-                let name = link.name.clone();
-                let old = self.links.insert(link);
-                self.desired.all_stale();
-                self.reassess_mentioning(&name, now);
-                if let Some(renamed) = old.filter(|old| old.name != name) {
-                    self.reassess_mentioning(&renamed.name, now);
-                }
+                let link = self.settled(link, now);
+                self.put_link(link, now);
             }
             Input::LinkGone { ifindex } => {
+                self.unsettled.forget(ifindex);
                 if let Some(gone) = self.links.remove(ifindex) {
                     self.placed.retain(|&(on, _)| on != ifindex);
                     self.desired.all_stale();
@@ -222,8 +224,27 @@ impl Engine {
         self.settle(now);
     }
 
+    /// A link as it counts from now on.
+    fn put_link(&mut self, link: Link, now: Instant) {
+        let name = link.name.clone();
+        let (ifindex, mac) = (link.ifindex, link.mac);
+        let moves = |known: &Link| known.mac != mac || known.name != name;
+        let before = self.links.indexed(ifindex).is_none_or(moves);
+        let before = before.then(|| self.announced());
+        let old = self.links.insert(link);
+        self.desired.all_stale();
+        self.reassess_mentioning(&name, now);
+        if let Some(renamed) = old.filter(|old| old.name != name) {
+            self.reassess_mentioning(&renamed.name, now);
+        }
+        if let Some(before) = before {
+            self.announce_moved(&before, now);
+        }
+    }
+
     /// Carries out what is due; see the contract for what comes first.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.settle_links(now);
         self.trackers_timeout(now);
         let gates: Vec<GateId> = self.teams.keys().copied().collect();
         for gate in gates {
@@ -243,11 +264,12 @@ impl Engine {
         let teams = self.teams.values().flat_map(|team| self.deadlines(team));
         let trackers = self.next_of_trackers();
         let trackers = trackers.filter(|_| self.stopping.is_none());
+        let link = self.unsettled.next().map(|at| (at, Reason::Link));
         let end = self
             .stopping
             .filter(|_| !self.finished)
             .map(|at| (at, Reason::ShutdownOverdue));
-        teams.chain(trackers).chain(end).min()
+        teams.chain(trackers).chain(link).chain(end).min()
     }
 
     /// Instances whose peers' stamps decide what [`Engine::handle_timeout`] does at
@@ -295,6 +317,8 @@ impl Engine {
     /// Emits level-triggered lists that changed, and the end of a shutdown.
     fn settle(&mut self, now: Instant) {
         self.advance_maintenance(now);
+        // What is static stays until the last resignation is out.
+        self.desired.addresses_stale |= self.stopping.is_some();
         self.emit_desired();
         let Some(end) = self.stopping.filter(|_| !self.finished) else {
             return;

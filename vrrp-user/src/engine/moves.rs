@@ -184,8 +184,25 @@ impl Engine {
         team.announcer.opened(&shares, now);
         self.tell_state(gate, Told::Master, State::Claiming);
         for vr in self.members(gate) {
-            self.log_of(vr, Level::Info, "setting VIPs.");
+            self.log_installed(vr, "setting");
             self.log_announcements(vr, &shares);
+        }
+    }
+
+    /// In keepalived's words.
+    fn log_installed(&mut self, vr: VrId, verb: &str) {
+        let Some(instance) = self.instances.get(&vr) else {
+            return;
+        };
+        let config = &instance.config;
+        let kinds = [
+            ("VIPs.", true),
+            ("E-VIPs.", !config.excluded_addresses.is_empty()),
+            ("Virtual Routes", !config.routes.is_empty()),
+            ("Virtual Rules", !config.rules.is_empty()),
+        ];
+        for (what, _) in kinds.into_iter().filter(|(_, has)| *has) {
+            self.log_of(vr, Level::Info, &format!("{verb} {what}"));
         }
     }
 
@@ -240,7 +257,7 @@ impl Engine {
             }
             if before == State::Active {
                 self.log_of(vr, Level::Info, &format!("gate shut: {why}"));
-                self.log_of(vr, Level::Info, "removing VIPs.");
+                self.log_installed(vr, "removing");
             }
             if resign {
                 self.log_of(vr, Level::Info, "sent 0 priority");

@@ -62,17 +62,28 @@ impl Engine {
         }
         self.settle_inheritance(kept);
         let gates: Vec<GateId> = self.teams.keys().copied().collect();
-        for &gate in &gates {
+        for gate in gates {
             self.reassess(gate, now);
         }
+        self.announce_moved(&before, now);
+        if self.config.global.fifo_states_on_reload {
+            self.tell_unchanged(&told_before);
+        }
+    }
+
+    /// Announces what is new among what is owned: addresses that were added, and those
+    /// whose interface has another hardware address now.
+    pub(super) fn announce_moved(
+        &mut self,
+        before: &BTreeMap<VrId, Vec<super::action::Announcement>>,
+        now: Instant,
+    ) {
         // An address is there before it is announced.
         self.desired.all_stale();
         self.emit_desired();
-        for &gate in &gates {
-            self.announce_added(gate, &before, now);
-        }
-        if self.config.global.fifo_states_on_reload {
-            self.tell_unchanged(&told_before);
+        let gates: Vec<GateId> = self.teams.keys().copied().collect();
+        for gate in gates {
+            self.announce_added(gate, before, now);
         }
     }
 
@@ -185,7 +196,7 @@ impl Engine {
     }
 
     /// What each owning instance has announced so far.
-    fn announced(&self) -> BTreeMap<VrId, Vec<super::action::Announcement>> {
+    pub(super) fn announced(&self) -> BTreeMap<VrId, Vec<super::action::Announcement>> {
         let announcements = |it: &Instance| it.announcements(&self.links).collect();
         self.instances
             .values()

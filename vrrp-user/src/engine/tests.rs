@@ -17,6 +17,7 @@ mod inherit;
 mod intervals;
 mod lateness;
 mod maintenance;
+mod network;
 mod notify;
 mod preemption;
 mod properties;

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod control;
 pub mod driver;
 pub mod dump;
+pub mod installed;
 pub mod listen;
 pub mod log;
 pub mod netlink;

@@ -130,12 +130,7 @@ pub(super) const GENERAL: &[Keyword] = &[
     served("vrrp_notify_fifo_script", 1, "COMMAND [USER [GROUP]]"),
     served("vrrp_notify_priority_changes", 0, "[on|off]"),
     served("fifo_write_vrrp_states_on_reload", 0, ""),
-    later(
-        "default_interface",
-        1,
-        "INTERFACE",
-        "every instance names its own interface",
-    ),
+    served("default_interface", 1, "INTERFACE"),
     idle(
         "dynamic_interfaces",
         0,

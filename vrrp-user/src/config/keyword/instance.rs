@@ -24,20 +24,9 @@ pub(super) const INSTANCE: &[Keyword] = &[
     block(served("virtual_ipaddress", 0, ""), Kind::Addresses),
     block(served("virtual_ipaddress_excluded", 0, ""), Kind::Addresses),
     served("no_virtual_ipaddress", 0, ""),
-    block(
-        later("virtual_routes", 0, "", "these routes are not added"),
-        Kind::Free,
-    ),
-    block(
-        later("virtual_rules", 0, "", "these rules are not added"),
-        Kind::Free,
-    ),
-    later(
-        "promote_secondaries",
-        0,
-        "",
-        "the interface's sysctl is left as it is",
-    ),
+    block(served("virtual_routes", 0, ""), Kind::Free),
+    block(served("virtual_rules", 0, ""), Kind::Free),
+    served("promote_secondaries", 0, ""),
     served("nopreempt", 0, ""),
     served("preempt", 0, ""),
     served("preempt_delay", 1, "SECONDS"),
@@ -115,11 +104,11 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("use_vmac_addr", 0, ""),
     served("vmac_xmit_base", 0, ""),
     later("use_ipvlan", 0, "[NAME] [ADDRESS]", "no ipvlan is made"),
-    later(
+    idle(
         "vrf",
         1,
         "INTERFACE",
-        "adverts use the instance's interface alone",
+        "the instance's `interface` says in which VRF it is",
     ),
     idle(
         "kernel_rx_buf_size",

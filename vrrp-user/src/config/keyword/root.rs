@@ -43,36 +43,11 @@ pub(super) const ROOT: &[Keyword] = &[
         ),
         Kind::Names,
     ),
-    block(
-        later(
-            "interface_up_down_delays",
-            0,
-            "",
-            "a link counts as up or down at once",
-        ),
-        Kind::Names,
-    ),
-    block(
-        later("static_ipaddress", 0, "", "these addresses are not added"),
-        Kind::Addresses,
-    ),
-    block(
-        later("static_routes", 0, "", "these routes are not added"),
-        Kind::Free,
-    ),
-    block(
-        later("static_rules", 0, "", "these rules are not added"),
-        Kind::Free,
-    ),
-    block(
-        later(
-            "track_group",
-            1,
-            "NAME",
-            "static addresses and routes are not tracked",
-        ),
-        Kind::TrackGroup,
-    ),
+    block(served("interface_up_down_delays", 0, ""), Kind::Names),
+    block(served("static_ipaddress", 0, ""), Kind::Addresses),
+    block(served("static_routes", 0, ""), Kind::Free),
+    block(served("static_rules", 0, ""), Kind::Free),
+    block(served("track_group", 1, "NAME"), Kind::TrackGroup),
     block(
         later(
             "garp_group",

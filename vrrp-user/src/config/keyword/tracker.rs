@@ -53,12 +53,4 @@ pub(super) const HTTP: &[Keyword] = &[
     served("status_code", 1, "CODE|FIRST-LAST ..."),
 ];
 
-pub(super) const GROUP: &[Keyword] = &[block(
-    later(
-        "group",
-        0,
-        "",
-        "static addresses and routes are not tracked",
-    ),
-    Kind::Names,
-)];
+pub(super) const GROUP: &[Keyword] = &[block(served("group", 0, ""), Kind::Names)];

@@ -3,7 +3,7 @@
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::suggest::nearest_name,
-    model::{Broadcast, UnicastPeer, VirtualAddress},
+    model::{Broadcast, UnicastPeer, VirtualAddress, routing::Origin},
     tree::Statement,
     value::{address, bad, number, prefix},
     words::Word,
@@ -52,6 +52,7 @@ pub(super) fn virtual_address(
         preferred_lifetime_s: None,
         no_track: false,
         use_vmac: false,
+        origin: Origin::default(),
     };
     // A /128 is of no use as a source address; keepalived marks it so.
     if ip.is_ipv6() && prefix_len == 128 {

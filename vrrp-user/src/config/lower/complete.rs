@@ -16,6 +16,7 @@ use crate::config::{
         VirtualAddress,
     },
     source::Span,
+    tree::Statement,
     value::is_link_local,
 };
 use core::{net::IpAddr, time::Duration};
@@ -30,6 +31,9 @@ pub(crate) struct Completed {
     pub(crate) named: Vec<(TrackerKind, String)>,
     pub(crate) addresses: Vec<(IpAddr, Span)>,
     pub(crate) lease: Lease,
+    /// Rows of `virtual_routes` and `virtual_rules`.
+    pub(super) routes: Vec<Statement>,
+    pub(super) rules: Vec<Statement>,
 }
 
 /// Adverts a Backup waits for unless told otherwise (RFC 9568 section 6.1).
@@ -57,13 +61,8 @@ pub(super) fn complete(
     let strict = draft.is_strict(globals);
     let family = draft.family.unwrap_or_default();
     let version = version(&draft, family, globals, diagnostics);
-    let priority = draft.base_priority();
+    let (priority, state) = standing(&draft);
     let owner = priority == 255;
-    let state = draft.state.unwrap_or(if owner {
-        InitialState::Master
-    } else {
-        InitialState::Backup
-    });
     let required = required(&draft, diagnostics);
     let mut instance = Instance {
         name: draft.name.text.clone(),
@@ -78,6 +77,10 @@ pub(super) fn complete(
         authentication: authentication::authentication(&mut draft, version, strict, diagnostics),
         addresses: Vec::new(),
         excluded_addresses: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
+        devices: Vec::new(),
+        promote_secondaries: draft.promote_secondaries,
         nopreempt: draft.nopreempt,
         preempt_delay: draft.preempt_delay,
         garp: garp(&draft, globals, strict),
@@ -95,11 +98,7 @@ pub(super) fn complete(
         strict,
         accept: draft.accept.unwrap_or(owner || !strict),
         skip_check_advert_addresses: draft.skip_check.unwrap_or(globals.skip_check),
-        checksum: match draft.checksum_plain.or(globals.checksum_plain) {
-            None => ChecksumPolicy::Learn,
-            Some(true) => ChecksumPolicy::Plain,
-            Some(false) => ChecksumPolicy::Pseudo,
-        },
+        checksum: checksum(draft.checksum_plain.or(globals.checksum_plain)),
         down_timer_adverts: draft
             .down_timer_adverts
             .or(globals.down_timer_adverts)
@@ -151,7 +150,27 @@ pub(super) fn complete(
         named,
         addresses: listed,
         lease: globals.lease(),
+        routes: draft.routes,
+        rules: draft.rules,
     })
+}
+
+/// Priority and state settle each other where one of them is not written.
+fn standing(draft: &Draft) -> (u8, InitialState) {
+    let priority = draft.base_priority();
+    let state = draft.state.unwrap_or(match priority {
+        255 => InitialState::Master,
+        _ => InitialState::Backup,
+    });
+    (priority, state)
+}
+
+const fn checksum(plain: Option<bool>) -> ChecksumPolicy {
+    match plain {
+        None => ChecksumPolicy::Learn,
+        Some(true) => ChecksumPolicy::Plain,
+        Some(false) => ChecksumPolicy::Pseudo,
+    }
 }
 
 /// Without these nothing can run.

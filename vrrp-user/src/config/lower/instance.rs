@@ -43,6 +43,10 @@ pub(super) struct Draft {
     pub(super) other_group: bool,
     pub(super) addresses: Vec<(VirtualAddress, Span)>,
     pub(super) excluded: Vec<(VirtualAddress, Span)>,
+    /// Rows of `virtual_routes` and `virtual_rules`.
+    pub(super) routes: Vec<Statement>,
+    pub(super) rules: Vec<Statement>,
+    pub(super) promote_secondaries: bool,
     pub(super) no_addresses: bool,
     /// A row of `virtual_ipaddress` was an error, and is told as such.
     pub(super) address_refused: bool,
@@ -107,6 +111,9 @@ impl Draft {
             other_group: false,
             addresses: Vec::new(),
             excluded: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
+            promote_secondaries: false,
             no_addresses: false,
             address_refused: false,
             nopreempt: false,
@@ -227,6 +234,9 @@ impl Draft {
             "dont_track_primary" => {
                 self.dont_track_primary = true;
             }
+            "promote_secondaries" => {
+                self.promote_secondaries = true;
+            }
             "no_virtual_ipaddress" => {
                 self.no_addresses = true;
             }
@@ -302,6 +312,8 @@ impl Draft {
                     }
                 }
             }
+            "virtual_routes" => self.routes.extend(body(statement).iter().cloned()),
+            "virtual_rules" => self.rules.extend(body(statement).iter().cloned()),
             "unicast_peer" => {
                 self.unicast = true;
                 for row in body(statement) {

@@ -4,6 +4,7 @@ mod address;
 mod authentication;
 mod complete;
 mod cross;
+mod delays;
 mod file;
 mod global;
 mod group;
@@ -11,7 +12,9 @@ mod instance;
 mod notify;
 mod probe;
 mod process;
+pub(crate) mod routing;
 mod script;
+mod statics;
 mod strict;
 mod telling;
 mod track;
@@ -70,6 +73,7 @@ pub(crate) fn lower(
     root: &[Statement],
     skipped_ids: &BTreeMap<String, u32>,
     files: &Files,
+    names: &routing::names::Names,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Config {
     let mut globals = global::Globals::default();
@@ -99,6 +103,8 @@ pub(crate) fn lower(
             shared.entry(member.text.clone()).or_insert_with(new);
         }
     }
+    let mut reader = routing::Reader::new(names, files);
+    let statics = statics::all(root, &mut reader, diagnostics);
     let mut completed = Vec::new();
     for mut draft in drafts {
         draft.notify.inherit(&groups, &draft.name.text);
@@ -111,10 +117,20 @@ pub(crate) fn lower(
         let done = complete::complete(draft, &globals, &trackers, &of_group, diagnostics);
         completed.extend(done.map(|mut done| {
             done.instance.line = line;
+            let instance = &mut done.instance;
+            let addresses = instance.addresses.iter_mut();
+            let all = addresses.chain(&mut instance.excluded_addresses);
+            for (address, (_, span)) in all.zip(&done.addresses) {
+                address.origin = reader.origin_of(*span);
+            }
+            done.instance.routes = reader.routes(&done.routes, false, diagnostics);
+            done.instance.rules = reader.rules(&done.rules, false, diagnostics);
             done
         }));
     }
+    statics::track(root, &statics, &mut completed, diagnostics);
     cross::check(&completed, &groups, root, diagnostics);
+    let delays = delays::all(root, &completed, diagnostics);
     lint::lint(&completed, &trackers, diagnostics);
     let trackers = trackers.finish();
     Config {
@@ -125,6 +141,8 @@ pub(crate) fn lower(
         probes: trackers.probes,
         groups: groups.into_iter().map(|g| g.group).collect(),
         instances: completed.into_iter().map(|c| c.instance).collect(),
+        statics,
+        delays,
     }
 }
 

@@ -620,3 +620,53 @@ fn the_model_is_serialisable() {
     fn serialisable<T: serde::Serialize + serde::de::DeserializeOwned>() {}
     serialisable::<model::Config>();
 }
+
+#[test]
+fn delays_of_links_are_cut_to_what_a_peer_waits() {
+    let text = |rows: &str, lines: &str| {
+        format!(
+            "interface_up_down_delays {{\n{rows}\n}}\nvrrp_instance V {{\ninterface eth0\nvirtual_router_id 7\n{VIP}{lines}\n}}\n"
+        )
+    };
+    let delays = |rows: &str, lines: &str| {
+        let loaded = read(&text(rows, lines));
+        let told: Vec<String> = loaded
+            .diagnostics
+            .iter()
+            .map(|d| d.message.clone())
+            .collect();
+        let config = loaded.config.map(|config| config.delays);
+        (config.unwrap_or_default(), told)
+    };
+    let of = |down, up| model::LinkDelays {
+        down: Duration::from_micros(down),
+        up: Duration::from_micros(up),
+    };
+    let (read, told) = delays("eth0 0.5 1\neth1 200\neth2 0.00001", "");
+    assert_eq!(told, Vec::<String>::new());
+    assert_eq!(read["eth0"], of(500_000, 1_000_000));
+    assert_eq!(read["eth1"], of(200_000_000, 0));
+    assert_eq!(read["eth2"], of(10, 0));
+    let (read, told) = delays("eth0 2 3", "");
+    let cut = Duration::from_nanos(1_996_093_750);
+    assert_eq!((read["eth0"].down, read["eth0"].up), (cut, cut));
+    assert!(
+        told[0].contains("the delay of eth0 is cut to 1.99609375s"),
+        "{told:?}"
+    );
+    for (rows, expected) in [
+        ("eth0", "`eth0` has no delay"),
+        ("eth0 soon", "`soon` is no number of seconds"),
+        ("eth0 256", "256 seconds are out of range"),
+        ("eth0 1 1 3", "this is ignored: the keyword takes no more"),
+    ] {
+        let (_, told) = delays(rows, "");
+        assert_eq!(told, [expected], "{rows}");
+    }
+}
+
+#[test]
+fn secondaries_are_promoted_where_it_is_asked_for() {
+    assert!(!good("", VIP).promote_secondaries);
+    assert!(good("", &format!("{VIP}promote_secondaries")).promote_secondaries);
+}

@@ -64,6 +64,7 @@ pub(super) fn address(address: IpAddr) -> VirtualAddress {
         preferred_lifetime_s: None,
         no_track: false,
         use_vmac: false,
+        origin: crate::config::model::routing::Origin::default(),
     }
 }
 
@@ -87,6 +88,10 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         authentication: None,
         addresses: vec![vip(n)],
         excluded_addresses: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
+        devices: Vec::new(),
+        promote_secondaries: false,
         nopreempt: false,
         preempt_delay: Duration::ZERO,
         garp: Garp::default(),

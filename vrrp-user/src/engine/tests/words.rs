@@ -34,6 +34,12 @@ pub(super) fn words(action: &Action) -> String {
         }
         Action::SetLeaseMode(mode) => format!("lease {mode:?}"),
         Action::SetAddresses { wanted, .. } => format!("addresses{}", placed(wanted)),
+        Action::SetNetwork { wanted, .. } => {
+            let addresses = wanted.addresses.iter().map(|it| it.address.to_string());
+            let routes = wanted.routes.iter().map(|it| it.destination.to_string());
+            let rules = wanted.rules.iter().map(|it| it.preference.to_string());
+            format!("network{}", list(&mut addresses.chain(routes).chain(rules)))
+        }
         Action::Claim { gate, .. } => format!("claim {}", gate.0),
         Action::CloseOthers { kept } => {
             format!(

@@ -39,6 +39,7 @@ impl Driver {
             Action::SetVips(vips) => self.set_vips(vips),
             Action::SetLeaseMode(mode) => self.permission.set_mode(mode.code()),
             Action::SetAddresses { wanted, managed } => self.netlink.set(wanted, managed),
+            Action::SetNetwork { wanted, managed } => self.set_network(wanted, managed),
             Action::Claim { .. } | Action::Resume { .. } => self.own(action),
             Action::CloseOthers { kept } => self.permission.close_others(&kept, clock::now()),
             Action::Prolong { gate, epoch } => {

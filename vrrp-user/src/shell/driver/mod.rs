@@ -12,6 +12,7 @@ mod execute;
 mod gate_writer;
 mod hearing;
 mod hooks;
+mod network;
 mod permission;
 mod rejections;
 mod report;
@@ -37,6 +38,7 @@ use crate::{
         },
         clock,
         control::{Request, Requests},
+        installed::Record,
         listen::Listener,
         netlink,
         notify::{Fifos, Mailer},
@@ -108,6 +110,7 @@ struct Driver {
     watch: Watch,
     reload: Reload,
     tickets: Tickets,
+    installed: Record,
     /// Interface names, for messages and sysctls.
     names: BTreeMap<u32, String>,
     /// As it stood when all peers were last read.
@@ -197,6 +200,7 @@ pub async fn run(
         watch: Watch::default(),
         reload,
         tickets: Tickets::default(),
+        installed: Record::of(&instance),
         instance,
         names: BTreeMap::new(),
         events_missed: Missed::default(),
@@ -297,6 +301,7 @@ impl Driver {
         self.take(Input::Config(Box::new(config)));
         self.execute();
         self.nothing_to_guard();
+        self.nothing_to_install();
         self.tables.remove_unknown_routers()?;
         self.events_missed = Missed::of(&self.tables.counters()?);
         Ok(())
@@ -520,6 +525,7 @@ impl Driver {
         if !self.runner.services_ended(FIFO_LIMIT).await {
             tracing::info!("the scripts that read FIFOs do not end by themselves");
         }
+        self.installed.remove();
         drop(self.transmit);
         self.listener.release();
         self.dataplane.teardown()?;

@@ -7,10 +7,7 @@ use super::{
 };
 use crate::engine::action::PlacedAddress;
 use core::net::IpAddr;
-use futures_util::StreamExt;
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
-};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressProtocol, CacheInfo},
@@ -24,25 +21,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// means that the socket is of no more use.
 pub async fn apply(requests: &Requests, changes: &[Change]) -> io::Result<Vec<io::Result<()>>> {
     let messages: Vec<_> = changes.iter().flat_map(messages_for).collect();
-    let expected = messages.len();
-    let mut answers = requests.send(messages)?;
-    let mut results = Vec::with_capacity(expected);
-    let collect = async {
-        while results.len() < expected {
-            match answers.next().await.map(|answer| answer.payload) {
-                Some(NetlinkPayload::Error(error)) if error.code.is_some() => {
-                    results.push(Err(error.to_io()));
-                }
-                Some(NetlinkPayload::Error(_)) => results.push(Ok(())),
-                Some(_) => {}
-                None => return Err(io::Error::from(io::ErrorKind::BrokenPipe)),
-            }
-        }
-        Ok(())
-    };
-    tokio::time::timeout(ANSWER_TIMEOUT, collect)
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the kernel did not answer"))??;
+    let results = requests.acknowledged(messages, ANSWER_TIMEOUT).await?;
     let mut results = results.into_iter();
     Ok(changes
         .iter()

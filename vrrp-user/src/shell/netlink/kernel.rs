@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use netlink_packet_route::{
     AddressFamily,
     address::{AddressAttribute, AddressFlags, AddressMessage},
-    link::{LinkAttribute, LinkFlags, LinkMessage},
+    link::{InfoData, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -151,10 +151,14 @@ pub struct KernelLink {
     pub name: String,
     /// `IFF_UP` and `IFF_RUNNING`.
     pub up: bool,
+    /// `IFF_UP`: carrier or not.
+    pub enabled: bool,
     /// Hardware address; zero where there is none.
     pub mac: [u8; 6],
     /// MTU in octets.
     pub mtu: u32,
+    /// Routing table of a VRF device.
+    pub vrf_table: Option<u32>,
 }
 
 impl KernelLink {
@@ -170,8 +174,10 @@ impl KernelLink {
             ifindex: message.header.index,
             name: String::new(),
             up: message.header.flags.contains(running),
+            enabled: message.header.flags.contains(LinkFlags::Up),
             mac: [0; 6],
             mtu: 0,
+            vrf_table: None,
         };
         for attribute in &message.attributes {
             match attribute {
@@ -180,11 +186,22 @@ impl KernelLink {
                     link.mac = mac.as_slice().try_into().unwrap_or_default();
                 }
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                LinkAttribute::LinkInfo(info) => link.vrf_table = vrf_table(info),
                 _ => {}
             }
         }
         Some(link)
     }
+}
+
+fn vrf_table(info: &[LinkInfo]) -> Option<u32> {
+    info.iter().find_map(|it| match it {
+        LinkInfo::Data(InfoData::Vrf(data)) => data.iter().find_map(|it| match it {
+            InfoVrf::TableId(table) => Some(*table),
+            _ => None,
+        }),
+        _ => None,
+    })
 }
 
 /// How an address counts when the primary one of an interface is sought.
@@ -291,6 +308,12 @@ impl Table {
     #[must_use]
     pub fn link(&self, ifindex: u32) -> Option<&KernelLink> {
         self.links.get(&ifindex)
+    }
+
+    /// An interface by name.
+    #[must_use]
+    pub fn link_named(&self, name: &str) -> Option<&KernelLink> {
+        self.links.values().find(|link| link.name == name)
     }
 
     /// Every interface's index.

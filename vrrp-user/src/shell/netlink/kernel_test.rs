@@ -37,8 +37,10 @@ fn table(addresses: Vec<KernelAddress>) -> Table {
         ifindex: 3,
         name: "eth0".into(),
         up: true,
+        enabled: true,
         mac: [2; 6],
         mtu: 1500,
+        vrf_table: None,
     };
     assert!(table.set_link(&link));
     assert!(!table.set_link(&link), "the same again is no change");
@@ -224,8 +226,10 @@ fn a_port_leaving_a_bridge_is_no_link_leaving() {
         ifindex: 7,
         name: "eth0".into(),
         up: true,
+        enabled: true,
         mac: [2, 0, 0, 0, 0, 1],
         mtu: 9000,
+        vrf_table: None,
     };
     assert_eq!(read, expected);
     message.header.flags = LinkFlags::Up;

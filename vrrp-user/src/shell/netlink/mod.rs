@@ -5,15 +5,19 @@
 //!
 //! `monitor` hears events, `kernel` keeps the picture they make, `reconcile` says
 //! what it lacks, `reconciler` when to ask for it, `addresses` asks.
+//! `network` does the same for routes and rules.
 //! `release` does without all that what a dead daemon cannot.
 
 pub mod addresses;
 pub mod kernel;
 pub mod monitor;
+mod network;
+mod promoted;
 pub mod reconcile;
 pub mod reconciler;
 mod release;
 mod task;
+mod trouble;
 
 #[cfg(test)]
 mod kernel_test;
@@ -22,9 +26,12 @@ mod reconcile_test;
 #[cfg(test)]
 mod reconciler_test;
 
-pub use release::{Removed, marks_addresses, remove_addresses};
+pub use release::{Removed, marks_addresses, remove_addresses, remove_network};
 
-use crate::engine::{action::PlacedAddress, input::Input};
+use crate::engine::{
+    action::{Network, PlacedAddress},
+    input::Input,
+};
 use std::{io, thread, time::Duration};
 use task::{End, Task};
 use tokio::sync::{mpsc, oneshot};
@@ -43,6 +50,10 @@ enum Command {
     Set {
         wanted: Vec<PlacedAddress>,
         managed: Vec<PlacedAddress>,
+    },
+    Network {
+        wanted: Network,
+        managed: Network,
     },
     Settle(oneshot::Sender<()>),
 }
@@ -93,6 +104,12 @@ impl Handle {
     pub fn set(&self, wanted: Vec<PlacedAddress>, managed: Vec<PlacedAddress>) {
         // The thread being gone shows at the receiver of its inputs.
         let _ = self.commands.send(Command::Set { wanted, managed });
+    }
+
+    /// The same for static addresses, routes and rules. They come after the addresses
+    /// of [`Self::set`], and go before them where they are declared gone before them.
+    pub fn set_network(&self, wanted: Network, managed: Network) {
+        let _ = self.commands.send(Command::Network { wanted, managed });
     }
 
     /// Waits until the addresses are as last declared, as far as the kernel lets

@@ -47,21 +47,18 @@ pub struct Snapshot {
     pub addresses: Vec<KernelAddress>,
 }
 
-type Message = NetlinkMessage<RouteNetlinkMessage>;
+/// A message of the kernel's, or to it.
+pub(super) type Message = NetlinkMessage<RouteNetlinkMessage>;
 
-/// Events, in the kernel's order.
-pub struct Monitor {
+/// Messages of some groups, in the kernel's order.
+pub(super) struct Subscription {
     events: futures_util::stream::BoxStream<'static, Message>,
 }
 
-impl Monitor {
+impl Subscription {
     /// Subscribes. Must run inside a runtime, which drives the socket.
-    pub fn open() -> io::Result<Self> {
-        let (mut connection, handle, events) = rtnetlink::new_multicast_connection(&[
-            MulticastGroup::Link,
-            MulticastGroup::Ipv4Ifaddr,
-            MulticastGroup::Ipv6Ifaddr,
-        ])?;
+    pub(super) fn open(groups: &[MulticastGroup]) -> io::Result<Self> {
+        let (mut connection, handle, events) = rtnetlink::new_multicast_connection(groups)?;
         enlarge(connection.socket_mut().socket_mut());
         tokio::spawn(connection);
         // The connection ends with its last handle, so the stream keeps it.
@@ -74,18 +71,38 @@ impl Monitor {
         })
     }
 
+    /// Waits for the next message and takes whatever else is there, at most `limit`.
+    /// `None`: the socket is broken.
+    pub(super) async fn next(&mut self, limit: usize) -> Option<Vec<Message>> {
+        let mut messages = vec![self.events.next().await?];
+        while messages.len() < limit
+            && let Some(Some(message)) = self.events.next().now_or_never()
+        {
+            messages.push(message);
+        }
+        Some(messages)
+    }
+}
+
+/// Events of links and addresses, in the kernel's order.
+pub struct Monitor(Subscription);
+
+impl Monitor {
+    /// Subscribes. Must run inside a runtime, which drives the socket.
+    pub fn open() -> io::Result<Self> {
+        let groups = [
+            MulticastGroup::Link,
+            MulticastGroup::Ipv4Ifaddr,
+            MulticastGroup::Ipv6Ifaddr,
+        ];
+        Subscription::open(&groups).map(Self)
+    }
+
     /// Waits for the next event and takes whatever else is there, at most `limit`.
     /// `None`: the socket is broken.
     pub async fn next(&mut self, limit: usize) -> Option<Vec<Fact>> {
-        let mut facts = Vec::new();
-        facts.extend(read(self.events.next().await?));
-        for _ in 1..limit {
-            match self.events.next().now_or_never() {
-                Some(Some(message)) => facts.extend(read(message)),
-                Some(None) | None => break,
-            }
-        }
-        Some(facts)
+        let messages = self.0.next(limit).await?;
+        Some(messages.into_iter().filter_map(read).collect())
     }
 }
 
@@ -124,6 +141,15 @@ pub struct Requests {
 impl Requests {
     /// Opens the socket. Must run inside a runtime, which drives it.
     pub fn open() -> io::Result<Self> {
+        Self::with(|_| Ok(()))
+    }
+
+    /// The same, with dumps that the kernel filters by what is asked for.
+    pub(super) fn strict() -> io::Result<Self> {
+        Self::with(|socket| socket.set_netlink_get_strict_chk(true))
+    }
+
+    fn with(set: impl FnOnce(&sys::Socket) -> io::Result<()>) -> io::Result<Self> {
         let (mut connection, handle, _) =
             proto::new_connection::<RouteNetlinkMessage>(sys::protocols::NETLINK_ROUTE)?;
         // Answers to a batch come in its order, so an acknowledgement needs to be
@@ -132,8 +158,38 @@ impl Requests {
         let socket = connection.socket_mut().socket_mut();
         let port = socket.bind_auto()?.port_number();
         enlarge(socket);
+        set(socket)?;
         tokio::spawn(connection);
         Ok(Self { handle, port })
+    }
+
+    /// Sends requests as one datagram; one result for each, in order. An outer error
+    /// means that the socket is of no more use.
+    pub(super) async fn acknowledged(
+        &self,
+        messages: Vec<Message>,
+        limit: Duration,
+    ) -> io::Result<Vec<io::Result<()>>> {
+        let expected = messages.len();
+        let mut answers = self.send(messages)?;
+        let mut results = Vec::with_capacity(expected);
+        let collect = async {
+            while results.len() < expected {
+                match answers.next().await.map(|answer| answer.payload) {
+                    Some(NetlinkPayload::Error(error)) if error.code.is_some() => {
+                        results.push(Err(error.to_io()));
+                    }
+                    Some(NetlinkPayload::Error(_)) => results.push(Ok(())),
+                    Some(_) => {}
+                    None => return Err(io::Error::from(io::ErrorKind::BrokenPipe)),
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(limit, collect)
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the kernel did not answer"))??;
+        Ok(results)
     }
 
     /// Sends messages as one datagram. Answers arrive in the same order.

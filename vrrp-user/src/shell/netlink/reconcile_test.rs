@@ -28,6 +28,7 @@ pub(super) fn vip(text: &str) -> PlacedAddress {
             preferred_lifetime_s: None,
             no_track: false,
             use_vmac: false,
+            origin: crate::config::model::routing::Origin::default(),
         },
     }
 }

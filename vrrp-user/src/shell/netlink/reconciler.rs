@@ -4,23 +4,18 @@
 use super::{
     kernel::{AddressKey, KernelAddress, Standing, Table},
     reconcile::{Change, diff, key_of},
+    trouble::Trouble,
 };
-use crate::{config::model::VirtualAddress, engine::action::PlacedAddress, time::Instant};
+use crate::{
+    config::model::{VirtualAddress, routing::Origin},
+    engine::action::PlacedAddress,
+    time::Instant,
+};
 use core::{net::IpAddr, time::Duration};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// A request that has shown no effect for this long calls for a fresh dump.
 const EFFECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// An address that stays this long is forgiven its earlier disappearances.
-const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
-/// Second restoration in a row waits this long, each further one twice as long.
-const RESTORE_DELAY: Duration = Duration::from_millis(100);
-/// Longest wait before an address is restored.
-const RESTORE_DELAY_MAX: Duration = Duration::from_secs(5);
-/// First retry of a refused request.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Longest wait between retries of a refused request.
-const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
 
 /// What the reconciler has to say besides requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,16 +56,6 @@ enum Effect {
     Vanish,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Trouble {
-    /// Disturbances or refusals in a row.
-    times: u32,
-    last: Instant,
-    not_before: Instant,
-    /// Reason last reported.
-    reported: Option<String>,
-}
-
 /// The wanted addresses and what stands between them and the kernel.
 ///
 /// Work is proportional to what changed: a new declaration or a resync compares
@@ -80,6 +65,8 @@ pub struct Reconciler {
     wanted: Vec<PlacedAddress>,
     wanted_by_key: HashMap<AddressKey, VirtualAddress>,
     managed: HashMap<AddressKey, VirtualAddress>,
+    /// Placed by us, and the interface's own all the same.
+    statics: BTreeSet<AddressKey>,
     /// What we placed and have not taken away yet, under this configuration or an
     /// earlier one.
     placed: HashMap<AddressKey, PlacedAddress>,
@@ -128,10 +115,17 @@ impl Reconciler {
         self.check_all = true;
     }
 
+    /// Addresses that are the interface's own although we place them.
+    pub fn set_statics(&mut self, statics: BTreeSet<AddressKey>) {
+        self.statics = statics;
+    }
+
     /// An address counts as virtual or as the interface's own.
     #[must_use]
     pub fn standing(&self, address: &KernelAddress) -> Standing {
-        if address.is_marked() || self.placed.contains_key(&address.key) {
+        if self.statics.contains(&address.key) {
+            Standing::Own
+        } else if address.is_marked() || self.placed.contains_key(&address.key) {
             Standing::Virtual
         } else if self.managed.contains_key(&address.key) {
             Standing::OwnersOwn
@@ -344,12 +338,18 @@ impl Reconciler {
             return None;
         }
         trouble.reported = Some(why.clone());
-        let (verb, preposition, prefix_len) = match change {
-            Change::Add(new) => ("add", "to", new.address.prefix_len),
-            Change::Replace { new, .. } => ("change", "on", new.address.prefix_len),
-            Change::Remove(old) => ("remove", "from", old.prefix_len),
+        let (verb, preposition, prefix_len, origin) = match change {
+            Change::Add(new) => ("add", "to", new.address.prefix_len, &new.address.origin),
+            Change::Replace { new, .. } => {
+                ("change", "on", new.address.prefix_len, &new.address.origin)
+            }
+            Change::Remove(old) => ("remove", "from", old.prefix_len, &Origin::default()),
         };
-        let what = format!("{verb} {}/{prefix_len} {preposition} {name}", key.local);
+        let origin = origin.in_brackets();
+        let what = format!(
+            "{verb} {}/{prefix_len} {preposition} {name}{origin}",
+            key.local
+        );
         Some(Notice::Failed { what, why })
     }
 
@@ -412,34 +412,4 @@ impl Reconciler {
 
 fn place(key: &AddressKey) -> Place {
     (key.ifindex, key.local)
-}
-
-impl Trouble {
-    /// Something else interfered; how long to wait before the next attempt.
-    fn disturbed(&mut self, now: Instant) -> Duration {
-        if now.since(self.last) >= FORGIVEN_AFTER {
-            self.times = 0;
-        }
-        let wait = match self.times {
-            0 => Duration::ZERO,
-            n => doubled(RESTORE_DELAY, n - 1, RESTORE_DELAY_MAX),
-        };
-        self.set(now, wait);
-        wait
-    }
-
-    fn refused(&mut self, now: Instant) {
-        self.set(now, doubled(RETRY_DELAY, self.times, RETRY_DELAY_MAX));
-    }
-
-    fn set(&mut self, now: Instant, wait: Duration) {
-        self.times = self.times.saturating_add(1);
-        self.last = now;
-        self.not_before = now + wait;
-    }
-}
-
-fn doubled(base: Duration, times: u32, most: Duration) -> Duration {
-    base.saturating_mul(1_u32.checked_shl(times.min(16)).unwrap_or(u32::MAX))
-        .min(most)
 }

@@ -22,8 +22,10 @@ impl World {
             ifindex: 3,
             name,
             up: true,
+            enabled: true,
             mac: [2; 6],
             mtu: 1500,
+            vrf_table: None,
         });
         Self {
             table,
@@ -257,8 +259,10 @@ fn an_interface_that_is_not_there_is_waited_for() {
         ifindex: 9,
         name: "eth9".into(),
         up: true,
+        enabled: true,
         mac: [2; 6],
         mtu: 1500,
+        vrf_table: None,
     });
     world.reconciler.link_changed(9);
     assert_eq!(world.due(), [Change::Add(elsewhere)]);

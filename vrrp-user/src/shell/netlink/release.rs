@@ -1,10 +1,9 @@
 //! Addresses a dead daemon left, removed without one.
 
-use crate::shell::bpf::kernel::Version;
-
 use super::{addresses, kernel::KernelAddress, monitor::Requests, reconcile::Change};
+use crate::{engine::action::Network, shell::bpf::kernel::Version};
 use anyhow::{Context, Result, bail};
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 /// What became of them.
 #[derive(Debug, Default)]
@@ -34,6 +33,36 @@ pub fn remove_addresses(recorded: &[(u32, IpAddr)], tells_apart: bool) -> Result
         .build()
         .context("ask the kernel for addresses")?;
     runtime.block_on(remove(recorded, tells_apart))
+}
+
+/// For the kernel to take away what a dead daemon installed.
+const REMOVED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Removes the routes, rules and static addresses among `left` that are there. In the
+/// network namespace of the calling thread.
+pub fn remove_network(left: Network) -> Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("ask the kernel for routes")?;
+    let (handle, mut inputs) = super::spawn().context("a netlink socket")?;
+    handle.set_network(Network::default(), left);
+    let settled = runtime.block_on(async {
+        tokio::select! {
+            settled = handle.settled(REMOVED_WITHIN) => settled,
+            // What it has to say of links is of no interest.
+            () = async { while inputs.recv().await.is_some() {} } => false,
+        }
+    });
+    if settled {
+        return Ok(());
+    }
+    bail!(
+        "routes and rules are still there after {REMOVED_WITHIN:?}; see `ip route show table all proto keepalived` and `ip rule`"
+    )
 }
 
 async fn remove(recorded: &[(u32, IpAddr)], tells_apart: bool) -> Result<Removed> {

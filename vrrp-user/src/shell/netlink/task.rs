@@ -4,11 +4,17 @@ use super::{
     Command, addresses,
     kernel::{KernelAddress, Standing, Table},
     monitor::{Fact, Monitor, Requests},
-    reconcile::Change,
+    network::{self, Item, Kernel, Plan},
+    promoted::Promoted,
+    reconcile::{Change, key_of},
     reconciler::{Notice, Reconciler},
 };
 use crate::{
-    engine::input::{Input, Link},
+    config::model::VirtualAddress,
+    engine::{
+        action::PlacedAddress,
+        input::{Input, Link},
+    },
     shell::clock::now,
     time::Instant,
 };
@@ -27,6 +33,10 @@ const EVENTS_AT_ONCE: usize = 256;
 const RESYNC_INTERVAL: Duration = Duration::from_mins(1);
 /// After losing events, wait for the storm to pass before reading everything again.
 const RESYNC_DELAY: Duration = Duration::from_millis(20);
+/// Routes and rules are not read more often than this.
+const READ_INTERVAL: Duration = Duration::from_millis(20);
+/// After a failure of their sockets.
+const NETWORK_RETRY: Duration = Duration::from_secs(1);
 /// Addresses named in one log line.
 const NAMED_AT_MOST: usize = 4;
 
@@ -37,6 +47,16 @@ pub(super) struct Task {
     inputs: mpsc::Sender<Input>,
     table: Table,
     reconciler: Reconciler,
+    /// As declared: wanted and managed.
+    virtuals: (Vec<PlacedAddress>, Vec<PlacedAddress>),
+    statics: (Vec<VirtualAddress>, Vec<VirtualAddress>),
+    promoted: Promoted,
+    plan: Plan,
+    /// Opened with the first route or rule.
+    kernel: Option<Kernel>,
+    read_at: Instant,
+    /// Why routes and rules are out of sight, as told.
+    network_broken: Option<String>,
     told_links: BTreeMap<u32, Link>,
     dirty: BTreeSet<u32>,
     resync_at: Instant,
@@ -70,6 +90,13 @@ impl Task {
             inputs,
             table: Table::default(),
             reconciler: Reconciler::default(),
+            virtuals: (Vec::new(), Vec::new()),
+            statics: (Vec::new(), Vec::new()),
+            promoted: Promoted::default(),
+            plan: Plan::default(),
+            kernel: None,
+            read_at: Instant::default(),
+            network_broken: None,
             told_links: BTreeMap::new(),
             dirty: BTreeSet::new(),
             resync_at: now(),
@@ -100,6 +127,8 @@ impl Task {
 
     /// Tells what is new and asks for what is due, until there is nothing of either.
     async fn settle(&mut self) -> Result<(), End> {
+        self.look_at_network().await?;
+        self.take_from_network().await?;
         loop {
             self.tell().await?;
             let changes = self.reconciler.due(&self.table, now(), BATCH);
@@ -109,7 +138,11 @@ impl Task {
             self.apply(&changes).await?;
             self.hear_commands();
         }
-        if !self.waiting.is_empty() && self.reconciler.is_settled(&self.table) {
+        self.add_to_network().await?;
+        if !self.waiting.is_empty()
+            && self.reconciler.is_settled(&self.table)
+            && self.plan.is_settled(&self.table)
+        {
             for waiter in self.waiting.drain(..) {
                 let _ = waiter.send(());
             }
@@ -137,8 +170,17 @@ impl Task {
 
     async fn wait(&mut self) -> Result<(), End> {
         let now = now();
-        let deadline = self.reconciler.next_deadline().unwrap_or(self.resync_at);
-        let wait = deadline.min(self.resync_at).since(now);
+        let read_again = self.plan.is_stale() && !self.plan.is_idle();
+        let read_again = read_again.then(|| self.read_at + READ_INTERVAL);
+        let deadlines = [
+            self.reconciler.next_deadline(),
+            self.plan.next_deadline(),
+            read_again,
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
+        let wait = deadline
+            .map_or(self.resync_at, |at| at.min(self.resync_at))
+            .since(now);
         tokio::select! {
             biased;
             command = self.commands.recv() => {
@@ -148,6 +190,13 @@ impl Task {
             facts = self.monitor.next(EVENTS_AT_ONCE) => {
                 let facts = facts.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
                 self.learn(facts).await?;
+            }
+            changed = routes_changed(self.kernel.as_mut()) => {
+                match changed {
+                    Ok(true) => self.plan.touch(),
+                    Ok(false) => {}
+                    Err(error) => self.network_failed(&error).await?,
+                }
             }
             () = tokio::time::sleep(wait) => self.look_again().await?,
         }
@@ -171,12 +220,135 @@ impl Task {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Set { wanted, managed } => {
-                self.reconciler.set(wanted, &managed);
-                // Which address is primary depends on which are virtual.
-                self.dirty.extend(self.table.ifindexes());
+                self.virtuals = (wanted, managed);
+                self.set_addresses();
+            }
+            Command::Network { wanted, managed } => {
+                let promoted = wanted.promoted.into_iter().collect();
+                complain_of_sysctl(self.promoted.set(promoted));
+                if self.statics != (Vec::new(), Vec::new())
+                    || !wanted.addresses.is_empty()
+                    || !managed.addresses.is_empty()
+                {
+                    self.statics = (wanted.addresses, managed.addresses);
+                    self.set_addresses();
+                }
+                let items = |routes: Vec<_>, rules: Vec<_>| -> Vec<Item> {
+                    let rules = rules.into_iter().map(Item::Rule);
+                    routes.into_iter().map(Item::Route).chain(rules).collect()
+                };
+                let wanted = items(wanted.routes, wanted.rules);
+                let managed = items(managed.routes, managed.rules);
+                self.plan.set(wanted, managed);
             }
             Command::Settle(waiter) => self.waiting.push(waiter),
         }
+    }
+
+    /// Virtual addresses and, where their interfaces are, static ones.
+    fn set_addresses(&mut self) {
+        let place = |list: &[VirtualAddress]| -> Vec<PlacedAddress> {
+            let placed = list.iter().filter_map(|address| {
+                let link = self.table.link_named(address.dev.as_deref()?)?;
+                Some(PlacedAddress {
+                    ifindex: link.ifindex,
+                    address: address.clone(),
+                })
+            });
+            placed.collect()
+        };
+        let mut wanted = place(&self.statics.0);
+        let mut managed = place(&self.statics.1);
+        self.reconciler
+            .set_statics(wanted.iter().map(key_of).collect());
+        wanted.extend_from_slice(&self.virtuals.0);
+        managed.extend_from_slice(&self.virtuals.1);
+        self.reconciler.set(wanted, &managed);
+        // Which address is primary depends on which are virtual.
+        self.dirty.extend(self.table.ifindexes());
+    }
+
+    /// Reads routes and rules, if anything may have changed.
+    async fn look_at_network(&mut self) -> Result<(), End> {
+        let now = now();
+        if self.plan.is_idle() || !self.plan.is_stale() || now.since(self.read_at) < READ_INTERVAL {
+            return Ok(());
+        }
+        let mut kernel = match self.kernel.take().map_or_else(Kernel::open, Ok) {
+            Ok(kernel) => kernel,
+            Err(error) => return self.network_failed(&error).await,
+        };
+        self.read_at = now;
+        match kernel.read(&mut self.plan, &self.table, now).await {
+            Ok(notices) => {
+                self.kernel = Some(kernel);
+                self.network_broken = None;
+                self.say_of_network(notices).await
+            }
+            Err(error) => self.network_failed(&error).await,
+        }
+    }
+
+    /// Addresses and links go on without; it is tried again with other sockets.
+    async fn network_failed(&mut self, error: &io::Error) -> Result<(), End> {
+        self.kernel = None;
+        self.plan.touch();
+        self.read_at = now() + NETWORK_RETRY;
+        let why = error.to_string();
+        if self.network_broken.as_ref() == Some(&why) {
+            return Ok(());
+        }
+        self.network_broken = Some(why.clone());
+        let what = "watch routes and rules".to_owned();
+        self.say(Notice::Failed { what, why }).await
+    }
+
+    async fn take_from_network(&mut self) -> Result<(), End> {
+        let now = now();
+        let due = !self.plan.is_idle() && self.plan.is_due(now);
+        let Some(kernel) = self.kernel.as_ref().filter(|_| due) else {
+            return Ok(());
+        };
+        match kernel.remove(&mut self.plan, &self.table, now).await {
+            Ok(notices) => self.say_of_network(notices).await,
+            Err(error) => self.network_failed(&error).await,
+        }
+    }
+
+    /// What is out of date may lack what is there already.
+    async fn add_to_network(&mut self) -> Result<(), End> {
+        self.look_at_network().await?;
+        let now = now();
+        let ready = !self.plan.is_idle() && !self.plan.is_stale() && self.plan.is_due(now);
+        let Some(kernel) = self.kernel.as_ref().filter(|_| ready) else {
+            return Ok(());
+        };
+        match kernel.add(&mut self.plan, &self.table, now).await {
+            Ok(notices) => self.say_of_network(notices).await,
+            Err(error) => self.network_failed(&error).await,
+        }
+    }
+
+    async fn say_of_network(&self, notices: Vec<network::Notice>) -> Result<(), End> {
+        for notice in notices {
+            match notice {
+                network::Notice::Failed { what, why } => {
+                    self.say(Notice::Failed { what, why }).await?;
+                }
+                network::Notice::Disturbed { what, wait } => {
+                    tracing::warn!("something else deleted {what}; {}", when(wait));
+                }
+                network::Notice::Abandoned { what } => {
+                    tracing::warn!(
+                        "{what} was deleted by something else and stays away (no_track)"
+                    );
+                }
+                network::Notice::Waiting { what, device } => {
+                    tracing::warn!("{what} waits for interface {device}, which does not exist");
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn learn(&mut self, facts: Vec<Fact>) -> Result<(), End> {
@@ -189,10 +361,13 @@ impl Task {
                     if self.table.set_link(&link) {
                         self.reconciler.link_changed(ifindex);
                         self.dirty.insert(ifindex);
+                        self.plan.world_changed(true);
+                        self.links_changed();
                     }
                 }
                 Fact::LinkGone(ifindex) => self.link_gone(ifindex).await?,
                 Fact::Address(address) => {
+                    self.plan.world_changed(false);
                     self.reconciler.appeared(&address.key);
                     self.address_changed(&address);
                     if address.duplicate() && self.is_news(&address) {
@@ -205,6 +380,7 @@ impl Task {
                     self.table.set_address(address);
                 }
                 Fact::AddressGone { key, origin } => {
+                    self.plan.world_changed(false);
                     let by_us = origin == self.requests.port;
                     let old = self.table.remove_address(&key);
                     let was_there = old.is_some();
@@ -227,6 +403,7 @@ impl Task {
                 Fact::Lost => {
                     tracing::warn!("netlink events were lost; reading everything again");
                     self.resync_at = self.resync_at.min(now + RESYNC_DELAY);
+                    self.plan.touch();
                 }
             }
         }
@@ -264,28 +441,33 @@ impl Task {
         } else {
             shown
         };
-        let when = if wait.is_zero() {
-            "putting back at once".to_owned()
-        } else {
-            format!(
-                "it was not the first time: putting back in {} ms",
-                wait.as_millis()
-            )
-        };
         tracing::warn!(
-            "something else deleted {shown} from {}; {when}",
-            self.name(ifindex)
+            "something else deleted {shown} from {}; {}",
+            self.name(ifindex),
+            when(wait)
         );
     }
 
     async fn link_gone(&mut self, ifindex: u32) -> Result<(), End> {
         self.reconciler.link_gone(ifindex);
         self.dirty.remove(&ifindex);
+        let name = self.name(ifindex);
         if self.table.remove_link(ifindex) {
+            self.promoted.forget(&name);
+            self.plan.world_changed(true);
+            self.links_changed();
             self.told_links.remove(&ifindex);
             self.send(Input::LinkGone { ifindex }).await?;
         }
         Ok(())
+    }
+
+    /// Static addresses follow interfaces by name.
+    fn links_changed(&mut self) {
+        complain_of_sysctl(self.promoted.apply());
+        if self.statics != (Vec::new(), Vec::new()) {
+            self.set_addresses();
+        }
     }
 
     /// Reads everything again and treats every difference as an event.
@@ -317,6 +499,7 @@ impl Task {
         facts.extend(snapshot.addresses.into_iter().map(Fact::Address));
         self.learn(facts).await?;
         self.reconciler.resynced();
+        self.plan.touch();
         Ok(())
     }
 
@@ -371,6 +554,33 @@ impl Task {
         self.table
             .link(ifindex)
             .map_or_else(|| format!("interface {ifindex}"), |link| link.name.clone())
+    }
+}
+
+/// Never ready while there is nothing to be told of.
+async fn routes_changed(kernel: Option<&mut Kernel>) -> io::Result<bool> {
+    match kernel {
+        Some(kernel) => kernel.changed(EVENTS_AT_ONCE).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn complain_of_sysctl(failures: Vec<(String, io::Error)>) {
+    for (name, error) in failures {
+        tracing::error!(
+            "promote_secondaries on {name}: {error}; addresses that go with another one are put back"
+        );
+    }
+}
+
+fn when(wait: Duration) -> String {
+    if wait.is_zero() {
+        "putting back at once".to_owned()
+    } else {
+        format!(
+            "it was not the first time: putting back in {} ms",
+            wait.as_millis()
+        )
     }
 }
 

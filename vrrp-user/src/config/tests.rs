@@ -9,10 +9,10 @@ use std::path::Path;
 mod lowering;
 
 /// Files by absolute path.
-pub(super) struct Memory(BTreeMap<PathBuf, Vec<u8>>);
+pub(in crate::config) struct Memory(BTreeMap<PathBuf, Vec<u8>>);
 
 impl Memory {
-    pub(super) fn one(path: &str, text: &str) -> Self {
+    pub(in crate::config) fn one(path: &str, text: &str) -> Self {
         Self(BTreeMap::from([(path.into(), text.as_bytes().to_vec())]))
     }
 }

@@ -38,6 +38,7 @@ mod reports;
 pub mod settings;
 pub mod status;
 mod team;
+pub mod why;
 
 use crate::{
     config::model::{Config, LeaseMode},

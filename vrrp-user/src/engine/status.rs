@@ -1,6 +1,11 @@
 //! What the engine knows, for `xvrrpd status` and the control socket.
 
-use super::{Engine, conflict::LastSign, input::ScriptResult};
+use super::{
+    Engine,
+    conflict::LastSign,
+    input::ScriptResult,
+    why::{TrackedStatus, Why},
+};
 use crate::{
     config::model::Lease,
     election::transition::State,
@@ -84,6 +89,10 @@ pub struct InstanceStatus {
     pub conflicts: BTreeMap<&'static str, u64>,
     /// The last of them.
     pub last_conflict: Option<LastSign>,
+    /// What it tracks, and what that does to it.
+    pub tracked: Vec<TrackedStatus>,
+    /// What holds it where it is.
+    pub why: Why,
 }
 
 /// The Active as last heard.
@@ -216,6 +225,8 @@ impl Engine {
             held: it.held,
             conflicts: it.signs.counts(),
             last_conflict: it.signs.last.clone(),
+            tracked: self.tracked_by(it),
+            why: self.why(it, team)?,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Given, Report, Segments, Severity, simulate};
 use crate::config::{Context, Source, load};
+use proptest::prelude::*;
 use std::path::Path;
 
 /// One file.
@@ -341,4 +342,44 @@ fn the_page_of_a_small_pair() {
         instance(100, "nopreempt"),
     );
     assert_eq!(report.page(), include_str!("tests/pair.txt"));
+}
+
+/// One router of a pair, and what may be different on each.
+fn router() -> impl Strategy<Value = (u8, bool, i16, bool)> {
+    (1..=254_u8, any::<bool>(), -100..=100_i16, any::<bool>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Where two routers agree in what they have to, there are never two owners, a dead
+    /// one owns nothing, and one that is left and sound owns.
+    #[test]
+    fn a_pair_that_agrees_has_one_owner(
+        (first, second) in (router(), router()),
+        v3 in any::<bool>(),
+        delay in 0..3_u8,
+    ) {
+        let text = |(priority, nopreempt, weight, fault): (u8, bool, i16, bool)| {
+            let version = if v3 { "version 3\n advert_int 0.1" } else { "" };
+            let nopreempt = if nopreempt { "nopreempt" } else { "" };
+            let weight = if fault { 0 } else { weight };
+            let more = format!("{version}\n {nopreempt}\n preempt_delay {delay}\n {TRACKS}");
+            script(weight) + &instance(priority, &more)
+        };
+        let report = pair(text(first), text(second));
+        prop_assert_eq!(report.start[0].nodes.len(), 1);
+        for row in &report.failures {
+            let then = &row.then[0].nodes;
+            prop_assert!(then.len() <= 1, "{row:?}");
+            for node in ["a", "b"] {
+                let dead = row.failed.contains(&format!("node:{node}"));
+                prop_assert!(!(dead && then.contains(&node.to_owned())), "{row:?}");
+                let touched = row.failed.iter().any(|it| it.split(':').nth(1) == Some(node));
+                prop_assert!(touched || then.len() == 1, "{row:?}");
+            }
+            prop_assert_eq!(row.back[0].nodes.len(), 1, "{:?}", row);
+        }
+        prop_assert!(report.page().ends_with('\n'));
+    }
 }

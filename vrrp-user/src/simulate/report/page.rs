@@ -87,12 +87,18 @@ fn heading(router: &Router) -> String {
     format!("{}{on}: {}{addresses}", router.router, instances.join(", "))
 }
 
-/// What fails, each thing on a line; then the owners.
+/// What fails, on one line where it fits; then the owners.
 fn columns(row: &Row) -> [Vec<String>; 3] {
-    let mut failed = row.failed.clone();
-    for later in failed.iter_mut().skip(1) {
-        later.insert_str(0, "+ ");
-    }
+    let joined = row.failed.join(" + ");
+    let failed = if joined.len() <= WIDEST {
+        vec![joined]
+    } else {
+        let mut failed = row.failed.clone();
+        for later in failed.iter_mut().skip(1) {
+            later.insert_str(0, "+ ");
+        }
+        failed
+    };
     [failed, cells(&row.then), cells(&row.back)]
 }
 

@@ -109,9 +109,10 @@ impl Review<'_> {
             let soft = |fault: &Fault| match fault {
                 Fault::Node(_) => false,
                 Fault::Script(..) => true,
-                Fault::Link(node, link) => !parts
-                    .iter()
-                    .any(|part| part.node == *node && part.instance.interface == *link),
+                Fault::Link(node, link) => {
+                    let instances = &self.given[*node].config.instances;
+                    !instances.iter().any(|it| it.interface == *link)
+                }
             };
             sound || run.faults.iter().all(soft)
         };
@@ -165,7 +166,7 @@ impl Review<'_> {
             let Some(now) = the_one(parts, &run.back.held[index]) else {
                 continue;
             };
-            if now.node == owner.node {
+            if now.node == owner.node || now.instance.priority == owner.instance.priority {
                 continue;
             }
             let what = self.words(&run.faults);

@@ -181,7 +181,7 @@ enum Sub {
         #[command(flatten)]
         target: TargetWords,
     },
-    /// Say who owns what when something fails, and what is wrong between routers
+    /// Let several configurations fail, and say who is MASTER then
     #[command(
         after_help = "It needs no privileges and touches no network. The exit status is 0 if nothing\nis found, 1 if something is, and that of `check` for a bad configuration."
     )]

@@ -16,15 +16,14 @@ const EXIT_IMPOSSIBLE: u8 = 5;
 /// What is simulated.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct SimulateOptions {
-    /// A configuration for each node; NAME is its name, and what `@id` is compared with
+    /// One for each node; NAME is its name, and what `@id` is compared with
     #[arg(required = true, value_name = "[NAME=]FILE")]
     pub files: Vec<String>,
-    /// Only this failure: node:A, link:A:eth0 or script:A:chk, with + several at once;
-    /// may be repeated. Without it every failure and every two of them
+    /// Only this: node:A, link:A:eth0, script:A:chk, or several with +
     #[arg(long, value_name = "WHAT")]
     pub fail: Vec<String>,
-    /// Interfaces that are one segment: a:eth0,b:ens3. Without it those of one name are
-    #[arg(long, value_name = "INTERFACES")]
+    /// One segment: a:eth0,b:ens3; else those of one name are
+    #[arg(long, value_name = "LINKS")]
     pub segment: Vec<String>,
     /// For programs
     #[arg(long)]

@@ -57,7 +57,8 @@ pub(super) fn start(given: &[Given], network: &Network) -> Start {
 
 pub(super) fn run(given: &[Given], network: &Network, faults: Vec<Fault>) -> Run {
     let (mut world, _) = started(given, network);
-    world.until_an_advert();
+    let statuses = world.statuses();
+    world.until_an_advert(patience(given, &statuses));
     let failed = phase(&mut world, given, |world| {
         for fault in &faults {
             world.fail(fault);

@@ -21,7 +21,7 @@ const DELAY: Duration = Duration::from_micros(100);
 /// How long a script runs.
 const RUN: Duration = Duration::from_millis(1);
 /// Events of one phase; more is no cluster that comes to rest.
-const MOST_EVENTS: u32 = 3_000_000;
+const MOST_EVENTS: u32 = 1_000_000;
 
 #[derive(Debug)]
 enum Event {
@@ -63,6 +63,8 @@ pub(super) struct World<'a> {
     pub(super) deaf: BTreeSet<(usize, usize, u8, Deaf)>,
     /// It did not come to rest.
     pub(super) restless: bool,
+    /// Adverts that left so far.
+    adverts: u64,
 }
 
 impl<'a> World<'a> {
@@ -84,6 +86,7 @@ impl<'a> World<'a> {
             owners: vec![Owners::default(); network.routers.len()],
             deaf: BTreeSet::new(),
             restless: false,
+            adverts: 0,
         };
         for node in 0..given.len() {
             world.step(node, Node::start);
@@ -158,20 +161,20 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Runs until somebody has just advertised: what fails then is noticed last.
-    pub(super) fn until_an_advert(&mut self) {
-        for _ in 0..MOST_EVENTS {
-            let Some(Reverse((at, id))) = self.queue.pop() else {
+    /// Runs until somebody has just advertised, which nobody may: what fails then is
+    /// noticed last.
+    pub(super) fn until_an_advert(&mut self, limit: Duration) {
+        let end = self.now + limit;
+        let before = self.adverts;
+        while self.adverts == before {
+            let due = self.queue.peek().filter(|Reverse((at, _))| *at <= end);
+            let Some(&Reverse((at, id))) = due else {
                 return;
             };
+            self.queue.pop();
             self.now = at;
-            let Some(event) = self.events.remove(&id) else {
-                continue;
-            };
-            let advertised = matches!(event, Event::Arrive { .. });
-            self.happen(event);
-            if advertised {
-                return;
+            if let Some(event) = self.events.remove(&id) {
+                self.happen(event);
             }
         }
     }
@@ -246,6 +249,7 @@ impl<'a> World<'a> {
         if !self.nodes[from].is_up(wire.ifindex) {
             return;
         }
+        self.adverts += 1;
         let mut arrivals = Vec::new();
         for node in 0..self.nodes.len() {
             for link in self.network.links(node) {

@@ -3,6 +3,8 @@
 //! `XVRRP_BLESS=1` writes the `.expect` files anew; read the difference before
 //! committing it.
 
+mod simulated;
+
 use std::{
     fmt::Write as _,
     fs,

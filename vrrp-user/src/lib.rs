@@ -10,8 +10,10 @@ pub mod time;
 pub mod config;
 pub mod election;
 pub mod engine;
+pub mod explain;
 pub mod ownership;
 pub mod packet;
+pub mod simulate;
 pub mod tracking;
 
 #[cfg(feature = "shell")]

@@ -33,6 +33,20 @@ impl Instant {
     }
 }
 
+/// A span for people, in two figures that matter.
+#[must_use]
+pub fn in_words(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0 => format!("{} ms", span.subsec_millis()),
+        1..=9 => format!("{:.1} s", span.as_secs_f64()),
+        10..=99 => format!("{seconds} s"),
+        100..=5_999 => format!("{} min {} s", seconds / 60, seconds % 60),
+        6_000..=172_799 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} days {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
 impl Add<Duration> for Instant {
     type Output = Self;
     fn add(self, span: Duration) -> Self {

@@ -21,6 +21,8 @@ const PURE_ROOMS: &[&str] = &[
     "vrrp-user/src/ownership/",
     "vrrp-user/src/tracking/",
     "vrrp-user/src/engine/",
+    "vrrp-user/src/explain/",
+    "vrrp-user/src/simulate/",
     "vrrp-user/src/time.rs",
 ];
 

@@ -1,5 +1,6 @@
 //! Words on the command line to a plain [`Command`].
 
+use super::simulate::SimulateOptions;
 use crate::shell::{bpf::Diagnostics, log, process, signals};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::sys::signal::Signal;
@@ -26,6 +27,8 @@ pub enum Command {
     },
     /// Ask a running daemon.
     Ask(Asked, Target),
+    /// Let configurations fail against one another.
+    Simulate(SimulateOptions),
     /// Print a number for `kill`.
     SignalNumber(i32),
     /// Be the script process.
@@ -39,6 +42,13 @@ pub enum Command {
 pub enum Asked {
     /// Its state.
     Status {
+        /// For programs.
+        json: bool,
+    },
+    /// Why an instance is in its state, or each of them.
+    Explain {
+        /// Its name.
+        name: Option<String>,
         /// For programs.
         json: bool,
     },
@@ -161,6 +171,21 @@ enum Sub {
         #[command(flatten)]
         target: TargetWords,
     },
+    /// Say why an instance is in its state, and what would change it
+    Explain {
+        /// The instance; all of them by default
+        name: Option<String>,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        target: TargetWords,
+    },
+    /// Let several configurations fail, and say who is MASTER then
+    #[command(
+        after_help = "It needs no privileges and touches no network. The exit status is 0 if nothing\nis found, 1 if something is, and that of `check` for a bad configuration."
+    )]
+    Simulate(SimulateOptions),
     /// Make a running daemon read its configuration again
     Reload(TargetWords),
     /// Make a running daemon resign and end
@@ -402,6 +427,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
             log: None,
         },
         Some(Sub::Status { json, target }) => Command::Ask(Asked::Status { json }, target.into()),
+        Some(Sub::Explain { name, json, target }) => {
+            Command::Ask(Asked::Explain { name, json }, target.into())
+        }
+        Some(Sub::Simulate(options)) => Command::Simulate(options),
         Some(Sub::Reload(target)) => Command::Ask(Asked::Reload, target.into()),
         Some(Sub::Stop {
             release,

@@ -265,11 +265,38 @@ fn ways_to_stop() {
 
 #[test]
 fn the_help_fits_a_terminal() {
-    let Command::Told(help, 0) = words("--help") else {
-        panic!("no help")
-    };
-    for line in help.lines() {
-        assert!(line.chars().count() <= 80, "{line}");
+    for line in ["--help", "explain --help", "simulate --help"] {
+        let Command::Told(help, 0) = words(line) else {
+            panic!("no help")
+        };
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(!help.contains("script-runner"), "{help}");
     }
-    assert!(!help.contains("script-runner"), "{help}");
+}
+
+#[test]
+fn what_is_explained_and_what_is_simulated() {
+    let explain = |name: Option<&str>, json| Asked::Explain {
+        name: name.map(str::to_owned),
+        json,
+    };
+    for (line, asked) in [
+        ("explain", explain(None, false)),
+        ("explain VI_1", explain(Some("VI_1"), false)),
+        ("explain --json VI_1", explain(Some("VI_1"), true)),
+    ] {
+        let expected = Command::Ask(asked, Target::default());
+        assert_eq!(words(line), expected, "{line}");
+    }
+    let line = "simulate a.conf lb2=b.conf --fail node:a --fail a:eth0 --segment eth0,ens3";
+    let Command::Simulate(options) = words(line) else {
+        panic!("{line}")
+    };
+    assert_eq!(options.files, ["a.conf", "lb2=b.conf"]);
+    assert_eq!(options.fail, ["node:a", "a:eth0"]);
+    assert_eq!(options.segment, ["eth0,ens3"]);
+    assert!(!options.json);
+    assert!(matches!(words("simulate"), Command::Told(_, 1..)));
 }

@@ -1,6 +1,6 @@
 //! Asking a running daemon: which one, and what for.
 
-use super::{Asked, Target, handover, start::enter_namespace, status, stop};
+use super::{Asked, Target, explain, handover, start::enter_namespace, status, stop};
 use crate::shell::{
     bpf::{Instance, Reader},
     control::{self, Command},
@@ -28,6 +28,9 @@ fn try_run(asked: &Asked, target: &Target) -> Result<ExitCode> {
     let instance = find(target.instance.as_deref())?;
     match asked {
         Asked::Status { json } => return Ok(status::run(&instance, *json)),
+        Asked::Explain { name, json } => {
+            return Ok(explain::run(&instance, name.as_deref(), *json));
+        }
         Asked::Reload => {
             let socket = control::socket_path(&instance);
             control::ask(&socket, &Command::Reload, PATIENCE)?;

@@ -2,7 +2,7 @@
 
 use super::FileSystem;
 use crate::{
-    config::{self, Context, Severity, model::Config},
+    config::{self, Context, Loaded, Severity, model::Config},
     shell::clock,
 };
 use std::path::Path;
@@ -18,13 +18,7 @@ pub(super) struct Read {
 
 /// Reads `file`; relative paths start where the process does.
 pub(super) fn read(file: &Path, config_id: Option<&str>) -> Read {
-    let context = Context {
-        config_id: config_id.map_or_else(short_host_name, str::to_owned),
-        working_directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
-        environment: environment(),
-        random_seed: clock::now().as_ns(),
-    };
-    let loaded = config::load(&file.to_string_lossy(), &mut FileSystem, &context);
+    let loaded = load(file, config_id);
     let findings = loaded.diagnostics.iter();
     Read {
         findings: findings
@@ -33,6 +27,17 @@ pub(super) fn read(file: &Path, config_id: Option<&str>) -> Read {
         exit_code: config::exit_code(&loaded.diagnostics),
         config: loaded.config,
     }
+}
+
+/// The same, with everything that came of it.
+pub(super) fn load(file: &Path, config_id: Option<&str>) -> Loaded {
+    let context = Context {
+        config_id: config_id.map_or_else(short_host_name, str::to_owned),
+        working_directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+        environment: environment(),
+        random_seed: clock::now().as_ns(),
+    };
+    config::load(&file.to_string_lossy(), &mut FileSystem, &context)
 }
 
 impl Read {

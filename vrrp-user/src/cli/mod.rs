@@ -1,14 +1,16 @@
-//! The command line: keepalived's own, and `run`, `check`, `status`, `reload`, `stop`,
-//! `handover`, `maintenance`.
+//! The command line: keepalived's own, and `run`, `check`, `status`, `explain`,
+//! `simulate`, `reload`, `stop`, `handover`, `maintenance`.
 
 mod arguments;
 mod check;
 mod control;
 mod daemonize;
+mod explain;
 mod files;
 mod handover;
 mod load;
 mod pid_file;
+mod simulate;
 mod start;
 mod status;
 mod status_page;
@@ -22,6 +24,7 @@ pub use arguments::{Asked, Command, RunOptions, StopOptions, Target, parse};
 pub use daemonize::Ready;
 pub use files::FileSystem;
 pub use pid_file::PidFile;
+pub use simulate::SimulateOptions;
 pub use start::Started;
 
 use crate::shell::process;
@@ -39,6 +42,7 @@ pub fn main(serve: impl FnOnce(Started) -> anyhow::Result<()>) -> ExitCode {
             log,
         } => check::run(&file, config_id.as_deref(), log.as_deref()),
         Command::Ask(asked, target) => control::run(&asked, &target),
+        Command::Simulate(options) => simulate::run(&options),
         Command::SignalNumber(number) => {
             println!("{number}");
             ExitCode::SUCCESS

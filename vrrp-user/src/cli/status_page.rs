@@ -3,7 +3,7 @@
 mod trackers;
 
 use super::status_told::{Fifo, Mail};
-use crate::ownership::standing::Standing;
+use crate::{ownership::standing::Standing, time::in_words as span};
 use serde::Deserialize;
 use serde_json::Value;
 use std::{fmt::Write as _, net::IpAddr, time::Duration};
@@ -409,19 +409,6 @@ impl Lines {
             empty = false;
         }
         let _ = writeln!(self.0, "{}", line.trim_end());
-    }
-}
-
-/// A time in two figures that matter.
-fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0 => format!("{} ms", time.subsec_millis()),
-        1..=9 => format!("{:.1} s", time.as_secs_f64()),
-        10..=99 => format!("{seconds} s"),
-        100..=5_999 => format!("{} min {} s", seconds / 60, seconds % 60),
-        6_000..=172_799 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{} days {} h", seconds / 86_400, seconds / 3600 % 24),
     }
 }
 

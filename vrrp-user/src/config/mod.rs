@@ -15,6 +15,7 @@ mod keyword;
 mod lint;
 mod lower;
 pub mod model;
+mod places;
 mod read;
 pub mod source;
 mod text;
@@ -24,7 +25,8 @@ mod words;
 
 pub use diagnostic::{Code, Diagnostic, Severity, exit_code};
 pub(crate) use keyword::suggest::nearest_name;
-pub use source::{Files, Source};
+pub use places::Places;
+pub use source::{Files, Source, Span};
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -50,6 +52,8 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// What the diagnostics point into; the root file is the first.
     pub files: Files,
+    /// Where things stand in it.
+    pub places: Places,
 }
 
 /// Reads a configuration and everything it includes.
@@ -61,6 +65,7 @@ pub fn load(root: &str, source: &mut dyn Source, context: &Context) -> Loaded {
     let skipped_ids = reader.skipped_ids;
     let mut statements = tree::parse(lines, &mut diagnostics);
     check::check(&mut statements, &mut diagnostics);
+    let places = Places::of(&statements);
     let names = lower::routing::names::Names::read(source);
     let config = lower::lower(&statements, &skipped_ids, &files, &names, &mut diagnostics);
     diagnostics.sort_by_key(|d| d.span);
@@ -71,6 +76,7 @@ pub fn load(root: &str, source: &mut dyn Source, context: &Context) -> Loaded {
         config: (!refused).then_some(config),
         diagnostics,
         files,
+        places,
     }
 }
 

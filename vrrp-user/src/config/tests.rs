@@ -11,10 +11,10 @@ mod telling;
 mod tracking;
 
 /// Files by absolute path.
-pub(super) struct Memory(pub(super) BTreeMap<PathBuf, Vec<u8>>);
+pub(in crate::config) struct Memory(pub(super) BTreeMap<PathBuf, Vec<u8>>);
 
 impl Memory {
-    pub(super) fn one(path: &str, text: &str) -> Self {
+    pub(in crate::config) fn one(path: &str, text: &str) -> Self {
         Self(BTreeMap::from([(path.into(), text.as_bytes().to_vec())]))
     }
 }

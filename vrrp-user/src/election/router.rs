@@ -138,6 +138,12 @@ impl Router {
         self.interval
     }
 
+    /// Until when `preempt_delay` makes it heed a weaker Active, once it has begun.
+    #[must_use]
+    pub const fn preempt_at(&self) -> Option<Instant> {
+        self.preempt_at
+    }
+
     /// Shortest interval that anybody may count with once we claim: who has just
     /// heard another router counts with that one's, whether we follow it or not.
     #[must_use]

@@ -40,6 +40,7 @@ pub mod settings;
 pub mod status;
 mod team;
 mod trackers;
+pub mod why;
 
 use crate::{
     config::model::{Config, LeaseMode},

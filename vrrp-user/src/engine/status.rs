@@ -4,7 +4,7 @@ mod trackers;
 
 pub use trackers::{FileStatus, ProbeStatus, ProcessStatus, ScriptStatus, TrackedStatus};
 
-use super::{Engine, conflict::LastSign};
+use super::{Engine, conflict::LastSign, why::Why};
 use crate::{
     config::model::Lease,
     election::transition::State,
@@ -100,6 +100,8 @@ pub struct InstanceStatus {
     pub last_conflict: Option<LastSign>,
     /// What it tracks, and what that does to it.
     pub tracked: Vec<TrackedStatus>,
+    /// What holds it where it is.
+    pub why: Why,
 }
 
 /// The Active as last heard.
@@ -225,6 +227,7 @@ impl Engine {
             conflicts: it.signs.counts(),
             last_conflict: it.signs.last.clone(),
             tracked: self.tracked_by(it),
+            why: self.why(it, team)?,
         })
     }
 

@@ -174,6 +174,17 @@ impl Effect {
         if up { Self::None } else { Self::Fault }
     }
 
+    /// In a word, and by how much it changes the priority.
+    #[must_use]
+    pub const fn told(self) -> (&'static str, i32) {
+        match self {
+            Self::None => ("none", 0),
+            Self::Priority(change) => ("priority", change),
+            Self::Pending => ("pending", 0),
+            Self::Fault => ("fault", 0),
+        }
+    }
+
     const fn changing(by: i32) -> Self {
         match by {
             0 => Self::None,
@@ -214,6 +225,12 @@ impl Sum {
                 TrackerKind::Http => Fault::HttpDown(name()),
             }),
         }
+    }
+
+    /// What all weights come to.
+    #[must_use]
+    pub const fn change(&self) -> i32 {
+        self.weight
     }
 
     /// 1 to 254; an address owner's 255 never changes (§6.1).

@@ -88,12 +88,7 @@ impl Engine {
     pub(super) fn tracked_by(&self, it: &Instance) -> Vec<TrackedStatus> {
         let one = |(kind, tracked): (TrackerKind, &crate::config::model::Tracked)| {
             let reading = reading(kind, &tracked.name, &self.links, &self.trackers);
-            let (effect, change) = match Effect::of(kind, tracked, reading) {
-                Effect::None => ("none", 0),
-                Effect::Priority(change) => ("priority", change),
-                Effect::Pending => ("pending", 0),
-                Effect::Fault => ("fault", 0),
-            };
+            let (effect, change) = Effect::of(kind, tracked, reading).told();
             TrackedStatus {
                 kind,
                 name: tracked.name.clone(),

@@ -1,0 +1,60 @@
+//! Does one node heed the advert of another? What the XDP program checks, as far as
+//! two configurations can differ in it.
+
+use super::node::Wire;
+use crate::{
+    config::model::{Authentication, Version},
+    engine::action::RouterRecord,
+};
+use vrrp_common::maps::CAST_UNICAST;
+
+/// Why an advert is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Deaf {
+    /// Another protocol version.
+    Version,
+    /// Version 2, and another interval.
+    Interval,
+    /// Another password, or only one of them has one.
+    Authentication,
+    /// `check_unicast_src`, and it is none of the peers.
+    NotAPeer,
+    /// `advert_sources`, and it is none of them.
+    NotListed,
+    /// It has our own address.
+    OwnSource,
+}
+
+/// `Ok`: it is heeded.
+pub(super) fn judge(record: &RouterRecord, wire: &Wire) -> Result<(), Deaf> {
+    if wire.source == record.source {
+        return Err(Deaf::OwnSource);
+    }
+    let unicast = record.key.cast == CAST_UNICAST;
+    let mut peers = record.unicast_peers.iter();
+    if unicast && record.check_unicast_source && !peers.any(|it| it.address == wire.source) {
+        return Err(Deaf::NotAPeer);
+    }
+    if !unicast
+        && !record.advert_sources.is_empty()
+        && !record.advert_sources.contains(&wire.source)
+    {
+        return Err(Deaf::NotListed);
+    }
+    if wire.version != record.version {
+        return Err(Deaf::Version);
+    }
+    if record.version == Version::V2 {
+        if !same(record.authentication.as_ref(), wire.authentication.as_ref()) {
+            return Err(Deaf::Authentication);
+        }
+        if wire.interval_cs != record.interval_cs {
+            return Err(Deaf::Interval);
+        }
+    }
+    Ok(())
+}
+
+fn same(ours: Option<&Authentication>, theirs: Option<&Authentication>) -> bool {
+    ours == theirs
+}

@@ -46,7 +46,7 @@ impl Links {
         self.0.remove(&ifindex)
     }
 
-    pub(super) fn standing(&self, name: &str) -> Standing {
+    fn standing(&self, name: &str) -> Standing {
         if self.named(name).is_some_and(|link| link.up) {
             Standing::Up
         } else {

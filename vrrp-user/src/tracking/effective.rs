@@ -227,12 +227,6 @@ impl Sum {
         }
     }
 
-    /// What all weights come to.
-    #[must_use]
-    pub const fn change(&self) -> i32 {
-        self.weight
-    }
-
     /// 1 to 254; an address owner's 255 never changes (§6.1).
     #[must_use]
     pub fn effective(&self, configured: u8) -> u8 {

@@ -2,7 +2,6 @@
 
 use super::{Keyword, Kind, block, idle, later, old, served};
 
-
 pub(super) const INSTANCE: &[Keyword] = &[
     served("state", 1, "MASTER|BACKUP"),
     served("interface", 1, "INTERFACE"),

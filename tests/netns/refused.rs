@@ -47,6 +47,8 @@ fn advert(from: &Node, change: impl FnOnce(&mut Advert)) -> Vec<u8> {
         interval: [0, 10],
         addresses: vec![PROFILE.vip()],
         tail: vec![],
+        trailer: vec![],
+        ah: vec![],
         summed: Summed::Pseudo,
         spoil: None,
         padding: 0,

@@ -41,6 +41,8 @@ impl Wire {
             count: None,
             interval,
             addresses: vec![fixture::vip(self.vrid).address],
+            trailer: Vec::new(),
+            ah: Vec::new(),
             tail: if v2 { vec![0; V2_AUTH_LEN] } else { Vec::new() },
             summed: if v2 { Summed::Plain } else { Summed::Pseudo },
             spoil: None,

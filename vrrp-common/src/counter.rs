@@ -40,6 +40,11 @@ macro_rules! causes {
                 match cause { $(Cause::$variant => self.$field,)+ }
             }
 
+            /// One more.
+            pub const fn count(&mut self, cause: Cause) {
+                match cause { $(Cause::$variant => self.$field = self.$field.wrapping_add(1),)+ }
+            }
+
             /// Adds another CPU's counts.
             pub const fn add(&mut self, other: &Counters) {
                 $(self.$field = self.$field.wrapping_add(other.$field);)+
@@ -107,6 +112,24 @@ causes! {
     DropNotAPeer => drop_not_a_peer,
     /// Dropped: advert from an address that `advert_sources` does not list.
     DropNotAllowed => drop_not_allowed,
+    /// Dropped: no authentication trailer (`auth_hmac` with `mode enforce`).
+    DropAuthMissing => drop_auth_missing,
+    /// Not verified: more adverts with a hash from one source than its budget allows.
+    DropOverBudget => drop_over_budget,
+    /// Not verified: adverts with a hash that the ring buffer had no room for.
+    DropUnverified => drop_unverified,
+    /// Refused: the hash is another; another key, or changed on the way.
+    DropAuthHash => drop_auth_hash,
+    /// Refused: a sequence number that was used before.
+    DropAuthReplayed => drop_auth_replayed,
+    /// Refused: the time in it is too far from ours (`time_window`).
+    DropAuthStale => drop_auth_stale,
+    /// Refused: signed with a key that is not configured here.
+    DropAuthKey => drop_auth_key,
+    /// Refused: the SPI of AH is not the source, or a trailer of another type.
+    DropAuthForm => drop_auth_form,
+    /// Adverts with a hash, handed to the daemon, which verifies it.
+    AdvertToVerify => advert_to_verify,
     /// Adverts, ARP or ND arriving with our own MAC as their Ethernet source; a loop or a duplicate MAC.
     OwnMac => own_mac,
     /// Winning adverts that shut our gate in the kernel.

@@ -9,4 +9,5 @@ pub mod counter;
 pub mod event;
 pub mod gate;
 pub mod maps;
+pub mod unproven;
 pub mod wire;

@@ -7,7 +7,7 @@
 //! | map (kernel name) | kind | key | value | written by |
 //! |---|---|---|---|---|
 //! | `XVRRP_ROUTERS` | hash | [`VrKey`] | [`VirtualRouter`] | event loop |
-//! | `XVRRP_PEERS` | hash | [`PeerKey`] | [`Peer`] | XDP; pruned by the event loop |
+//! | `XVRRP_PEERS` | hash | [`PeerKey`] | [`Peer`] | XDP; of adverts with a hash, and to prune, the event loop |
 //! | `XVRRP_GATES` | mmapable array | group index | [`Gate`](crate::gate::Gate) | see its fields |
 //! | `XVRRP_VIPS` | hash | [`VipKey`] | [`Vip`] | event loop |
 //! | `XVRRP_SOURCES` | hash | [`PeerKey`] | [`Source`] | event loop |
@@ -16,6 +16,11 @@
 //! | `XVRRP_TALKERS` | LRU hash | [`TalkerKey`] | [`Talker`] | XDP |
 //! | `XVRRP_COUNT` | per-CPU array | 0 | [`Counters`](crate::counter::Counters) | XDP, tc |
 //! | `XVRRP_EVENTS` | ring buffer | | [`Event`](crate::event::Event) | XDP |
+//! | `XVRRP_PROVEN` | hash | [`PeerKey`] | [`Proven`] | event loop; `budget` XDP |
+//! | `XVRRP_UNPROVEN` | ring buffer | | [`Unproven`](crate::unproven::Unproven) | XDP |
+//! | `XVRRP_JUDGED` | array | 0 | [`Counters`](crate::counter::Counters) | event loop |
+//! | `XVRRP_SEQUENCE` | hash | [`VrKey`] | `u64` | event loop |
+//! | `XVRRP_DRAFT` | per-CPU array | 0 | [`Unproven`](crate::unproven::Unproven) | XDP; not pinned |
 //! | `XVRRP_LIMITS` | per-CPU array | 0 | [`Limits`] | XDP; of no use outside, not pinned |
 //! | `AYA_LOGS` | ring buffer | | `aya-log`'s | XDP, with `--bpf-log`; not pinned |
 
@@ -23,7 +28,7 @@
 
 /// Layout version; part of the pin directory's name. Raise it with any change
 /// to a key or a value, so that no daemon reads another layout's bytes.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 
 /// `VrKey::family`, `VipKey::family`.
 pub const FAMILY_V4: u8 = 4;
@@ -52,6 +57,10 @@ pub mod name {
     pub const TALKERS: &str = "XVRRP_TALKERS";
     pub const COUNT: &str = "XVRRP_COUNT";
     pub const EVENTS: &str = "XVRRP_EVENTS";
+    pub const PROVEN: &str = "XVRRP_PROVEN";
+    pub const UNPROVEN: &str = "XVRRP_UNPROVEN";
+    pub const JUDGED: &str = "XVRRP_JUDGED";
+    pub const SEQUENCE: &str = "XVRRP_SEQUENCE";
     pub const LIMITS: &str = "XVRRP_LIMITS";
 }
 
@@ -71,6 +80,9 @@ pub const MAX_VIPS: usize = 65536;
 pub const MAX_STATIONS: usize = 8192;
 /// Ring buffer size in bytes; a power of two of pages.
 pub const EVENT_RING_BYTES: usize = 1 << 18;
+/// Room for adverts whose hash is to be verified, in bytes; a power of two of pages.
+/// Some 1500 of them, unless they have many addresses.
+pub const UNPROVEN_RING_BYTES: usize = 1 << 18;
 
 /// A virtual router on this host. VLANs and casts never share one.
 #[repr(C)]
@@ -100,6 +112,11 @@ pub const VR_CHECK_UNICAST_SOURCE: u32 = 1 << 2;
 pub const VR_SKIP_ADDRESSES: u32 = 1 << 3;
 /// [`VirtualRouter::flags`]: multicast adverts only from `XVRRP_SOURCES`.
 pub const VR_LISTED_SOURCES: u32 = 1 << 4;
+
+/// [`VirtualRouter::flags`]: a message may be followed by an authentication trailer.
+pub const VR_TRAILER: u32 = 1 << 5;
+/// [`VirtualRouter::flags`]: it has to be.
+pub const VR_TRAILER_ONLY: u32 = 1 << 6;
 
 /// How to judge the adverts of one virtual router.
 #[repr(C)]
@@ -182,6 +199,53 @@ pub struct Peer {
     pub addresses_differ: u8,
 }
 
+/// A source whose adverts carry a hash, and that was verified.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proven {
+    /// Sequence number of the last advert that was accepted.
+    pub sequence: u64,
+    /// Adverts handed up from this source and station since.
+    pub budget: Budget,
+    /// Ethernet source of the last.
+    pub mac: [u8; 6],
+    /// Explicit padding, zero.
+    pub pad: [u8; 2],
+}
+
+/// How many adverts with a hash were handed to the daemon lately.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Start of the window in which `spent` counts, `CLOCK_MONOTONIC` nanoseconds.
+    pub since_ns: u64,
+    /// Adverts handed up in it.
+    pub spent: u64,
+}
+
+/// Nanoseconds.
+pub const BUDGET_WINDOW_NS: u64 = 100_000_000;
+/// Adverts with a hash that one source has verified in [`BUDGET_WINDOW_NS`]; all
+/// strangers together have as many on each CPU.
+pub const BUDGET_IN_WINDOW: u64 = 50;
+
+impl Budget {
+    /// One more may be handed up now; then it has been. CPUs that spend at the same
+    /// moment may miscount by one.
+    #[inline(always)]
+    pub const fn spend(&mut self, now_ns: u64) -> bool {
+        if self.since_ns == 0 || now_ns.wrapping_sub(self.since_ns) >= BUDGET_WINDOW_NS {
+            self.since_ns = now_ns;
+            self.spent = 0;
+        }
+        if self.spent >= BUDGET_IN_WINDOW {
+            return false;
+        }
+        self.spent += 1;
+        true
+    }
+}
+
 /// A configured source of adverts: a line of `unicast_peer` or `advert_sources`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -192,6 +256,8 @@ pub struct Source {
     pub max_ttl: u8,
     /// Explicit padding, zero.
     pub pad: [u8; 6],
+    /// Adverts with a hash handed up for it, from a station it was not heard from.
+    pub budget: Budget,
 }
 
 /// A virtual address on the interface that carries it.
@@ -361,6 +427,8 @@ pub struct Limits {
     pub unattributed: u32,
     /// Explicit padding, zero.
     pub pad: u32,
+    /// Adverts with a hash from sources that are neither listed nor known.
+    pub strangers: Budget,
 }
 
 impl Limits {
@@ -429,8 +497,8 @@ pub const fn take_turn(last_ns: &mut u64, spacing_ns: u64, now_ns: u64) -> bool 
 #[cfg(test)]
 mod tests {
     use super::{
-        Hints, LOSER_WINDOW_NS, LOSERS_IN_WINDOW, Limits, REJECTED_WINDOW_NS, TALKER_EXACT,
-        TALKER_SAMPLE, take_turn,
+        BUDGET_IN_WINDOW, BUDGET_WINDOW_NS, Budget, Hints, LOSER_WINDOW_NS, LOSERS_IN_WINDOW,
+        Limits, REJECTED_WINDOW_NS, TALKER_EXACT, TALKER_SAMPLE, take_turn,
     };
 
     #[test]
@@ -483,6 +551,19 @@ mod tests {
     }
 
     #[test]
+    fn a_budget_is_for_a_window() {
+        let mut budget = Budget::default();
+        let spent = |budget: &mut Budget, now| {
+            (0..BUDGET_IN_WINDOW + 9)
+                .filter(|_| budget.spend(now))
+                .count() as u64
+        };
+        assert_eq!(spent(&mut budget, 7), BUDGET_IN_WINDOW);
+        assert_eq!(spent(&mut budget, 6 + BUDGET_WINDOW_NS), 0);
+        assert_eq!(spent(&mut budget, 7 + BUDGET_WINDOW_NS), BUDGET_IN_WINDOW);
+    }
+
+    #[test]
     fn what_is_refused_is_attributed_whole() {
         let mut limits = Limits::default();
         let mut weight = |tick| limits.refuse(7, tick, || 1).weight;
@@ -511,10 +592,10 @@ mod pod {
     //! SAFETY (all of these): `repr(C)`, only integers and arrays of them, no
     //! implicit padding (checked below), so any bytes are a value.
     use super::{
-        Hints, Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey, Vip, VipKey,
-        VirtualRouter, VrKey,
+        Budget, Hints, Limits, Peer, PeerKey, Proven, Source, Station, StationKey, Talker,
+        TalkerKey, Vip, VipKey, VirtualRouter, VrKey,
     };
-    use crate::{counter::Counters, event::Event, gate::Gate};
+    use crate::{counter::Counters, event::Event, gate::Gate, unproven::Unproven};
 
     macro_rules! plain {
         ($($ty:ty = $size:literal),+ $(,)?) => {$(
@@ -533,8 +614,10 @@ mod pod {
         VipKey = 24,
         VirtualRouter = 56,
         Peer = 48,
-        Source = 8,
-        Limits = 88,
+        Budget = 16,
+        Proven = 32,
+        Source = 24,
+        Limits = 104,
         TalkerKey = 28,
         Talker = 24,
         Vip = 24,
@@ -542,7 +625,8 @@ mod pod {
         Station = 12,
         Hints = 32,
         Gate = 64,
-        Event = 88
+        Event = 88,
+        Unproven = 1584
     );
 
     // SAFETY: see the module; the struct is nothing but `u64`s.

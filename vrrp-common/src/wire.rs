@@ -26,6 +26,14 @@ pub const AUTH_NONE: u8 = 0;
 pub const AUTH_SIMPLE: u8 = 1;
 /// RFC 2338 §5.3.6: IP Authentication Header.
 pub const AUTH_AH: u8 = 2;
+/// IP protocol of the Authentication Header (RFC 2402 §2).
+pub const IPPROTO_AH: u8 = 51;
+/// Octets of an Authentication Header with a hash of 96 bits (RFC 2402 §2, RFC 2403 §2).
+pub const AH_LEN: usize = 24;
+/// Its length field: 32-bit words, less 2 (RFC 2402 §2.2).
+pub const AH_LENGTH_WORDS: u8 = 4;
+/// Octets of keepalived's `auth_hmac` trailer, which follows the message.
+pub const TRAILER_LEN: usize = 28;
 /// An Active that leaves (§5.2.4).
 pub const PRIORITY_RESIGN: u8 = 0;
 /// The address owner (§5.2.4).

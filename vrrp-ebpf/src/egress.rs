@@ -26,7 +26,7 @@ use crate::{
 use vrrp_common::{
     counter::Cause,
     maps::{FAMILY_V4, FAMILY_V6, VIP_VIRTUAL_MAC, Vip},
-    wire::{IPPROTO_ICMPV6, IPPROTO_VRRP, PRIORITY_RESIGN},
+    wire::{AH_LEN, IPPROTO_AH, IPPROTO_ICMPV6, IPPROTO_VRRP, PRIORITY_RESIGN},
 };
 
 /// What becomes of an outgoing frame.
@@ -83,6 +83,14 @@ fn judge_visible<V: View, T: Tables>(
             if header[9] == IPPROTO_VRRP {
                 frame.window::<8>(link.payload + (((header[0] & 0x0f) as usize) << 2))?;
                 return Some(advert(tables, &locate_v4(frame, &link, ifindex)));
+            }
+            if header[9] == IPPROTO_AH {
+                let at = link.payload + (((header[0] & 0x0f) as usize) << 2);
+                frame.window::<{ AH_LEN + 8 }>(at)?;
+                let found = locate_v4(frame, &link, ifindex);
+                if matches!(found, Found::Advert(_)) {
+                    return Some(advert(tables, &found));
+                }
             }
             let source = Address::v4(header, 12);
             let cause = Cause::DropEgressVip;

@@ -12,7 +12,7 @@ use crate::{
 use vrrp_common::{
     counter::Cause,
     maps::{FAMILY_V4, FAMILY_V6},
-    wire::{IPPROTO_ICMPV6, IPPROTO_VRRP},
+    wire::{IPPROTO_AH, IPPROTO_ICMPV6, IPPROTO_VRRP},
 };
 
 /// What becomes of an incoming frame.
@@ -50,7 +50,7 @@ fn ipv4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifindex: u32) ->
     let Some(header) = frame.window::<20>(link.payload) else {
         return Verdict::Pass;
     };
-    if header[9] == IPPROTO_VRRP {
+    if header[9] == IPPROTO_VRRP || header[9] == IPPROTO_AH {
         match advert::receive_v4(frame, tables, link, ifindex) {
             Outcome::Accepted => return Verdict::Pass,
             Outcome::Rejected => return Verdict::Drop,

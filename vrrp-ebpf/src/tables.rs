@@ -10,6 +10,7 @@ use vrrp_common::{
         Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey, Vip, VipKey,
         VirtualRouter, VrKey,
     },
+    unproven::Unproven,
 };
 
 /// Of what [`Tables::stamp`]'s `compare` gives: `turn_ns` is to be set as well. No
@@ -69,6 +70,13 @@ pub trait Tables {
     fn explain(&self, diagnostic: &Diagnostic<'_>);
     /// What this CPU has told of, to look at and change.
     fn limits<R>(&self, judge: impl FnOnce(&mut Limits) -> R) -> Option<R>;
+    /// One more advert with a hash may be handed up from this source and station; then
+    /// it counts.
+    fn afford(&self, key: &PeerKey, mac: &[u8; 6], now_ns: u64) -> bool;
+    /// What this CPU is about to hand up, to fill in.
+    fn draft(&self, fill: impl FnOnce(&mut Unproven));
+    /// Hands it up, with so many octets of the packet; false if there is no room.
+    fn submit(&self, packet_len: usize) -> bool;
     /// Adds to the record of whoever sends what is refused.
     fn talked(&self, key: &TalkerKey, more: &Talker);
 }

@@ -6,7 +6,8 @@
 //! as a whole, and handed out as an array reference: what lies inside it needs
 //! no further check, and indices into it are constants.
 
-use crate::{checksum::Sum, station, tables::Tables};
+use crate::{advert, checksum::Sum, station, tables::Tables};
+use vrrp_common::unproven::PACKET_ROOM;
 
 /// No header or message this program reads ends beyond this many octets. Tells
 /// the verifier that an offset is small enough to be added to a packet pointer.
@@ -34,6 +35,15 @@ pub trait View {
     /// Sums `len` octets from `at`, a multiple of 4 and at most 4 times
     /// [`MAX_WORDS`](crate::checksum::MAX_WORDS). `None` if the frame ends before.
     fn sums(&self, at: usize, len: usize) -> Option<Sums>;
+
+    /// Hands up the draft with `len` octets from `at`, a multiple of 4 and at most
+    /// [`MAX_PACKET_LEN`](vrrp_common::unproven::MAX_PACKET_LEN). False if there is no room.
+    fn hand_up<T: Tables>(&self, tables: &T, at: usize, len: usize) -> bool
+    where
+        Self: Sized,
+    {
+        advert::copy_and_submit(self, tables, at, len)
+    }
 }
 
 /// A frame to rewrite.
@@ -109,6 +119,15 @@ pub const fn put<const N: usize, const M: usize>(window: &mut [u8; N], at: usize
     while i < M {
         window[at + i] = octets[i];
         i += 1;
+    }
+}
+
+/// Writes word number `index` of a record's packet, as it lies in memory.
+#[inline(always)]
+pub fn put_word(packet: &mut [u8; PACKET_ROOM], index: usize, word: u32) {
+    let (words, _) = packet.as_chunks_mut::<4>();
+    if let Some(to) = words.get_mut(index) {
+        *to = word.to_ne_bytes();
     }
 }
 

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod explain;
 pub mod ownership;
 pub mod packet;
+pub mod proof;
 pub mod simulate;
 pub mod tracking;
 

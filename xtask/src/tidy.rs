@@ -17,6 +17,7 @@ const UNWANTED: &[&str] = &["/root/", "/home/", "todo!", "FIXME", "XXX"];
 const PURE_ROOMS: &[&str] = &[
     "vrrp-user/src/config/",
     "vrrp-user/src/packet/",
+    "vrrp-user/src/proof/",
     "vrrp-user/src/election/",
     "vrrp-user/src/ownership/",
     "vrrp-user/src/tracking/",

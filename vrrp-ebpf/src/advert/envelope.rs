@@ -8,7 +8,10 @@ use crate::{
 use vrrp_common::{
     counter::Cause,
     maps::{CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, VrKey},
-    wire::{ADVERT_HEADER_LEN, GROUP_MAC_V4, GROUP_MAC_V6, GROUP_V4, GROUP_V6},
+    wire::{
+        ADVERT_HEADER_LEN, AH_LEN, AH_LENGTH_WORDS, GROUP_MAC_V4, GROUP_MAC_V6, GROUP_V4, GROUP_V6,
+        IPPROTO_AH, IPPROTO_VRRP,
+    },
 };
 
 /// What the headers around a VRRP message say.
@@ -28,6 +31,8 @@ pub struct Envelope {
     pub priority: u8,
     /// Advertised version, unchecked.
     pub version: u8,
+    /// The message is behind an Authentication Header.
+    pub ah: bool,
 }
 
 /// What a packet of protocol 112 is.
@@ -51,7 +56,8 @@ const GROUP_STATION_V4: u64 = bits_of(&GROUP_MAC_V4);
 const GROUP_STATION_V6: u64 = bits_of(&GROUP_MAC_V6);
 const BROADCAST: u64 = bits_of(&[0xff; 6]);
 
-/// Finds the message of an IPv4 packet of protocol 112.
+/// Finds the message of an IPv4 packet of protocol 112, or of protocol 51 if what it
+/// authenticates is VRRP.
 #[inline(always)]
 pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
     let Some(header) = frame.window::<20>(link.payload) else {
@@ -89,6 +95,15 @@ pub fn locate_v4<V: View>(frame: &V, link: &Link, ifindex: u32) -> Found {
         return Found::Nothing;
     }
     envelope.message = link.payload + header_len;
+    if header[9] == IPPROTO_AH {
+        // Other IPsec is none of ours (RFC 2402 §2).
+        match frame.window::<4>(envelope.message) {
+            Some(ah) if ah[0] == IPPROTO_VRRP && ah[1] == AH_LENGTH_WORDS => {}
+            _ => return Found::Nothing,
+        }
+        envelope.message += AH_LEN;
+        envelope.ah = true;
+    }
     let Some(vrrp) = frame.window::<ADVERT_HEADER_LEN>(envelope.message) else {
         return broken(envelope, Cause::DropTruncated);
     };

@@ -10,11 +10,11 @@ use vrrp_common::{
     counter::Cause,
     maps::{
         CHECKSUM_PLAIN, CHECKSUM_PSEUDO, VR_REFUSE_OTHER_ADDRESSES, VR_SKIP_ADDRESSES, VR_STRICT,
-        VirtualRouter,
+        VR_TRAILER, VR_TRAILER_ONLY, VirtualRouter,
     },
     wire::{
-        ADVERT_HEADER_LEN, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_OWNER, TYPE_ADVERTISEMENT,
-        V2_AUTH_LEN,
+        ADVERT_HEADER_LEN, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_OWNER, TRAILER_LEN,
+        TYPE_ADVERTISEMENT, V2_AUTH_LEN,
     },
 };
 
@@ -34,6 +34,8 @@ pub(super) struct Message {
     pub(super) addresses_differ: bool,
     /// The first IPv6 address is not link-local.
     pub(super) first_is_global: bool,
+    /// There is a hash, which is the daemon's to verify.
+    pub(super) unproven: bool,
 }
 
 /// Checks a message of `len` octets, which the frame is known to have.
@@ -65,8 +67,15 @@ pub(super) fn check<V: View>(
     // message, so that Ethernet padding does no harm and anything else does.
     let addresses_len = (count as usize) << if v6 { 4 } else { 2 };
     let auth_len = if version == 2 { V2_AUTH_LEN } else { 0 };
-    if len != ADVERT_HEADER_LEN + addresses_len + auth_len {
-        return Err(Cause::DropLength);
+    let message_len = ADVERT_HEADER_LEN + addresses_len + auth_len;
+    let has_trailer = len == message_len + TRAILER_LEN && router.flags & VR_TRAILER != 0;
+    if !has_trailer {
+        if len != message_len {
+            return Err(Cause::DropLength);
+        }
+        if router.flags & VR_TRAILER_ONLY != 0 {
+            return Err(Cause::DropAuthMissing);
+        }
     }
 
     let addresses = at + ADVERT_HEADER_LEN;
@@ -85,7 +94,18 @@ pub(super) fn check<V: View>(
             .ok_or(Cause::DropTruncated)?;
         sum = sum.word(word(auth, 0)).word(word(auth, 4));
     }
-    let checksum_form = checksum_form(sum, v6, envelope, version, len)?;
+    // Over IPv6 it covers the trailer: there the kernel computes it, over all it sends.
+    let mut summed_len = message_len;
+    if v6 && has_trailer {
+        let trailer = frame
+            .window::<TRAILER_LEN>(auth_at)
+            .ok_or(Cause::DropTruncated)?;
+        for at in [0, 4, 8, 12, 16, 20, 24] {
+            sum = sum.word(word(trailer, at));
+        }
+        summed_len += TRAILER_LEN;
+    }
+    let checksum_form = checksum_form(sum, v6, envelope, version, summed_len)?;
 
     if count == 0 {
         return Err(Cause::DropAddressCount); // §5.2.5
@@ -129,6 +149,7 @@ pub(super) fn check<V: View>(
         address_count: count,
         addresses_differ,
         first_is_global,
+        unproven: envelope.ah || has_trailer,
     })
 }
 

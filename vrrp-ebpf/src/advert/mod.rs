@@ -1,9 +1,11 @@
 //! A VRRP packet: stamped and passed, or counted and dropped.
 //!
 //! The checks stand in the order of cost and of sense: whose packet it is, what
-//! the kernel's IP layer would have refused, then the message itself.
+//! the kernel's IP layer would have refused, then the message itself. Where a hash is
+//! left to verify, the packet is handed to the daemon and stamps nobody (`handing`).
 
 mod envelope;
+mod handing;
 mod message;
 mod record;
 
@@ -24,17 +26,18 @@ use vrrp_common::{
         CAST_UNICAST, EVENT_SPACING_NS, PeerKey, Talker, TalkerKey, VR_CHECK_UNICAST_SOURCE,
         VR_LISTED_SOURCES, VirtualRouter, take_turn,
     },
-    wire::ADVERT_HEADER_LEN,
+    wire::{ADVERT_HEADER_LEN, AH_LEN, AUTH_AH},
 };
 
 pub use envelope::{Found, locate_v4, locate_v6};
+pub use handing::copy_and_submit;
 
-/// What becomes of a packet of protocol 112.
+/// What becomes of a packet of protocol 112, or 51 with VRRP in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// None of our virtual routers: treat it like any other packet.
     NotOurs,
-    /// Valid, and stamped.
+    /// Valid, and stamped; or valid but for its hash, and handed to the daemon.
     Accepted,
     /// Counted; it must not reach the stack.
     Rejected,
@@ -43,13 +46,14 @@ pub enum Outcome {
 /// "More fragments" (RFC 791 §3.1).
 const MORE_FRAGMENTS: u16 = 0x2000;
 
-/// Judges an IPv4 packet of protocol 112.
+/// Judges an IPv4 packet of protocol 112 or 51.
 #[inline(never)]
 pub fn receive_v4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifindex: u32) -> Outcome {
     receive(
         frame,
         tables,
         false,
+        link.payload,
         &locate_v4(frame, link, ifindex),
         |envelope| {
             let header = frame
@@ -67,10 +71,15 @@ pub fn receive_v4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifinde
                 return Err(Cause::DropTruncated);
             }
             // Hardly any has options, and without them it is in sight already.
-            let sum = if header_len == 20 {
+            let ip_header_len = if envelope.ah {
+                header_len - AH_LEN
+            } else {
+                header_len
+            };
+            let sum = if ip_header_len == 20 {
                 Sum::of_five_words(header)
             } else {
-                checksum::of(frame, link.payload, header_len).ok_or(Cause::DropTruncated)?
+                checksum::of(frame, link.payload, ip_header_len).ok_or(Cause::DropTruncated)?
             };
             if !sum.is_valid() {
                 return Err(Cause::DropIpChecksum);
@@ -91,6 +100,7 @@ pub fn receive_v6<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifinde
         frame,
         tables,
         true,
+        link.payload,
         &locate_v6(frame, link, ifindex),
         |envelope| {
             let header = frame
@@ -119,6 +129,7 @@ fn receive<V: View, T: Tables>(
     frame: &V,
     tables: &T,
     v6: bool,
+    packet_at: usize,
     found: &Found,
     check_ip: impl FnOnce(&Envelope) -> Result<usize, Cause>,
 ) -> Outcome {
@@ -151,6 +162,12 @@ fn receive<V: View, T: Tables>(
             if link::is_from(frame, &router.mac) {
                 tables.count(Cause::OwnMac);
                 notice(frame, tables, envelope, Cause::OwnMac, 0);
+            }
+            if message.unproven {
+                return match handing::hand_up(frame, tables, packet_at, envelope, &message) {
+                    Ok(()) => Outcome::Accepted,
+                    Err(cause) => reject(frame, tables, envelope, cause),
+                };
             }
             let after = record::accept(frame, tables, &router, envelope, &message);
             explain(tables, &router, envelope, after);
@@ -194,6 +211,9 @@ fn check_origin<V: View, T: Tables>(
 ) -> Result<(), Cause> {
     if envelope.source == Address::from_octets(&router.own_address) {
         return Err(Cause::DropOwnSource);
+    }
+    if !v6 && envelope.ah != (router.auth_type == AUTH_AH) {
+        return Err(Cause::DropAuthType);
     }
     let station = link::destination(frame).ok_or(Cause::DropTruncated)?;
     if !envelope.fits_station(v6, station) {

@@ -7,6 +7,7 @@ use aya_ebpf::{
 };
 use vrrp_common::counter::Cause;
 use vrrp_ebpf::{
+    advert,
     checksum::{self, Sum},
     egress, ingress, station,
     tables::Tables,
@@ -50,6 +51,11 @@ impl View for XdpFrame {
             sum: Sum::from_folded((sums >> 32) as u16),
             wrapping: sums as u32,
         })
+    }
+
+    #[inline(always)]
+    fn hand_up<T: Tables>(&self, _: &T, at: usize, len: usize) -> bool {
+        xvrrp_hand_up(self.ctx, at as u32, len as u32) != 0
     }
 }
 
@@ -96,6 +102,13 @@ extern "C" fn xvrrp_sums(ctx: *mut xdp_md, at: u32, len: u32) -> u64 {
         Some(sums) => (sums.sum.folded() as u64) << 32 | sums.wrapping as u64,
         None => NO_SUMS,
     }
+}
+
+/// A loop as well.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn xvrrp_hand_up(ctx: *mut xdp_md, at: u32, len: u32) -> u32 {
+    advert::copy_and_submit(&XdpFrame::new(ctx), &Kernel, at as usize, len as usize) as u32
 }
 
 /// What both XDP entries are.

@@ -4,7 +4,7 @@ use super::{atomic, log};
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
     btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
-    helpers::{bpf_jiffies64, bpf_ktime_get_ns},
+    helpers::{bpf_jiffies64, bpf_ktime_get_ns, bpf_ringbuf_output},
     macros::btf_map,
 };
 use core::{
@@ -17,14 +17,16 @@ use vrrp_common::{
     gate::Gate,
     maps::{
         EVENT_RING_BYTES, EVENT_SPACING_NS, Hints, Limits, MAX_GATES, MAX_PEERS, MAX_ROUTERS,
-        MAX_SOURCES, MAX_STATIONS, MAX_TALKERS, MAX_VIPS, Peer, PeerKey, Source, Station,
-        StationKey, Talker, TalkerKey, Vip, VipKey, VirtualRouter, VrKey, take_turn,
+        MAX_SOURCES, MAX_STATIONS, MAX_TALKERS, MAX_VIPS, Peer, PeerKey, Proven, Source, Station,
+        StationKey, Talker, TalkerKey, UNPROVEN_RING_BYTES, Vip, VipKey, VirtualRouter, VrKey,
+        take_turn,
     },
+    unproven::{HEAD_LEN, MAX_PACKET_LEN, Unproven},
 };
 use vrrp_ebpf::{
     diagnostic::Diagnostic,
     tables::{Stamp, TURN, Tables},
-    view::opaque,
+    view::{mac_bits, opaque},
 };
 
 const NO_PREALLOC: usize = 1;
@@ -53,6 +55,18 @@ static XVRRP_COUNT: PerCpuArray<Counters, 1> = PerCpuArray::new();
 // whose values have a size.
 #[btf_map]
 static XVRRP_EVENTS: RingBuf<(), EVENT_RING_BYTES> = RingBuf::new();
+#[btf_map]
+static XVRRP_PROVEN: HashMap<PeerKey, Proven, MAX_PEERS, NO_PREALLOC> = HashMap::new();
+// Holds `Unproven`s, each as long as it needs.
+#[btf_map]
+static XVRRP_UNPROVEN: RingBuf<(), UNPROVEN_RING_BYTES> = RingBuf::new();
+#[btf_map]
+static XVRRP_DRAFT: PerCpuArray<Unproven, 1> = PerCpuArray::new();
+// Only the daemon uses these two. They are here to be made and pinned with the others.
+#[btf_map]
+static XVRRP_JUDGED: Array<Counters, 1> = Array::new();
+#[btf_map]
+static XVRRP_SEQUENCE: HashMap<VrKey, u64, MAX_ROUTERS, NO_PREALLOC> = HashMap::new();
 #[btf_map]
 static XVRRP_LIMITS: PerCpuArray<Limits, 1> = PerCpuArray::new();
 
@@ -253,6 +267,52 @@ impl Tables for Kernel {
         let limits = XVRRP_LIMITS.get_ptr_mut(0)?;
         // SAFETY: this CPU's own.
         Some(judge(unsafe { &mut *limits }))
+    }
+
+    #[inline(always)]
+    fn afford(&self, key: &PeerKey, mac: &[u8; 6], now_ns: u64) -> bool {
+        if let Some(proven) = XVRRP_PROVEN.get_ptr_mut(key) {
+            // SAFETY: an update replaces the element, and this one lives as long as the
+            // program runs. What other CPUs spend at this moment may be miscounted.
+            let proven = unsafe { &mut *proven };
+            if mac_bits(&proven.mac, 0) == mac_bits(mac, 0) {
+                return proven.budget.spend(now_ns);
+            }
+        }
+        if let Some(source) = XVRRP_SOURCES.get_ptr_mut(key) {
+            // SAFETY: as above.
+            return unsafe { (*source).budget.spend(now_ns) };
+        }
+        self.limits(|limits| limits.strangers.spend(now_ns)) == Some(true)
+    }
+
+    #[inline(always)]
+    fn draft(&self, fill: impl FnOnce(&mut Unproven)) {
+        if let Some(draft) = XVRRP_DRAFT.get_ptr_mut(0) {
+            // SAFETY: this CPU's own.
+            fill(unsafe { &mut *draft });
+        }
+    }
+
+    #[inline(always)]
+    fn submit(&self, packet_len: usize) -> bool {
+        let Some(draft) = XVRRP_DRAFT.get_ptr(0) else {
+            return false;
+        };
+        // The verifier has to see a bound that the caller knows already.
+        let len = opaque(packet_len);
+        if len > MAX_PACKET_LEN {
+            return false;
+        }
+        // SAFETY: that many octets of this CPU's own draft, to a map of that kind.
+        unsafe {
+            bpf_ringbuf_output(
+                (&raw const XVRRP_UNPROVEN).cast_mut().cast(),
+                draft.cast_mut().cast(),
+                (HEAD_LEN + len) as u64,
+                0,
+            ) == 0
+        }
     }
 
     #[inline(always)]

@@ -157,6 +157,10 @@ pub struct Advert {
     pub addresses: Vec<IpAddr>,
     /// What follows them.
     pub tail: Vec<u8>,
+    /// What follows the message: over IPv6 summed with it.
+    pub trailer: Vec<u8>,
+    /// The header ahead of the message, which makes it protocol 51; or nothing.
+    pub ah: Vec<u8>,
     /// Form of its checksum.
     pub summed: Summed,
     /// Changed in the message after it was summed.
@@ -180,6 +184,9 @@ impl Advert {
         message.extend([0, 0]);
         message.extend(self.addresses.iter().flat_map(|ip| octets(*ip)));
         message.extend(&self.tail);
+        if self.from.is_ipv6() {
+            message.extend(&self.trailer);
+        }
         let pseudo = match self.summed {
             Summed::Plain => Vec::new(),
             Summed::Pseudo => pseudo_header(self.from, self.to, 112, message.len()),
@@ -189,20 +196,23 @@ impl Advert {
         if let Some(at) = self.spoil {
             message[at] ^= 0x01;
         }
+        if self.from.is_ipv4() {
+            message.extend(&self.trailer);
+        }
         message
     }
 
     /// The frame.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
-        let message = self.message();
+        let payload = [self.ah.clone(), self.message()].concat();
         let (ethertype, packet) = Ip {
             from: self.from,
             to: self.to,
             ttl: self.ttl,
-            protocol: 112,
+            protocol: if self.ah.is_empty() { 112 } else { 51 },
             options: &self.options,
-            payload: &message,
+            payload: &payload,
         }
         .build();
         let mut frame = ethernet(self.to_mac, PEER_MAC, &self.tags, ethertype, &packet);

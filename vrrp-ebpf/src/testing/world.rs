@@ -13,9 +13,10 @@ use vrrp_common::{
     event::Event,
     gate::Gate,
     maps::{
-        EVENT_SPACING_NS, Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey,
-        Vip, VipKey, VirtualRouter, VrKey, take_turn,
+        EVENT_SPACING_NS, Limits, Peer, PeerKey, Proven, Source, Station, StationKey, Talker,
+        TalkerKey, Vip, VipKey, VirtualRouter, VrKey, take_turn,
     },
+    unproven::{PACKET_ROOM, Unproven},
 };
 
 /// A tick of its clock.
@@ -38,6 +39,11 @@ pub struct World {
     pub event_room: Cell<usize>,
     counts: RefCell<Vec<Cause>>,
     events: RefCell<Vec<Event>>,
+    proven: RefCell<HashMap<PeerKey, Proven>>,
+    draft: RefCell<Unproven>,
+    unproven: RefCell<Vec<Unproven>>,
+    /// Most adverts with a hash it has room for.
+    pub unproven_room: Cell<usize>,
     diagnostics: RefCell<Vec<String>>,
     limits: RefCell<Limits>,
 }
@@ -65,6 +71,16 @@ impl World {
             event_room: Cell::new(usize::MAX),
             counts: RefCell::default(),
             events: RefCell::default(),
+            proven: RefCell::default(),
+            draft: RefCell::new(Unproven {
+                heard: Peer::default(),
+                key: PeerKey::default(),
+                len: 0,
+                message_at: 0,
+                packet: [0; PACKET_ROOM],
+            }),
+            unproven: RefCell::default(),
+            unproven_room: Cell::new(usize::MAX),
             diagnostics: RefCell::default(),
             limits: RefCell::default(),
         }
@@ -103,6 +119,17 @@ impl World {
     /// Writes a peer's record.
     pub fn set_peer(&self, key: PeerKey, peer: Peer) {
         self.peers.borrow_mut().insert(key, peer);
+    }
+
+    /// As the daemon does when it has verified an advert.
+    pub fn set_proven(&self, key: PeerKey, proven: Proven) {
+        self.proven.borrow_mut().insert(key, proven);
+    }
+
+    /// What was handed up since the last call, in order.
+    #[must_use]
+    pub fn take_unproven(&self) -> Vec<Unproven> {
+        self.unproven.take()
     }
 
     /// A gate as it is.
@@ -255,6 +282,33 @@ impl Tables for World {
 
     fn limits<R>(&self, judge: impl FnOnce(&mut Limits) -> R) -> Option<R> {
         Some(judge(&mut self.limits.borrow_mut()))
+    }
+
+    fn afford(&self, key: &PeerKey, mac: &[u8; 6], now_ns: u64) -> bool {
+        if let Some(proven) = self.proven.borrow_mut().get_mut(key)
+            && proven.mac == *mac
+        {
+            return proven.budget.spend(now_ns);
+        }
+        if let Some(source) = self.sources.borrow_mut().get_mut(key) {
+            return source.budget.spend(now_ns);
+        }
+        self.limits.borrow_mut().strangers.spend(now_ns)
+    }
+
+    fn draft(&self, fill: impl FnOnce(&mut Unproven)) {
+        fill(&mut self.draft.borrow_mut());
+    }
+
+    fn submit(&self, packet_len: usize) -> bool {
+        let mut all = self.unproven.borrow_mut();
+        if all.len() >= self.unproven_room.get() {
+            return false;
+        }
+        let mut record = *self.draft.borrow();
+        record.packet[packet_len..].fill(0xa5);
+        all.push(record);
+        true
     }
 
     fn talked(&self, key: &TalkerKey, more: &Talker) {

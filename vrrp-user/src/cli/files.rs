@@ -4,6 +4,7 @@ use crate::config::Source;
 use std::{
     fs,
     io::{self, Read as _},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
 };
 
@@ -44,6 +45,11 @@ impl Source for FileSystem {
         Ok(entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .collect())
+    }
+
+    fn is_private(&mut self, path: &Path) -> bool {
+        let others_may = |found: fs::Metadata| found.permissions().mode() & 0o077;
+        fs::metadata(path).map(others_may).is_ok_and(|may| may == 0)
     }
 }
 

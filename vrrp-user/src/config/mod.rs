@@ -66,6 +66,8 @@ pub fn load(root: &str, source: &mut dyn Source, context: &Context) -> Loaded {
     let mut statements = tree::parse(lines, &mut diagnostics);
     check::check(&mut statements, &mut diagnostics);
     let places = Places::of(&statements);
+    let directory = &context.working_directory;
+    lower::read_key_files(&mut statements, source, directory, &mut diagnostics);
     let names = lower::routing::names::Names::read(source);
     let config = lower::lower(&statements, &skipped_ids, &files, &names, &mut diagnostics);
     diagnostics.sort_by_key(|d| d.span);

@@ -204,16 +204,98 @@ pub enum Family {
     V6,
 }
 
-/// `authentication`; version 2 only.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// `authentication`, version 2 only, or `auth_hmac`.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Authentication {
     /// `auth_type PASS`: eight octets, zero-padded.
     Pass([u8; 8]),
+    /// `auth_type AH`: the key of its hash, likewise. IPv4 only.
+    Header([u8; 8]),
+    /// `auth_hmac`.
+    Trailer(Trailer),
+}
+
+/// `auth_hmac`: a hash behind each message.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Trailer {
+    /// 32 to 64 octets each, by number.
+    pub keys: BTreeMap<u8, Vec<u8>>,
+    /// What we sign with; one of them.
+    pub active_key: u8,
+    /// What keeps a recorded advert from being sent again.
+    pub anti_replay: AntiReplay,
+    /// Who signs, and who has to.
+    pub mode: TrailerMode,
+}
+
+/// `anti_replay`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AntiReplay {
+    /// Sequences grow, and their time is near ours.
+    Time {
+        /// How near.
+        window_s: u32,
+    },
+    /// Sequences grow.
+    Monotonic,
+}
+
+/// `mode` of `auth_hmac`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TrailerMode {
+    /// We sign, and refuse what is not signed.
+    #[default]
+    Enforce,
+    /// We sign, and accept what is not.
+    Permissive,
+    /// We do not sign, and accept what is not; what is signed has to be right.
+    ReceiveOnly,
+}
+
+impl Trailer {
+    /// The key of this number.
+    #[must_use]
+    pub fn key(&self, id: u8) -> Option<&[u8]> {
+        self.keys.get(&id).map(Vec::as_slice)
+    }
+}
+
+impl Authentication {
+    /// The hash of an advert of ours makes part of it.
+    #[must_use]
+    pub const fn signs(&self) -> bool {
+        match self {
+            Self::Pass(_) => false,
+            Self::Header(_) => true,
+            Self::Trailer(trailer) => !matches!(trailer.mode, TrailerMode::ReceiveOnly),
+        }
+    }
+
+    /// Userspace verifies what peers send.
+    #[must_use]
+    pub const fn verifies(&self) -> bool {
+        !matches!(self, Self::Pass(_))
+    }
 }
 
 impl core::fmt::Debug for Authentication {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Pass(****)")
+        match self {
+            Self::Pass(_) => f.write_str("Pass(****)"),
+            Self::Header(_) => f.write_str("Header(****)"),
+            Self::Trailer(trailer) => trailer.fmt(f),
+        }
+    }
+}
+
+impl core::fmt::Debug for Trailer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Trailer")
+            .field("keys", &self.keys.keys())
+            .field("active_key", &self.active_key)
+            .field("anti_replay", &self.anti_replay)
+            .field("mode", &self.mode)
+            .finish()
     }
 }
 

@@ -8,6 +8,10 @@ pub trait Source {
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String>;
     /// Names (not paths) of what a directory holds, in any order.
     fn list(&mut self, directory: &Path) -> Result<Vec<String>, String>;
+    /// Only its owner can read the file, as far as can be told.
+    fn is_private(&mut self, _path: &Path) -> bool {
+        true
+    }
 }
 
 /// Part of one file: byte offsets into its text, `start..end`.

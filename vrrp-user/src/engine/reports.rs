@@ -10,6 +10,7 @@ use super::{
     team::Check,
 };
 use crate::{
+    config::model::Authentication,
     election::transition::{Event, State},
     ownership::command::{Epoch, GateId, Report, VrId},
     time::Instant,
@@ -21,13 +22,28 @@ use std::collections::btree_map::Entry;
 pub(super) const QUIET: Duration = Duration::from_secs(1);
 
 impl Engine {
+    /// When a claim that begins its hold is confirmed. From its epoch on XDP watches over
+    /// it, and what came before is known now. Adverts with a hash XDP cannot judge: we
+    /// look for ourselves, once the hold is over.
+    fn confirmed_at(&self, gate: GateId, now: Instant) -> Instant {
+        let of = |vr: &VrId| self.instances.get(vr)?.config.authentication.as_ref();
+        let verifies = |vr: &VrId| of(vr).is_some_and(Authentication::verifies);
+        let members = self.teams.get(&gate).map(|team| &team.members);
+        if members.is_some_and(|members| members.iter().any(verifies)) {
+            now + self.config.global.lease.claim_hold
+        } else {
+            now
+        }
+    }
+
     pub(super) fn report(&mut self, report: &Report, now: Instant) {
         match *report {
             Report::Claimed { gate, epoch, .. } => {
+                let at = self.confirmed_at(gate, now);
                 if let Some(team) = self.teams.get_mut(&gate)
                     && (team.epoch, team.group.state()) == (epoch, State::Claiming)
                 {
-                    team.check = Check::Confirm { at: now };
+                    team.check = Check::Confirm { at };
                 }
             }
             Report::Opened { gate, epoch, .. } if self.is_current(gate, epoch) => {

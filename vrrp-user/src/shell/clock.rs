@@ -1,6 +1,7 @@
-//! The only reader of `CLOCK_MONOTONIC`, which the eBPF programs stamp maps with.
+//! The only reader of `CLOCK_MONOTONIC`, which the eBPF programs stamp maps with, and of
+//! the wall clock.
 
-use crate::time::Instant;
+use crate::{proof::sequence, time::Instant};
 use nix::time::{ClockId, clock_gettime};
 
 /// Now.
@@ -10,6 +11,13 @@ pub fn now() -> Instant {
     let seconds = u64::try_from(now.tv_sec()).unwrap_or(0);
     let nanoseconds = u64::try_from(now.tv_nsec()).unwrap_or(0);
     Instant::from_ns(seconds * 1_000_000_000 + nanoseconds)
+}
+
+/// The wall clock, as the sequence numbers of adverts have it.
+pub fn wall() -> u64 {
+    let wall = clock_gettime(ClockId::CLOCK_REALTIME).expect("every Linux has CLOCK_REALTIME");
+    let wall = std::time::Duration::from(wall);
+    sequence::wall(wall.as_secs(), wall.subsec_nanos())
 }
 
 /// That moment by the wall clock as it stands now, in seconds since 1970.

@@ -21,7 +21,7 @@ use std::{
     io,
     net::{IpAddr, Ipv6Addr},
 };
-use vrrp_common::wire::{GROUP_V4, GROUP_V6, IPPROTO_VRRP};
+use vrrp_common::wire::{GROUP_V4, GROUP_V6, IPPROTO_AH, IPPROTO_VRRP};
 
 /// A group joined on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +92,8 @@ pub struct NotTaken {
 pub struct Listener {
     /// Held, never read.
     _swallow: Vec<Socket>,
+    /// Likewise; only where it is needed.
+    swallow_ah: Option<Socket>,
     ipv4: Members,
     ipv6: Members,
     /// Interfaces and stations in their filters.
@@ -108,7 +110,7 @@ impl Listener {
     pub fn open() -> io::Result<Self> {
         let mut swallow = Vec::new();
         for domain in [Domain::IPV4, Domain::IPV6] {
-            match swallow_adverts(domain) {
+            match swallow_all(domain, IPPROTO_VRRP) {
                 Ok(socket) => swallow.push(socket),
                 Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {}
                 Err(error) => return Err(error),
@@ -116,12 +118,22 @@ impl Listener {
         }
         Ok(Self {
             _swallow: swallow,
+            swallow_ah: None,
             ipv4: Members::new(Domain::IPV4),
             ipv6: Members::new(Domain::IPV6),
             held: BTreeSet::new(),
             virtual_macs: BTreeMap::new(),
             inherited: BTreeSet::new(),
         })
+    }
+
+    /// Adverts in AH to one address arrive: without a socket the kernel would answer that
+    /// there is no such protocol here.
+    pub fn swallow_headers(&mut self) -> io::Result<()> {
+        if self.swallow_ah.is_none() {
+            self.swallow_ah = Some(swallow_all(Domain::IPV4, IPPROTO_AH)?);
+        }
+        Ok(())
     }
 
     /// Leaves and joins until exactly these groups are joined; gives back what
@@ -217,12 +229,8 @@ impl Listener {
 }
 
 /// A raw socket that takes every advert the stack delivers, and drops it.
-fn swallow_adverts(domain: Domain) -> io::Result<Socket> {
-    let socket = Socket::new(
-        domain,
-        Type::RAW,
-        Some(Protocol::from(i32::from(IPPROTO_VRRP))),
-    )?;
+fn swallow_all(domain: Domain, protocol: u8) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(i32::from(protocol))))?;
     // BPF_RET | BPF_K, 0: keep no octet.
     socket.attach_filter(&[SockFilter::new(0x06, 0, 0, 0)])?;
     // The kernel raises it to its minimum.

@@ -3,7 +3,7 @@
 
 use super::node::Wire;
 use crate::{
-    config::model::{Authentication, Version},
+    config::model::{Authentication, TrailerMode, Version},
     engine::action::RouterRecord,
 };
 use vrrp_common::maps::CAST_UNICAST;
@@ -44,17 +44,31 @@ pub(super) fn judge(record: &RouterRecord, wire: &Wire) -> Result<(), Deaf> {
     if wire.version != record.version {
         return Err(Deaf::Version);
     }
-    if record.version == Version::V2 {
-        if !same(record.authentication.as_ref(), wire.authentication.as_ref()) {
-            return Err(Deaf::Authentication);
-        }
-        if wire.interval_cs != record.interval_cs {
-            return Err(Deaf::Interval);
-        }
+    if !admits(record.authentication.as_ref(), wire.authentication.as_ref()) {
+        return Err(Deaf::Authentication);
+    }
+    if record.version == Version::V2 && wire.interval_cs != record.interval_cs {
+        return Err(Deaf::Interval);
     }
     Ok(())
 }
 
-fn same(ours: Option<&Authentication>, theirs: Option<&Authentication>) -> bool {
-    ours == theirs
+/// What `theirs` sends is what `ours` accepts.
+pub(super) fn admits(ours: Option<&Authentication>, theirs: Option<&Authentication>) -> bool {
+    let signed = |theirs: Option<&Authentication>| match theirs {
+        Some(Authentication::Trailer(theirs)) if theirs.mode != TrailerMode::ReceiveOnly => {
+            Some((theirs.active_key, theirs.key(theirs.active_key)?.to_vec()))
+        }
+        _ => None,
+    };
+    match (ours, theirs, signed(theirs)) {
+        (Some(Authentication::Trailer(ours)), _, Some((id, key))) => {
+            ours.key(id) == Some(key.as_slice())
+        }
+        (Some(Authentication::Trailer(ours)), None | Some(Authentication::Trailer(_)), None) => {
+            ours.mode != TrailerMode::Enforce
+        }
+        (None, Some(Authentication::Trailer(_)), None) => true,
+        _ => ours == theirs,
+    }
 }

@@ -47,6 +47,10 @@ fn adverts() -> Vec<Case> {
         priority: 100,
         ..advert::v6()
     };
+    let ah = Advert {
+        from: ip("10.9.0.1"),
+        ..advert::ah()
+    };
     vec![
         Case::leaving("our advert while we own", ours().build())
             .in_scene(|scene| scene.open(GATE_V3))
@@ -55,6 +59,18 @@ fn adverts() -> Vec<Case> {
             .in_scene(|scene| scene.claim(GATE_V3))
             .counts(&[EgressAdvert]),
         Case::leaving("our advert without a claim", ours().build()).drops(DropEgressAdvert),
+        Case::leaving("our advert in AH while we own", ah.build())
+            .in_scene(|scene| scene.open(GATE_V2))
+            .counts(&[EgressAdvert]),
+        Case::leaving("our advert in AH without a claim", ah.build()).drops(DropEgressAdvert),
+        Case::leaving("AH of another protocol", {
+            let header = [vec![6], ah.ah[1..].to_vec()].concat();
+            Advert {
+                ah: header,
+                ..ah.clone()
+            }
+            .build()
+        }),
         Case::leaving("our advert, permission over", ours().build())
             .in_scene(|scene| {
                 scene.open(GATE_V3);

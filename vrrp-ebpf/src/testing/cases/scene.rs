@@ -25,7 +25,7 @@ pub const GATE_V2: u32 = 1;
 /// Gate of VRID 55: IPv6, `fe80::55` in the stack, `2001:db8::55` not.
 pub const GATE_V6: u32 = 2;
 /// Gate of VRID 54: version 2, unicast, `10.9.0.54`.
-const GATE_UNICAST: u32 = 3;
+pub(crate) const GATE_UNICAST: u32 = 3;
 /// Gate of VRID 52 in VLAN 5: `10.5.0.52`.
 pub const GATE_VLAN: u32 = 4;
 /// Gate of VRID 57 with its virtual MAC: `10.9.0.57` in the stack, `10.9.0.157` not.
@@ -258,7 +258,7 @@ impl Scene {
     }
 
     /// Lists a source for a multicast virtual router, which then heeds no others.
-    pub(super) fn only_from(&mut self, gate: u32, source: &str) {
+    pub(crate) fn only_from(&mut self, gate: u32, source: &str) {
         let found = self
             .routers
             .iter_mut()
@@ -274,7 +274,7 @@ impl Scene {
         let listed = Source {
             min_ttl,
             max_ttl,
-            pad: [0; 6],
+            ..Source::default()
         };
         self.sources.push((PeerKey { vr, source }, listed));
     }

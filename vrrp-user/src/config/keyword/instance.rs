@@ -11,15 +11,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("version", 1, "2|3"),
     served("native_ipv6", 0, ""),
     block(served("authentication", 0, ""), Kind::Authentication),
-    block(
-        later(
-            "auth_hmac",
-            0,
-            "",
-            "a peer that expects it would not hear this router, which is held in FAULT",
-        ),
-        Kind::Hmac,
-    ),
+    block(served("auth_hmac", 0, ""), Kind::Hmac),
     block(served("virtual_ipaddress", 0, ""), Kind::Addresses),
     block(served("virtual_ipaddress_excluded", 0, ""), Kind::Addresses),
     served("no_virtual_ipaddress", 0, ""),
@@ -175,36 +167,11 @@ pub(super) const AUTHENTICATION: &[Keyword] = &[
 ];
 
 pub(super) const HMAC: &[Keyword] = &[
-    later(
-        "key",
-        2,
-        "1-255 SECRET",
-        "adverts are neither signed nor checked",
-    ),
-    later(
-        "active_key",
-        1,
-        "1-255",
-        "adverts are neither signed nor checked",
-    ),
-    later(
-        "time_window",
-        1,
-        "SECONDS",
-        "adverts are neither signed nor checked",
-    ),
-    later(
-        "anti_replay",
-        1,
-        "time|monotonic",
-        "adverts are neither signed nor checked",
-    ),
-    later(
-        "mode",
-        1,
-        "enforce|permissive|receive-only",
-        "adverts are neither signed nor checked",
-    ),
+    served("key", 2, "1-255 SECRET|hex:DIGITS|file:PATH"),
+    served("active_key", 1, "1-255"),
+    served("time_window", 1, "SECONDS"),
+    served("anti_replay", 1, "time|monotonic"),
+    served("mode", 1, "enforce|permissive|receive-only"),
 ];
 
 pub(super) const SYNC_GROUP: &[Keyword] = &[

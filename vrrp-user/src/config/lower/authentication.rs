@@ -1,16 +1,28 @@
 //! `authentication`: what of it is in force.
 
-use super::instance::{AuthType, Draft};
+use super::{
+    hmac,
+    instance::{AuthType, Draft},
+};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
-    model::{Authentication, Version},
+    model::{Authentication, Family, Instance, Version},
 };
 
-/// Version 2 only (version 3 has no authentication data), and not in strict mode.
-pub(super) fn authentication(
+/// Of `authentication` and `auth_hmac` the one that counts.
+pub(super) fn in_force(
     draft: &mut Draft,
-    version: Version,
-    strict: bool,
+    instance: &Instance,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Authentication> {
+    let legacy = authentication(draft, instance, diagnostics);
+    hmac::settle(draft, instance, legacy, diagnostics)
+}
+
+/// Version 2 only (version 3 has no authentication data), and not in strict mode.
+fn authentication(
+    draft: &Draft,
+    instance: &Instance,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Authentication> {
     let at = draft.places.at("authentication");
@@ -26,9 +38,10 @@ pub(super) fn authentication(
         }
         return None;
     }
+    let strict = instance.strict;
     let ignored = if strict {
         Some("strict mode has no authentication: it is ignored")
-    } else if version == Version::V3 {
+    } else if instance.version == Version::V3 {
         Some("VRRP version 3 has no authentication: it is ignored")
     } else {
         None
@@ -52,16 +65,6 @@ pub(super) fn authentication(
         diagnostics.push(found.help("write `auth_pass PASSWORD`, at most 8 characters"));
         return None;
     }
-    if draft.auth_type == Some(AuthType::Ah) {
-        let found = Diagnostic::warning(
-            Code::NotServed,
-            draft.places.at("auth_type"),
-            "`auth_type AH` is not served yet: a peer that expects it would not hear this router, which is held in FAULT",
-        );
-        diagnostics.push(found.help("use `auth_type PASS` on every router of the group"));
-        draft.authentication_header = true;
-        return None;
-    }
     if password.len() > 8 {
         let kept = String::from_utf8_lossy(&password[..8]);
         let found = Diagnostic::warning(
@@ -75,5 +78,18 @@ pub(super) fn authentication(
     for (to, from) in octets.iter_mut().zip(&password) {
         *to = *from;
     }
-    Some(Authentication::Pass(octets))
+    if draft.auth_type != Some(AuthType::Ah) {
+        return Some(Authentication::Pass(octets));
+    }
+    if instance.family == Family::V6 {
+        let at = draft.places.at("auth_type");
+        let found = Diagnostic::warning(
+            Code::Overruled,
+            at,
+            "IPv6 has no `auth_type AH`: it is ignored",
+        );
+        diagnostics.push(found.help("use `auth_hmac`"));
+        return None;
+    }
+    Some(Authentication::Header(octets))
 }

@@ -74,7 +74,7 @@ pub(super) fn complete(
         version,
         family,
         advert_interval: advert_interval(&draft, version, diagnostics),
-        authentication: authentication::authentication(&mut draft, version, strict, diagnostics),
+        authentication: None,
         addresses: Vec::new(),
         excluded_addresses: Vec::new(),
         routes: Vec::new(),
@@ -113,6 +113,7 @@ pub(super) fn complete(
         oneway_fault: draft.oneway_fault.unwrap_or(false),
         unheard: Vec::new(),
     };
+    instance.authentication = authentication::in_force(&mut draft, &instance, diagnostics);
     instance.unheard = unheard::unheard(&instance, &draft, globals);
     if strict {
         strict::apply(&mut instance, &draft, globals, diagnostics);

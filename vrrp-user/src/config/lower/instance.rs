@@ -3,6 +3,7 @@
 use super::{
     Places, address, body,
     global::{self, GarpWords, set},
+    hmac::HmacWords,
     named,
     notify::NotifyWords,
     told_twice, track, unheard,
@@ -37,8 +38,7 @@ pub(super) struct Draft {
     pub(super) advert_interval: Option<Duration>,
     pub(super) auth_type: Option<AuthType>,
     pub(super) password: Option<Vec<u8>>,
-    /// `auth_type AH`, where authentication is in force.
-    pub(super) authentication_header: bool,
+    pub(super) hmac: Option<HmacWords>,
     /// `mcast_dst_ip` names another group than the usual one.
     pub(super) other_group: bool,
     pub(super) addresses: Vec<(VirtualAddress, Span)>,
@@ -107,7 +107,7 @@ impl Draft {
             advert_interval: None,
             auth_type: None,
             password: None,
-            authentication_header: false,
+            hmac: None,
             other_group: false,
             addresses: Vec::new(),
             excluded: Vec::new(),
@@ -287,6 +287,10 @@ impl Draft {
                     self.authentication(inner, diagnostics);
                 }
             }
+            "auth_hmac" => {
+                let words = self.hmac.get_or_insert_default();
+                words.read(statement, diagnostics);
+            }
             "virtual_ipaddress" => {
                 let before = diagnostics.len();
                 for row in body(statement) {
@@ -377,7 +381,7 @@ impl Draft {
                             word.span,
                             format!("`{text}` is no authentication type"),
                         );
-                        diagnostics.push(found.help("write `PASS`"));
+                        diagnostics.push(found.help("write `PASS` or `AH`"));
                         None
                     }
                 };

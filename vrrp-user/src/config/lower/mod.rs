@@ -8,6 +8,7 @@ mod delays;
 mod file;
 mod global;
 mod group;
+mod hmac;
 mod instance;
 mod notify;
 mod probe;
@@ -23,6 +24,7 @@ mod unheard;
 mod vmac;
 
 pub(crate) use complete::Completed;
+pub(super) use hmac::read_key_files;
 pub(crate) use trackers::{Trackers, tracked_by};
 
 use super::{

@@ -18,12 +18,6 @@ const GROUP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12
 /// The keywords that hold this instance in FAULT; none, as a rule.
 pub(super) fn unheard(instance: &Instance, draft: &Draft, globals: &Globals) -> Vec<String> {
     let mut found = Vec::new();
-    if draft.authentication_header {
-        found.push("auth_type AH".to_owned());
-    }
-    if draft.places.get("auth_hmac").is_some() {
-        found.push("auth_hmac".to_owned());
-    }
     if instance.unicast.is_none() {
         if draft.other_group {
             found.push("mcast_dst_ip".to_owned());

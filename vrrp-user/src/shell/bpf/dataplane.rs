@@ -2,13 +2,14 @@
 
 use super::{
     attach::{self, Attached, Attachment},
-    events::Events,
+    events::{Events, Unprovens},
     gates::{self, LoopGates, SenderGates},
     instance::Instance,
     kernel::{Variant, Version},
     object::Diagnostics,
     pins::{Fence, Pins},
     programs::{self, Obtained, Programs},
+    proofs::Proofs,
     tables::Tables,
 };
 use anyhow::{Context, Error, Result};
@@ -35,6 +36,8 @@ pub struct Loaded {
     pub tables: Tables,
     /// News, for the event loop.
     pub events: Events,
+    /// Adverts whose hash is to be verified, for the event loop.
+    pub unprovens: Unprovens,
     /// For the transmit thread.
     pub sender_gates: SenderGates,
     /// For the event loop.
@@ -94,6 +97,7 @@ impl Dataplane {
             },
             tables: maps.tables,
             events: Events::new(maps.events)?,
+            unprovens: Unprovens::new(maps.unprovens)?,
             sender_gates,
             loop_gates,
             notes,
@@ -190,6 +194,7 @@ struct Maps {
     tables: Tables,
     gates: MapData,
     events: RingBuf<MapData>,
+    unprovens: RingBuf<MapData>,
 }
 
 impl Maps {
@@ -204,6 +209,7 @@ impl Maps {
         Ok(Self {
             gates,
             events: take(name::EVENTS)?.try_into()?,
+            unprovens: take(name::UNPROVEN)?.try_into()?,
             tables: Tables::new(
                 take(name::ROUTERS)?,
                 take(name::PEERS)?,
@@ -211,6 +217,12 @@ impl Maps {
                 take(name::SOURCES)?,
                 (take(name::STATIONS)?, take(name::HINTS)?),
                 take(name::COUNT)?,
+                Proofs::new(
+                    take(name::PROVEN)?,
+                    take(name::JUDGED)?,
+                    take(name::SEQUENCE)?,
+                    take(name::TALKERS)?,
+                )?,
             )?,
         })
     }

@@ -41,13 +41,14 @@ pub mod vlan_offload;
 
 mod diagnostics;
 mod programs;
+mod proofs;
 mod rtnl;
 mod syscall;
 
 pub use attach::{Attachment, Mode};
 pub use dataplane::{AttachFailure, Dataplane, Loaded};
 pub use egress::Egress;
-pub use events::Events;
+pub use events::{Events, Unprovens};
 pub use gates::{LoopGates, SenderGates};
 pub use instance::{Instance, Lock};
 pub use kernel::Variant;

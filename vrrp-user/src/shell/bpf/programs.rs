@@ -158,7 +158,7 @@ fn find(pins: &Pins, names: &Names) -> Result<Option<Obtained>> {
             Err(error) => return Err(error).context(name),
         };
         // Pinned since by somebody who loaded other programs.
-        if !used.contains(&map.info()?.id()) {
+        if !shapes::DAEMONS_OWN.contains(&name) && !used.contains(&map.info()?.id()) {
             return Ok(None);
         }
         shapes::check(name, &map)?;

@@ -32,6 +32,7 @@ pub struct Reader {
     vips: HashMap<MapData, VipKey, Vip>,
     talkers: HashMap<MapData, TalkerKey, Talker>,
     count: PerCpuArray<MapData, Counters>,
+    judged: Array<MapData, Counters>,
 }
 
 /// Everything in the maps, at one moment.
@@ -152,6 +153,7 @@ impl Reader {
             vips: map(name::VIPS)?.try_into()?,
             talkers: map(name::TALKERS)?.try_into()?,
             count: map(name::COUNT)?.try_into()?,
+            judged: map(name::JUDGED)?.try_into()?,
         })
     }
 
@@ -197,7 +199,8 @@ impl Reader {
         routers.sort_by_key(|(key, _)| *key);
         peers.sort_by_key(|(key, _)| *key);
         vips.sort_by_key(|(key, _)| *key);
-        let counters = tables::sum(&self.count)?;
+        let mut counters = tables::sum(&self.count)?;
+        counters.add(&self.judged.get(&0, 0).context(name::JUDGED)?);
         let mut talkers = self
             .talkers
             .iter()

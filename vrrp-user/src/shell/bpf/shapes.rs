@@ -12,8 +12,8 @@ use vrrp_common::{
     gate::Gate,
     maps::{
         EVENT_RING_BYTES, Hints, MAX_GATES, MAX_PEERS, MAX_ROUTERS, MAX_SOURCES, MAX_STATIONS,
-        MAX_TALKERS, MAX_VIPS, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey, Vip,
-        VipKey, VirtualRouter, VrKey, name,
+        MAX_TALKERS, MAX_VIPS, Peer, PeerKey, Proven, Source, Station, StationKey, Talker,
+        TalkerKey, UNPROVEN_RING_BYTES, Vip, VipKey, VirtualRouter, VrKey, name,
     },
 };
 
@@ -27,7 +27,7 @@ pub struct Shape {
 }
 
 /// Every pinned map, by kernel name.
-pub const MAPS: [(&str, Shape); 10] = [
+pub const MAPS: [(&str, Shape); 14] = [
     (name::ROUTERS, hash::<VrKey, VirtualRouter>(MAX_ROUTERS)),
     (name::PEERS, hash::<PeerKey, Peer>(MAX_PEERS)),
     (
@@ -61,16 +61,30 @@ pub const MAPS: [(&str, Shape); 10] = [
             ..hash::<u32, Counters>(1)
         },
     ),
+    (name::EVENTS, ring(EVENT_RING_BYTES)),
+    (name::PROVEN, hash::<PeerKey, Proven>(MAX_PEERS)),
+    (name::UNPROVEN, ring(UNPROVEN_RING_BYTES)),
     (
-        name::EVENTS,
+        name::JUDGED,
         Shape {
-            kind: MapType::RingBuf,
-            key_size: 0,
-            value_size: 0,
-            max_entries: EVENT_RING_BYTES,
+            kind: MapType::Array,
+            ..hash::<u32, Counters>(1)
         },
     ),
+    (name::SEQUENCE, hash::<VrKey, u64>(MAX_ROUTERS)),
 ];
+
+/// Maps that no program uses: they are made and pinned with the others.
+pub(super) const DAEMONS_OWN: [&str; 2] = [name::JUDGED, name::SEQUENCE];
+
+const fn ring(bytes: usize) -> Shape {
+    Shape {
+        kind: MapType::RingBuf,
+        key_size: 0,
+        value_size: 0,
+        max_entries: bytes,
+    }
+}
 
 const fn hash<K, V>(max_entries: usize) -> Shape {
     Shape {

@@ -1,8 +1,9 @@
 //! Typed writers and readers of the maps.
 
+use super::proofs::Proofs;
 pub use crate::packet::octets::{address, octets};
 use crate::{
-    config::model::{Authentication, ChecksumPolicy, Version},
+    config::model::{Authentication, ChecksumPolicy, TrailerMode, Version},
     engine::{
         action::{RouterRecord, VipRecord},
         inherit::{Inherited, maps::groups},
@@ -20,20 +21,22 @@ use vrrp_common::{
     maps::{
         CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Hints, Peer, PeerKey, Source,
         Station, StationKey, VIP_IN_STACK, VIP_VIRTUAL_MAC, VR_CHECK_UNICAST_SOURCE,
-        VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey, VirtualRouter, VrKey, name,
+        VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT, VR_TRAILER, VR_TRAILER_ONLY, Vip, VipKey,
+        VirtualRouter, VrKey, name,
     },
-    wire::{AUTH_NONE, AUTH_SIMPLE},
+    wire::{AUTH_AH, AUTH_NONE, AUTH_SIMPLE},
 };
 
 /// The maps the event loop writes, and those it reads.
 pub struct Tables {
     routers: HashMap<MapData, VrKey, VirtualRouter>,
-    peers: HashMap<MapData, PeerKey, Peer>,
+    pub(super) peers: HashMap<MapData, PeerKey, Peer>,
     vips: HashMap<MapData, VipKey, Vip>,
     sources: HashMap<MapData, PeerKey, Source>,
     stations: HashMap<MapData, StationKey, Station>,
     hints: Array<MapData, Hints>,
     count: PerCpuArray<MapData, Counters>,
+    pub(super) proofs: Proofs,
     /// Key of each instance that has a record.
     keys: BTreeMap<VrId, VrKey>,
     /// What `XVRRP_VIPS` holds; the event loop is its only writer.
@@ -59,6 +62,7 @@ impl Tables {
         sources: Map,
         (stations, hints): (Map, Map),
         count: Map,
+        proofs: Proofs,
     ) -> Result<Self> {
         let vips: HashMap<MapData, VipKey, Vip> = vips.try_into()?;
         let vips_written = vips.iter().collect::<Result<_, _>>().context(name::VIPS)?;
@@ -73,6 +77,7 @@ impl Tables {
             stations,
             hints: hints.try_into()?,
             count: count.try_into()?,
+            proofs,
             keys: BTreeMap::new(),
             vips_written,
             stations_written,
@@ -253,13 +258,16 @@ impl Tables {
             .collect();
         for key in &gone {
             absent_is_fine(self.peers.remove(key)).context(name::PEERS)?;
+            self.proofs.forget(key).context(name::PROVEN)?;
         }
         Ok(gone.len())
     }
 
-    /// Counters summed over all CPUs.
+    /// Counters summed over all CPUs, with what the event loop counted.
     pub fn counters(&self) -> Result<Counters> {
-        sum(&self.count)
+        let mut total = sum(&self.count)?;
+        total.add(self.proofs.counted());
+        Ok(total)
     }
 
     /// Writes the listed sources of a record; those of its key it does not name.
@@ -270,7 +278,7 @@ impl Tables {
             let listed = Source {
                 min_ttl,
                 max_ttl,
-                pad: [0; 6],
+                ..Source::default()
             };
             (PeerKey { vr, source }, listed)
         };
@@ -324,17 +332,28 @@ pub(super) fn sum(count: &PerCpuArray<MapData, Counters>) -> Result<Counters> {
 
 fn router(record: &RouterRecord) -> VirtualRouter {
     let flag = |on: bool, bit: u32| if on { bit } else { 0 };
-    let (auth_type, auth_data) = match record.authentication {
-        Some(Authentication::Pass(password)) => (AUTH_SIMPLE, password),
-        None => (AUTH_NONE, [0; 8]),
+    let (auth_type, auth_data, trailer) = match &record.authentication {
+        Some(Authentication::Pass(password)) => (AUTH_SIMPLE, *password, 0),
+        // The key stays in the daemon.
+        Some(Authentication::Header(_)) => (AUTH_AH, [0; 8], 0),
+        Some(Authentication::Trailer(trailer)) => {
+            let only = flag(trailer.mode == TrailerMode::Enforce, VR_TRAILER_ONLY);
+            (AUTH_NONE, [0; 8], VR_TRAILER | only)
+        }
+        None => (AUTH_NONE, [0; 8], 0),
     };
     VirtualRouter {
         own_address: octets(record.source),
         gate: record.gate.0,
         flags: flag(record.strict, VR_STRICT)
-            | flag(record.check_unicast_source, VR_CHECK_UNICAST_SOURCE)
+            // As keepalived does where there is a trailer.
+            | flag(
+                record.check_unicast_source || trailer != 0,
+                VR_CHECK_UNICAST_SOURCE,
+            )
             | flag(!record.advert_sources.is_empty(), VR_LISTED_SOURCES)
-            | flag(record.skip_check_advert_addresses, VR_SKIP_ADDRESSES),
+            | flag(record.skip_check_advert_addresses, VR_SKIP_ADDRESSES)
+            | trailer,
         interval_cs: record.interval_cs,
         address_sum: address_sum(&record.addresses),
         // The advert has one octet for it (§5.2.5).

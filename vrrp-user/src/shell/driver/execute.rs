@@ -47,7 +47,7 @@ impl Driver {
                 self.transmit.send(Command::Prolong { gate, epoch });
             }
             Action::Confirm { gate, epoch } => self.transmit.send(Command::Confirm { gate, epoch }),
-            Action::UpdateAdvert { gate, advert } => match frames::member(&advert) {
+            Action::UpdateAdvert { gate, advert } => match self.member(&advert) {
                 Ok(member) => self.transmit.send(Command::Update { gate, member }),
                 Err(error) => self.is_mute(advert.vr, &error.to_string()),
             },
@@ -69,11 +69,17 @@ impl Driver {
                 winner,
                 mac,
             } => match frames::concession(&advert, winner, mac) {
-                Ok(frames) => self.transmit.send(Command::Concede {
-                    gate,
-                    vr: advert.vr,
-                    frames,
-                }),
+                Ok(mut frames) => {
+                    let sequence = self.sequence_of(advert.vr);
+                    for frame in &mut frames {
+                        frame.count_with(&sequence);
+                    }
+                    self.transmit.send(Command::Concede {
+                        gate,
+                        vr: advert.vr,
+                        frames,
+                    });
+                }
                 Err(error) => self.is_mute(advert.vr, &error.to_string()),
             },
             Action::Announce {
@@ -194,12 +200,21 @@ impl Driver {
     fn members(&mut self, adverts: &[Advert]) -> Option<Vec<Member<Frame>>> {
         let mut members = Vec::with_capacity(adverts.len());
         for advert in adverts {
-            match frames::member(advert) {
+            match self.member(advert) {
                 Ok(member) => members.push(member),
                 Err(error) => self.is_mute(advert.vr, &error.to_string()),
             }
         }
         (members.len() == adverts.len()).then_some(members)
+    }
+
+    fn member(&self, advert: &Advert) -> Result<Member<Frame>, frames::Unsendable> {
+        let mut member = frames::member(advert)?;
+        let sequence = self.sequence_of(advert.vr);
+        for frame in member.adverts.iter_mut().chain(&mut member.resigns) {
+            frame.count_with(&sequence);
+        }
+        Ok(member)
     }
 
     fn announcement_frames(&mut self, announcements: &[Announcement]) -> Vec<Frame> {

@@ -14,6 +14,7 @@ mod hearing;
 mod hooks;
 mod network;
 mod permission;
+mod proving;
 mod rejections;
 mod report;
 mod watch;
@@ -25,6 +26,7 @@ use self::{
     gate_writer::MappedGates,
     hearing::Hearing,
     permission::{Permission, RENEWAL},
+    proving::Proving,
     rejections::Rejections,
     watch::Watch,
 };
@@ -34,7 +36,8 @@ use crate::{
     ownership::command::{Epoch, GateId, Report, VrId},
     shell::{
         bpf::{
-            Dataplane, Diagnostics, Events, Instance, LoopGates, Tables, Variant, dataplane::Loaded,
+            Dataplane, Diagnostics, Events, Instance, LoopGates, Tables, Unprovens, Variant,
+            dataplane::Loaded,
         },
         clock,
         control::{Request, Requests},
@@ -98,6 +101,8 @@ struct Driver {
     dataplane: Dataplane,
     tables: Tables,
     events: Events,
+    unprovens: Unprovens,
+    proving: Proving,
     permission: Permission,
     transmit: TransmitHandle,
     listener: Listener,
@@ -163,6 +168,7 @@ pub async fn run(
         dataplane,
         tables,
         events,
+        unprovens,
         sender_gates,
         loop_gates,
         notes,
@@ -186,6 +192,8 @@ pub async fn run(
         dataplane,
         tables,
         events,
+        unprovens,
+        proving: Proving::default(),
         permission: Permission::new(loop_gates),
         transmit,
         listener,
@@ -229,6 +237,10 @@ pub async fn run(
                 let event = event.context("wait for XVRRP_EVENTS")?;
                 driver.hear_event(&event);
             }
+            record = driver.unprovens.next() => {
+                let record = record.context("wait for XVRRP_UNPROVEN")?;
+                driver.prove_one(&record);
+            }
             report = reports.recv() => match report {
                 Some(report) => driver.take(Input::Sender(report)),
                 None => anyhow::bail!("the transmit thread ended"),
@@ -248,10 +260,11 @@ pub async fn run(
             _ = upkeep.tick() => driver.upkeep(),
         }
         driver.hear();
+        driver.prove();
         driver.execute();
         driver.permission.renew(clock::now());
     }
-    driver.end().await
+    Box::pin(driver.end()).await
 }
 
 /// The last claim of each gate, which the next must exceed.
@@ -297,6 +310,9 @@ impl Driver {
         self.recall_maintenance();
         self.configure_telling(&config.global);
         self.take(Input::Config(Box::new(config)));
+        self.execute();
+        // What came while nobody ran.
+        self.prove_all();
         self.execute();
         self.nothing_to_guard();
         self.nothing_to_install();
@@ -354,6 +370,7 @@ impl Driver {
         let caught_up = self.hear();
         let needed = self.engine.stamps_needed(now);
         if !needed.is_empty() {
+            self.prove_all();
             let lost = self.heal();
             if !caught_up && !lost {
                 self.look_everywhere();
@@ -477,6 +494,7 @@ impl Driver {
     /// What no event asks for.
     fn upkeep(&mut self) {
         self.watch_again();
+        self.reserve_sequences();
         self.heal();
         if let Ok(counters) = self.tables.counters() {
             self.log_unsaid(&counters);

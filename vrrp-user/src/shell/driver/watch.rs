@@ -69,6 +69,7 @@ impl Driver {
     pub(super) fn set_router(&mut self, vr: VrId, record: Option<&RouterRecord>) {
         self.watch.mute.remove(&vr);
         self.record(vr, record);
+        self.prove_router(vr, record);
         self.hearing.set_router(vr, record);
         self.watch.groups.set_router(vr, record);
         self.join();

@@ -148,8 +148,8 @@ fn data(snapshot: &Snapshot<'_>, commands: &dyn Fn(&str) -> Option<String>) -> D
             .iter()
             .map(|it| commands(&it.name).unwrap_or_else(|| it.name.clone()))
             .collect(),
-        auth_type: snapshot.has_password().into(),
-        auth_data: snapshot.has_password().then_some(MASKED),
+        auth_type: snapshot.auth_type(),
+        auth_data: (snapshot.auth_type() != 0).then_some(MASKED),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     engine::status::InstanceStatus,
 };
 use std::fmt::Write as _;
+use vrrp_common::wire::{AUTH_AH, AUTH_NONE, AUTH_SIMPLE};
 
 /// One instance at one moment.
 #[derive(Clone, Debug)]
@@ -94,8 +95,13 @@ impl Snapshot<'_> {
         }
     }
 
-    const fn has_password(&self) -> bool {
-        matches!(self.config.authentication, Some(Authentication::Pass(_)))
+    /// keepalived's number for it.
+    const fn auth_type(&self) -> u8 {
+        match self.config.authentication {
+            Some(Authentication::Pass(_)) => AUTH_SIMPLE,
+            Some(Authentication::Header(_)) => AUTH_AH,
+            Some(Authentication::Trailer(_)) | None => AUTH_NONE,
+        }
     }
 
     const fn is_ipv6(&self) -> bool {

@@ -45,7 +45,10 @@ impl Stats {
         self.invalid_type_rcvd += counters.drop_type;
         self.addr_list_err += counters.drop_addresses + counters.advert_addresses_differ;
         self.authtype_mismatch += counters.drop_auth_type;
-        self.auth_failure += counters.drop_auth_data;
+        self.auth_failure += counters.drop_auth_data
+            + counters.drop_auth_hash
+            + counters.drop_auth_replayed
+            + counters.drop_auth_form;
     }
 
     /// Since `then`.

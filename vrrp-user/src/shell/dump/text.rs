@@ -8,6 +8,7 @@ use crate::{
     tracking::effective::Standing,
 };
 use std::fmt::Write as _;
+use vrrp_common::wire::{AUTH_AH, AUTH_SIMPLE};
 
 /// `keepalived.stats`.
 pub fn stats(snapshots: &[Snapshot<'_>]) -> String {
@@ -209,8 +210,13 @@ fn instance(text: &mut String, config: &Config, snapshot: &Snapshot<'_>) {
         let delay = own.preempt_delay.as_secs_f64();
         line("Preempt delay", &format_args!("{delay} secs"));
     }
-    if snapshot.has_password() {
-        line("Authentication type", &"SIMPLE_PASSWORD");
+    let kind = match snapshot.auth_type() {
+        AUTH_SIMPLE => Some("SIMPLE_PASSWORD"),
+        AUTH_AH => Some("IPSEC_AH"),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        line("Authentication type", &kind);
         line("Password", &"********");
     }
     if snapshot.is_ipv6() {

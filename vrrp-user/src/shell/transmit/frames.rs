@@ -10,6 +10,7 @@ use crate::{
     engine::action::{Advert, Announcement},
     ownership::{command::Member, lease::counted_interval},
     packet::{advert, arp, ethernet, ipv4, ipv6, ndisc},
+    shell::transmit::seal::{Seal, Sequence},
 };
 use std::{
     fmt,
@@ -17,7 +18,8 @@ use std::{
     sync::Arc,
 };
 use vrrp_common::wire::{
-    ADVERT_TTL, AUTH_NONE, AUTH_SIMPLE, GROUP_V4, GROUP_V6, IPPROTO_VRRP, PRIORITY_RESIGN,
+    ADVERT_TTL, AH_LEN, AUTH_AH, AUTH_NONE, AUTH_SIMPLE, GROUP_V4, GROUP_V6, IPPROTO_AH,
+    IPPROTO_VRRP, PRIORITY_RESIGN, TRAILER_LEN,
 };
 
 /// Bytes to send, any number of times. A copy shares them.
@@ -25,6 +27,8 @@ use vrrp_common::wire::{
 pub struct Frame {
     pub(super) bytes: Arc<[u8]>,
     pub(super) way: Way,
+    /// With which it leaves.
+    pub(super) seal: Option<Seal>,
 }
 
 /// How a frame leaves.
@@ -155,7 +159,11 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
         ChecksumPolicy::Plain => advert::Checksum::Plain,
         ChecksumPolicy::Pseudo | ChecksumPolicy::Learn => advert::Checksum::Pseudo,
     };
-    let packet = |destination: IpAddr| packet(&repr, advert.source, destination, checksum);
+    let seal = seal_of(advert);
+    let packet = |destination: IpAddr| {
+        let seal = seal.as_ref();
+        packet(&repr, seal, advert.source, destination, checksum)
+    };
     if advert.unicast.is_empty() {
         let (group, mac, ethertype): (IpAddr, _, _) = if advert.source.is_ipv4() {
             let group = Ipv4Addr::from(GROUP_V4);
@@ -173,7 +181,7 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
             )
         };
         let packet = packet(group)?;
-        return Ok(vec![link(
+        let mut frame = link(
             advert.ifindex,
             advert.mac,
             mac,
@@ -182,7 +190,9 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
             |body| {
                 body.copy_from_slice(&packet);
             },
-        )]);
+        );
+        frame.seal = seal;
+        return Ok(vec![frame]);
     }
     let routed = |&destination: &IpAddr| {
         let way = Way::Routed {
@@ -193,6 +203,7 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
         Ok(Frame {
             bytes: packet(destination)?.into(),
             way,
+            seal: seal.clone(),
         })
     };
     advert.unicast.iter().map(routed).collect()
@@ -216,7 +227,8 @@ fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
         (Version::V2, authentication) => {
             let (auth_type, auth_data) = match authentication {
                 Some(Authentication::Pass(password)) => (AUTH_SIMPLE, *password),
-                None => (AUTH_NONE, [0; 8]),
+                Some(Authentication::Header(_)) => (AUTH_AH, [0; 8]),
+                Some(Authentication::Trailer(_)) | None => (AUTH_NONE, [0; 8]),
             };
             let interval_s = u8::try_from(interval_cs / 100).unwrap_or(u8::MAX);
             advert::Form::V2 {
@@ -237,14 +249,20 @@ fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
     })
 }
 
-/// IP header and VRRP message.
+/// IP header and VRRP message, with room for what the hash is carried in.
 fn packet(
     repr: &advert::Repr,
+    seal: Option<&Seal>,
     source: IpAddr,
     destination: IpAddr,
     checksum: advert::Checksum,
 ) -> Result<Vec<u8>, Unsendable> {
-    let len = repr.buffer_len();
+    let (ahead, behind) = match seal.map(|seal| &seal.authentication) {
+        Some(Authentication::Header(_)) => (AH_LEN, 0),
+        Some(Authentication::Trailer(_)) => (0, TRAILER_LEN),
+        Some(Authentication::Pass(_)) | None => (0, 0),
+    };
+    let len = ahead + repr.buffer_len() + behind;
     let (mut bytes, header_len) = match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let mut bytes = vec![0; ipv4::HEADER_LEN + len];
@@ -252,7 +270,7 @@ fn packet(
             let header = ipv4::Repr {
                 source,
                 destination,
-                protocol: IPPROTO_VRRP,
+                protocol: if ahead == 0 { IPPROTO_VRRP } else { IPPROTO_AH },
                 ttl: ADVERT_TTL,
                 tos: ipv4::TOS_CONTROL,
                 payload_len: payload_len(len),
@@ -276,7 +294,8 @@ fn packet(
         }
         _ => return Err(Unsendable::MixedFamilies),
     };
-    repr.emit(source, destination, checksum, &mut bytes[header_len..]);
+    let message_at = header_len + ahead;
+    repr.emit(source, destination, checksum, &mut bytes[message_at..]);
     Ok(bytes)
 }
 
@@ -300,7 +319,27 @@ fn link(
     Frame {
         bytes: bytes.into(),
         way: Way::Link { ifindex },
+        seal: None,
     }
+}
+
+/// How an instance's adverts are sealed.
+fn seal_of(advert: &Advert) -> Option<Seal> {
+    let authentication = advert.authentication.as_ref().filter(|it| it.signs())?;
+    let ip_len = if advert.source.is_ipv4() {
+        ipv4::HEADER_LEN
+    } else {
+        ipv6::HEADER_LEN
+    };
+    let message_at = match authentication {
+        Authentication::Header(_) => ip_len + AH_LEN,
+        Authentication::Pass(_) | Authentication::Trailer(_) => ip_len,
+    };
+    Some(Seal {
+        authentication: authentication.clone(),
+        message_at,
+        sequence: Sequence::default(),
+    })
 }
 
 /// The longest is an advert with 255 IPv6 addresses: 4088 octets.
@@ -309,13 +348,20 @@ fn payload_len(len: usize) -> u16 {
 }
 
 impl Frame {
+    /// It leaves with the next number of this sequence, if it has one.
+    pub fn count_with(&mut self, sequence: &Sequence) {
+        if let Some(seal) = &mut self.seal {
+            seal.sequence = sequence.clone();
+        }
+    }
+
     /// How it leaves.
     #[must_use]
     pub const fn way(&self) -> Way {
         self.way
     }
 
-    /// What leaves: from the Ethernet header, or from the IP header where it is routed.
+    /// What leaves, but for its hash: from the Ethernet header, or from the IP header where it is routed.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -3,12 +3,14 @@
 //!
 //! Nothing here can block: the thread shares no lock, no allocator-heavy path and
 //! no runtime with the event loop. [`frames`] turns what the engine wants into
-//! bytes once; the thread sends the same bytes every interval.
+//! bytes once; the thread sends the same bytes every interval, or, where they carry a
+//! hash, seals them as they leave ([`seal`]).
 
 pub mod frames;
 pub mod lateness;
 mod queue;
 mod realtime;
+pub mod seal;
 mod sockets;
 pub mod thread;
 

@@ -5,6 +5,7 @@ use super::{
     lateness::{Record, Summary},
     queue::Queue,
     realtime::{self, Shortfall},
+    seal,
     sockets::{BATCH, Outcome, Sockets},
 };
 use crate::{
@@ -275,7 +276,9 @@ impl<G: GateWriter> Transmitter<G> {
 
 impl Sends {
     fn push(&mut self, ticket: Ticket, frames: Vec<Frame>) {
+        let from = self.frames.len();
         self.frames.extend(frames);
+        seal::seal(&mut self.frames[from..], clock::wall);
         self.tickets.push((ticket, self.frames.len()));
     }
 

@@ -2,7 +2,8 @@
 
 use super::{Part, Review};
 use crate::{
-    config::model::{InitialState, Version},
+    config::model::{Authentication, InitialState, Version},
+    simulate::hearing::admits,
     time::in_words,
 };
 use core::net::IpAddr;
@@ -56,19 +57,24 @@ impl Review<'_> {
             let help = "write the same `advert_int` on both";
             self.about(b, &["advert_int"], message, help);
         }
-        if first.version == second.version
-            && first.version == Version::V2
-            && first.authentication != second.authentication
-        {
-            let what = match (&first.authentication, &second.authentication) {
-                (Some(_), Some(_)) => "has another password than",
-                (None, _) => "has a password, unlike",
-                (_, None) => "has no password, unlike",
+        let (one, other) = (&first.authentication, &second.authentication);
+        let heeded = admits(one.as_ref(), other.as_ref()) && admits(other.as_ref(), one.as_ref());
+        if first.version == second.version && !heeded {
+            let what = match (one, other) {
+                (Some(Authentication::Pass(_)), Some(Authentication::Pass(_))) => {
+                    "has another password than"
+                }
+                (Some(_), Some(_)) => "has another authentication than",
+                (None, Some(Authentication::Pass(_))) => "has a password, unlike",
+                (Some(Authentication::Pass(_)), None) => "has no password, unlike",
+                (None, _) => "has authentication, unlike",
+                (_, None) => "has no authentication, unlike",
             };
             let message = format!(
                 "{ours} {what} {theirs}: they do not heed each other, and both become MASTER"
             );
-            let help = "write the same `auth_type` and `auth_pass` on both";
+            let help =
+                "write the same `auth_type` and `auth_pass`, or the same `auth_hmac`, on both";
             self.about(b, &["authentication"], message, help);
         }
         if first.unicast.is_some() != second.unicast.is_some() {

@@ -1,7 +1,10 @@
 //! Adverts: what is accepted, and each reason to refuse one.
 
+mod hash;
 mod message;
 mod network;
+
+pub(crate) use hash::ah;
 
 use super::{Case, GATE_V2, GATE_V3};
 use crate::testing::{
@@ -31,6 +34,8 @@ pub(crate) fn v3() -> Advert {
         interval: [0, 10],
         addresses: vec![ip("10.9.0.52")],
         tail: vec![],
+        trailer: vec![],
+        ah: vec![],
         summed: Summed::Pseudo,
         spoil: None,
         padding: 0,
@@ -107,6 +112,7 @@ pub(super) fn cases() -> Vec<Case> {
         message::v3_cases(),
         message::v2_cases(),
         message::v6_cases(),
+        hash::cases(),
         strangers(),
     ]
     .into_iter()

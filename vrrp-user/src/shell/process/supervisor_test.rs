@@ -346,7 +346,7 @@ fn services_run_as_long_as_they_are_wanted() {
     let say = |text: &str| shell(&format!("echo {text} $1 $$ >> {}; true", log.display()));
     let stay = |text: &str| {
         shell(&format!(
-            "echo {text} $1 $$ >> {}; exec sleep 64",
+            "echo {text} $1 $$ >> {}; set --; exec sleep 64",
             log.display()
         ))
     };

@@ -78,3 +78,6 @@ fn octets<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Refusal> {
     let found = bytes.get(at..).and_then(|rest| rest.first_chunk());
     found.copied().ok_or(Refusal::Form)
 }
+
+#[cfg(test)]
+mod tests;

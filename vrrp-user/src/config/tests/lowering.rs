@@ -176,12 +176,6 @@ fn authentication_is_version_2_only() {
         i.authentication.is_none() && message.contains("version 3 has no authentication"),
         "{message}"
     );
-    let (i, message) = told("", "authentication {\nauth_type AH\nauth_pass x\n}");
-    assert!(
-        i.authentication.is_none() && message.contains("`auth_type AH` is not served yet"),
-        "{message}"
-    );
-    assert_eq!(i.unheard, ["auth_type AH"]);
     assert!(
         one("", &format!("{VIP}authentication {{\nauth_pass x\n}}"))
             .0
@@ -209,7 +203,6 @@ fn what_would_make_two_masters_is_held_in_fault() {
     for (globals, lines, keyword) in [
         ("vrrp_mcast_group4 224.0.0.77", "", "vrrp_mcast_group4"),
         ("", "mcast_dst_ip 224.0.0.77", "mcast_dst_ip"),
-        ("", "auth_hmac {\n}", "auth_hmac"),
     ] {
         let (i, message) = told(globals, lines);
         assert_eq!(i.unheard, [keyword], "{message}");

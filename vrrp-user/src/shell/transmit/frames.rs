@@ -374,6 +374,7 @@ impl fmt::Debug for Frame {
         f.debug_struct("Frame")
             .field("len", &self.bytes.len())
             .field("way", &self.way)
+            .field("seal", &self.seal)
             .finish()
     }
 }

@@ -14,6 +14,7 @@ mod fence;
 mod fifo;
 mod handover;
 mod harness;
+mod hashed;
 mod hooks;
 mod installed;
 mod interface;

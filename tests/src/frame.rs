@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use vrrp_common::wire::{IPPROTO_VRRP, V2_AUTH_LEN};
+use vrrp_common::wire::{AH_LEN, IPPROTO_AH, IPPROTO_VRRP, TRAILER_LEN, V2_AUTH_LEN};
 
 /// A hardware address.
 pub type Mac = [u8; 6];
@@ -182,6 +182,7 @@ fn ipv4(bytes: &[u8]) -> Option<Packet> {
     };
     match *bytes.get(9)? {
         IPPROTO_VRRP => advert(ip, payload),
+        IPPROTO_AH if payload.first() == Some(&IPPROTO_VRRP) => advert(ip, payload.get(AH_LEN..)?),
         1 => match *payload.first()? {
             0 => echo(ip, payload, true),
             8 => echo(ip, payload, false),
@@ -263,8 +264,14 @@ fn advert(ip: Ip, bytes: &[u8]) -> Option<Packet> {
     let password = (version == 2 && *bytes.get(4)? == 1)
         .then(|| bytes.get(auth_at..auth_at + V2_AUTH_LEN)?.try_into().ok())
         .flatten();
+    // Over IPv4 the checksum ends where an `auth_hmac` trailer begins.
+    let end = auth_at + if version == 2 { V2_AUTH_LEN } else { 0 };
+    let summed = match bytes.get(..end) {
+        Some(message) if each == 4 && bytes.len() == end + TRAILER_LEN => message,
+        _ => bytes,
+    };
     Some(Packet::Advert(Advert {
-        checksum: checksum(&ip, version, bytes),
+        checksum: checksum(&ip, version, summed),
         source: ip.source,
         destination: ip.destination,
         ttl: ip.ttl,

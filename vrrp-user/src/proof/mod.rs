@@ -65,7 +65,9 @@ pub fn verify(
         Authentication::Pass(_) => Err(Refusal::Form),
         Authentication::Header(key) => {
             let sequence = ah::verify(received, *key)?;
-            if mark.is_some_and(|mark| u64::from(sequence) <= mark) {
+            // A greater mark is that of a trailer, which was configured before.
+            let mark = mark.and_then(|mark| u32::try_from(mark).ok());
+            if mark.is_some_and(|mark| sequence <= mark) {
                 return Err(Refusal::Replayed);
             }
             Ok(sequence.into())

@@ -39,7 +39,8 @@ const fn seconds(sequence: u64) -> u32 {
 /// judge the time, a clock that was set back by more than they allow starts anew.
 #[must_use]
 pub const fn next_in_trailer(last: u64, wall: u64, anti_replay: AntiReplay) -> u64 {
-    if is_after(wall, last) {
+    // Nothing was sent yet, which is no time.
+    if last == 0 || is_after(wall, last) {
         return wall;
     }
     match anti_replay {
@@ -52,7 +53,9 @@ pub const fn next_in_trailer(last: u64, wall: u64, anti_replay: AntiReplay) -> u
 /// router that has lost its count does not begin below what its peers have seen.
 #[must_use]
 pub const fn next_in_header(last: u64, wall: u64) -> u64 {
-    let (next, seconds) = (last.saturating_add(1), wall >> 32);
+    // A greater one is that of a trailer, which was configured before.
+    let last = if last > u32::MAX as u64 { 0 } else { last };
+    let (next, seconds) = (last + 1, wall >> 32);
     let next = if next > seconds { next } else { seconds };
     if next > u32::MAX as u64 {
         u32::MAX as u64

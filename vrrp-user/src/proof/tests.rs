@@ -104,6 +104,8 @@ fn a_header_counts_upwards() {
     assert_eq!(judge_ah(&packet, false, Some(0)), Ok(1));
     assert_eq!(judge_ah(&packet, false, Some(1)), Err(Replayed));
     assert_eq!(judge_ah(&packet, false, Some(9)), Err(Replayed));
+    let of_a_trailer = Some(SEQUENCE);
+    assert_eq!(judge_ah(&packet, false, of_a_trailer), Ok(1));
 }
 
 #[test]

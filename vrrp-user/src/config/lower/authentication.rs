@@ -6,7 +6,7 @@ use super::{
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic},
-    model::{Authentication, Family, Instance, Version},
+    model::{Authentication, Instance, Version},
 };
 
 /// Of `authentication` and `auth_hmac` the one that counts.
@@ -78,18 +78,9 @@ fn authentication(
     for (to, from) in octets.iter_mut().zip(&password) {
         *to = *from;
     }
-    if draft.auth_type != Some(AuthType::Ah) {
-        return Some(Authentication::Pass(octets));
-    }
-    if instance.family == Family::V6 {
-        let at = draft.places.at("auth_type");
-        let found = Diagnostic::warning(
-            Code::Overruled,
-            at,
-            "IPv6 has no `auth_type AH`: it is ignored",
-        );
-        diagnostics.push(found.help("use `auth_hmac`"));
-        return None;
-    }
-    Some(Authentication::Header(octets))
+    Some(if draft.auth_type == Some(AuthType::Ah) {
+        Authentication::Header(octets)
+    } else {
+        Authentication::Pass(octets)
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::fixture::{Bench, advert, config, host, instance, lead, ms};
 use crate::{
-    config::model::{ChecksumPolicy, Instance, Lease},
+    config::model::{Authentication, ChecksumPolicy, Instance, Lease},
     engine::{Engine, action::Action, input::Heard, settings::Settings},
     ownership::command::{Epoch, GateId, Report, VrId},
 };
@@ -49,6 +49,31 @@ fn burst_confirmation_opening() {
     bench.report(opened(&bench, epoch));
     assert_eq!(bench.state(1), "MASTER");
     assert_eq!(bench.status(1).times_active, 1);
+}
+
+/// XDP cannot judge adverts with a hash: those that came in the hold are looked at when
+/// it is over, and only then is the claim confirmed.
+#[test]
+fn a_claim_beside_hashes_is_confirmed_after_its_hold() {
+    let hold = Lease::default().claim_hold;
+    let key = Authentication::Header(*b"s3cret\0\0");
+    let start = || {
+        let mut bench = claiming(|it| it.authentication = Some(key.clone()));
+        bench.clear();
+        let epoch = bench.epoch(VR);
+        bench.report(claimed(&bench, epoch));
+        bench.until(ms(9_000) + hold - Duration::from_nanos(1));
+        assert_eq!(bench.trace(&["confirm"]), [""; 0]);
+        bench
+    };
+    let mut bench = start();
+    bench.until(ms(9_000) + hold);
+    assert_eq!(bench.trace(&["confirm"]), ["confirm 0"]);
+    let mut bench = start();
+    bench.hear(advert(host(9), 200));
+    bench.until(ms(9_500));
+    assert_eq!(bench.trace(&["confirm"]), [""; 0], "beaten in time");
+    assert_eq!(bench.state(1), "BACKUP");
 }
 
 /// What the transmit thread is told of a claim (V2, V3).

@@ -70,7 +70,7 @@ impl Driver {
                 mac,
             } => match frames::concession(&advert, winner, mac) {
                 Ok(mut frames) => {
-                    let sequence = self.sequence_of(advert.vr);
+                    let sequence = self.sequence_of(&advert);
                     for frame in &mut frames {
                         frame.count_with(&sequence);
                     }
@@ -208,9 +208,9 @@ impl Driver {
         (members.len() == adverts.len()).then_some(members)
     }
 
-    fn member(&self, advert: &Advert) -> Result<Member<Frame>, frames::Unsendable> {
+    fn member(&mut self, advert: &Advert) -> Result<Member<Frame>, frames::Unsendable> {
         let mut member = frames::member(advert)?;
-        let sequence = self.sequence_of(advert.vr);
+        let sequence = self.sequence_of(advert);
         for frame in member.adverts.iter_mut().chain(&mut member.resigns) {
             frame.count_with(&sequence);
         }

@@ -6,8 +6,8 @@
 
 use super::Driver;
 use crate::{
-    config::model::Authentication,
-    engine::action::RouterRecord,
+    config::model::{Authentication, Family},
+    engine::action::{Advert, RouterRecord},
     ownership::command::VrId,
     proof::{self, Received, Refusal},
     shell::{clock, transmit::seal::Sequence},
@@ -17,7 +17,10 @@ use std::collections::BTreeMap;
 use vrrp_common::{
     counter::Cause,
     event::{Event, KIND_ADVERT, KIND_REJECTED, NEWS_ADDRESSES},
-    maps::{CAST_UNICAST, CHECKSUM_PLAIN, FAMILY_V4, Talker, TalkerKey, VrKey},
+    maps::{
+        CAST_MULTICAST, CAST_UNICAST, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, Talker, TalkerKey,
+        VrKey,
+    },
     unproven::Unproven,
 };
 
@@ -33,11 +36,14 @@ const RESERVE: u64 = 64;
 #[derive(Default)]
 pub(super) struct Proving {
     authentications: BTreeMap<VrKey, Authentication>,
-    sequences: BTreeMap<VrId, Numbers>,
+    routers: BTreeMap<VrId, VrKey>,
+    /// Of those that have signed.
+    sequences: BTreeMap<VrKey, Numbers>,
+    /// Greatest number of AH that was verified.
+    heard: BTreeMap<VrKey, u64>,
 }
 
 struct Numbers {
-    key: VrKey,
     sequence: Sequence,
     reserved: u64,
 }
@@ -48,59 +54,72 @@ impl Driver {
         let record = record.and_then(|it| Some((it, it.authentication.as_ref()?)));
         let record = record.filter(|(_, authentication)| authentication.verifies());
         let key = record.map(|(record, _)| record.key);
-        let before = self.proving.sequences.get(&vr).map(|numbers| numbers.key);
-        if let Some(before) = before
+        if let Some(before) = self.proving.routers.get(&vr).copied()
             && Some(before) != key
         {
+            self.proving.routers.remove(&vr);
             self.proving.authentications.remove(&before);
-            self.proving.sequences.remove(&vr);
         }
         let Some((record, authentication)) = record else {
             return;
         };
-        let authentication = authentication.clone();
         if record.key.cast == CAST_UNICAST
             && matches!(authentication, Authentication::Header(_))
             && let Err(error) = self.listener.swallow_headers()
         {
             self.failed("open a socket for AH", &error.to_string(), None);
         }
-        self.proving
-            .authentications
-            .insert(record.key, authentication);
-        if before == key {
-            return;
-        }
-        let sequence = Sequence::default();
-        match self.tables.sequence(&record.key) {
-            Ok(last) => sequence.raise(last.unwrap_or_default()),
-            Err(error) => self.failed("read XVRRP_SEQUENCE", &format!("{error:#}"), Some(vr)),
-        }
-        let numbers = Numbers {
-            key: record.key,
-            sequence,
-            reserved: 0,
-        };
-        self.proving.sequences.insert(vr, numbers);
-        self.reserve_sequences();
+        self.proving.routers.insert(vr, record.key);
+        let authentications = &mut self.proving.authentications;
+        authentications.insert(record.key, authentication.clone());
     }
 
-    /// What an instance's adverts are numbered with.
-    pub(super) fn sequence_of(&self, vr: VrId) -> Sequence {
-        let numbers = self.proving.sequences.get(&vr);
-        numbers.map(|it| it.sequence.clone()).unwrap_or_default()
+    /// What an instance's adverts are numbered with. It may go on with a predecessor's
+    /// claim before it has a record.
+    pub(super) fn sequence_of(&mut self, advert: &Advert) -> Sequence {
+        if !advert
+            .authentication
+            .as_ref()
+            .is_some_and(Authentication::signs)
+        {
+            return Sequence::default();
+        }
+        let key = key_of(advert);
+        if let Some(numbers) = self.proving.sequences.get(&key) {
+            return numbers.sequence.clone();
+        }
+        let sequence = Sequence::default();
+        match self.tables.sequence(&key) {
+            Ok(last) => sequence.raise(last.unwrap_or_default()),
+            Err(error) => {
+                let why = format!("{error:#}");
+                self.failed("read XVRRP_SEQUENCE", &why, Some(advert.vr));
+            }
+        }
+        if matches!(advert.authentication, Some(Authentication::Header(_))) {
+            sequence.raise(clock::wall() >> 32);
+        }
+        // What it has heard, it will not send below.
+        sequence.raise(self.proving.heard.get(&key).copied().unwrap_or_default());
+        let numbers = Numbers {
+            sequence: sequence.clone(),
+            reserved: 0,
+        };
+        self.proving.sequences.insert(key, numbers);
+        self.reserve_sequences();
+        sequence
     }
 
     /// Writes down which numbers a successor must not use.
     pub(super) fn reserve_sequences(&mut self) {
         let mut failed = None;
-        for numbers in self.proving.sequences.values_mut() {
+        for (key, numbers) in &mut self.proving.sequences {
             let wanted = numbers.sequence.last().saturating_add(RESERVE / 2);
             if wanted <= numbers.reserved {
                 continue;
             }
             let reserved = numbers.sequence.last().saturating_add(RESERVE);
-            match self.tables.reserve_sequence(&numbers.key, reserved) {
+            match self.tables.reserve_sequence(key, reserved) {
                 Ok(()) => numbers.reserved = reserved,
                 Err(error) => failed = Some(error),
             }
@@ -157,13 +176,13 @@ impl Driver {
         self.count_genuine(record)?;
         // AH's numbers are common to all routers of a group: a peer that follows
         // another's count refuses ours below it.
-        let header = matches!(
-            self.proving.authentications.get(&key.vr),
-            Some(Authentication::Header(_))
-        );
-        let ours = self.proving.sequences.values();
-        if let Some(numbers) = ours.into_iter().find(|it| header && it.key == key.vr) {
-            numbers.sequence.raise(sequence);
+        let authentication = self.proving.authentications.get(&key.vr);
+        if matches!(authentication, Some(Authentication::Header(_))) {
+            let heard = self.proving.heard.entry(key.vr).or_default();
+            *heard = (*heard).max(sequence);
+            if let Some(numbers) = self.proving.sequences.get(&key.vr) {
+                numbers.sequence.raise(sequence);
+            }
         }
         let before = self.tables.prove(&key, &heard, sequence)?;
         let differed = before.is_some_and(|before| before.addresses_differ != 0);
@@ -224,6 +243,23 @@ impl Driver {
             ..event_of(record)
         });
         Ok(())
+    }
+}
+
+fn key_of(advert: &Advert) -> VrKey {
+    VrKey {
+        ifindex: advert.ifindex,
+        vrid: advert.vrid,
+        family: match advert.family {
+            Family::V4 => FAMILY_V4,
+            Family::V6 => FAMILY_V6,
+        },
+        cast: if advert.unicast.is_empty() {
+            CAST_MULTICAST
+        } else {
+            CAST_UNICAST
+        },
+        ..VrKey::default()
     }
 }
 

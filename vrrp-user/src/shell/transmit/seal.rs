@@ -127,6 +127,8 @@ mod tests {
             u64::from(u32::MAX),
             "it does not wrap"
         );
+        sequence.raise(wall);
+        assert_eq!(sequence.next(&key, wall), 1000, "that was a trailer's");
     }
 
     #[test]

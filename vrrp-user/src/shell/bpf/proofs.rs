@@ -1,6 +1,6 @@
 //! What the event loop writes about adverts with a hash, because only it can judge them.
 
-use super::tables::Tables;
+use super::tables::{Tables, absent_is_fine};
 use anyhow::{Context, Result};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use vrrp_common::{
@@ -109,12 +109,5 @@ impl Tables {
     pub fn reserve_sequence(&mut self, key: &VrKey, sequence: u64) -> Result<()> {
         let written = self.proofs.sequence.insert(key, sequence, 0);
         written.context(name::SEQUENCE)
-    }
-}
-
-fn absent_is_fine(removed: Result<(), MapError>) -> Result<(), MapError> {
-    match removed {
-        Err(MapError::KeyNotFound) => Ok(()),
-        other => other,
     }
 }

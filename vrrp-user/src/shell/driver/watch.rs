@@ -83,6 +83,12 @@ impl Driver {
         self.hearing.set_vips(&vips);
         self.watch.groups.set_vips(&vips);
         self.watch.vips = vips;
+        let virtual_ones = self.watch.vips.iter().filter(|it| it.mac != it.own);
+        let readdressing = virtual_ones.map(|it| it.ifindex).collect();
+        // Before the first interfaces are named, none is to be let go of.
+        if self.dataplane.set_readdressing(readdressing) && !self.watch.interfaces.is_empty() {
+            self.attach();
+        }
         self.guard();
         self.join();
         self.tell_unwatched();

@@ -118,10 +118,10 @@ fn auth_hmac_with_a_key_file() {
     fs::remove_file(&path).expect("there");
 }
 
-/// Three sweeps: who only verifies, who signs and is lenient, who insists. At no moment
-/// do two of them own, though they differ by one sweep.
+/// Three sweeps: who only verifies, who signs and is lenient, who insists; and three to
+/// another key. At no moment do two of them own, though they differ by one sweep.
 #[test]
-fn auth_hmac_is_rolled_out_without_a_gap() {
+fn auth_hmac_and_another_key_are_rolled_out_without_a_gap() {
     let unsigned = |priority| {
         let mut conf = hmac(3, priority, "");
         conf.instances[0].extra.clear();
@@ -130,6 +130,17 @@ fn auth_hmac_is_rolled_out_without_a_gap() {
     let lines = ["mode receive-only", "mode permissive", "mode enforce"];
     let mut sweeps = vec![[unsigned(HIGH), unsigned(LOW)]];
     sweeps.extend(lines.map(|mode| [hmac(3, HIGH, mode), hmac(3, LOW, mode)]));
+    let other = format!("key 2 {KEY}ff\nactive_key 2");
+    let both = format!("key 2 {KEY}ff");
+    sweeps.extend([&both, &other].map(|it| [hmac(3, HIGH, it), hmac(3, LOW, it)]));
+    let only = [HIGH, LOW].map(|priority| {
+        let mut conf = hmac(3, priority, &other);
+        let first = format!("key 1 {KEY}\nactive_key 1\n");
+        let block = conf.instances[0].extra[0].replace(&first, "");
+        conf.instances[0].extra[0] = block;
+        conf
+    });
+    sweeps.push(only);
     let mut trial = Trial::settled(OURS, sweeps[0].clone());
     let start = Stamp::now();
     let probes = Probes::start(&trial, VIP.parse().expect("an address"));

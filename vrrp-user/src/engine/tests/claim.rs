@@ -62,7 +62,7 @@ fn a_claim_beside_hashes_is_confirmed_after_its_hold() {
         bench.clear();
         let epoch = bench.epoch(VR);
         bench.report(claimed(&bench, epoch));
-        bench.until(ms(9_000) + hold - Duration::from_nanos(1));
+        bench.until(ms(9_000) + hold / 2);
         assert_eq!(bench.trace(&["confirm"]), [""; 0]);
         bench
     };

@@ -10,6 +10,7 @@ use vrrp_common::{
         Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey,
         VR_CHECK_UNICAST_SOURCE, Vip, VipKey, VirtualRouter, VrKey,
     },
+    unproven::Unproven,
 };
 use vrrp_ebpf::{
     diagnostic::Diagnostic,
@@ -201,6 +202,17 @@ impl Tables for Maps {
 
     fn limits<R>(&self, judge: impl FnOnce(&mut Limits) -> R) -> Option<R> {
         Some(judge(&mut self.limits.borrow_mut()))
+    }
+
+    // No node of a schedule sends adverts with a hash.
+    fn afford(&self, _: &PeerKey, _: &[u8; 6], _: u64) -> bool {
+        false
+    }
+
+    fn draft(&self, _: impl FnOnce(&mut Unproven)) {}
+
+    fn submit(&self, _: usize) -> bool {
+        false
     }
 
     fn talked(&self, _: &TalkerKey, _: &Talker) {}

@@ -3,6 +3,7 @@
 use super::tables::{Tables, absent_is_fine};
 use anyhow::{Context, Result};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use std::collections::BTreeSet;
 use vrrp_common::{
     counter::{Cause, Counters},
     maps::{Peer, PeerKey, Proven, Talker, TalkerKey, VrKey, name},
@@ -35,9 +36,16 @@ impl Proofs {
         &self.counted
     }
 
-    /// A source that was forgotten has no mark any more either.
-    pub(super) fn forget(&mut self, key: &PeerKey) -> Result<(), MapError> {
-        absent_is_fine(self.proven.remove(key))
+    /// Forgets who was verified for virtual routers that are gone. Of the others nobody,
+    /// however long it has been silent: what it sent long ago must not be new again.
+    pub(super) fn keep_only(&mut self, known: &BTreeSet<VrKey>) -> Result<()> {
+        let all = self.proven.keys().collect::<Result<Vec<_>, _>>();
+        for key in all.context(name::PROVEN)? {
+            if !known.contains(&key.vr) {
+                absent_is_fine(self.proven.remove(&key)).context(name::PROVEN)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -258,8 +258,8 @@ impl Tables {
             .collect();
         for key in &gone {
             absent_is_fine(self.peers.remove(key)).context(name::PEERS)?;
-            self.proofs.forget(key).context(name::PROVEN)?;
         }
+        self.proofs.keep_only(&known)?;
         Ok(gone.len())
     }
 

@@ -1,9 +1,13 @@
 use super::{Unsendable, Way, announcement, concession, member};
 use crate::{
-    config::model::{Authentication, ChecksumPolicy, Family, Version},
+    config::model::{
+        AntiReplay, Authentication, ChecksumPolicy, Family, Trailer, TrailerMode, Version,
+    },
     engine::action::{Advert, Announcement},
     ownership::command::VrId,
     packet::{advert, ethernet, fixtures, ipv4, ipv6},
+    proof::{self, Received, sequence},
+    shell::transmit::seal::{Sequence, seal},
 };
 use std::{net::IpAddr, time::Duration};
 
@@ -299,4 +303,65 @@ fn a_password_is_not_printed() {
         !shown.contains("115, 51, 99") && !shown.contains("s3cret"),
         "{shown}"
     );
+}
+
+/// With a number of its own for each advert, the same for each peer it goes to; also
+/// when it resigns or concedes.
+#[test]
+fn adverts_with_a_hash_are_sealed_as_they_leave() {
+    let trailer = Authentication::Trailer(Trailer {
+        keys: [(1, vec![9; 32])].into(),
+        active_key: 1,
+        anti_replay: AntiReplay::Monotonic,
+        mode: TrailerMode::Permissive,
+    });
+    let header = Authentication::Header(*b"s3cret\0\0");
+    let peers = addresses(&["198.51.100.2", "198.51.100.3"]);
+    let wall = sequence::wall(1000, 0);
+    for (base, unicast, authentication, message_at, first) in [
+        (v2(), vec![], &header, 44, 1000),
+        (v2(), peers.clone(), &header, 44, 1000),
+        (v2(), vec![], &trailer, 20, wall),
+        (v3(), peers, &trailer, 20, wall),
+        (ipv6(), vec![], &trailer, 40, wall),
+    ] {
+        let advert = Advert {
+            authentication: Some(authentication.clone()),
+            unicast: unicast.clone(),
+            ..base
+        };
+        let sequence = Sequence::default();
+        let made = member(&advert).unwrap();
+        let conceded = concession(&advert, "198.51.100.2".parse().unwrap(), [2; 6]).unwrap();
+        for (round, mut frames) in [made.adverts, made.resigns, conceded]
+            .into_iter()
+            .enumerate()
+        {
+            assert!(!frames.is_empty());
+            for frame in &mut frames {
+                frame.count_with(&sequence);
+            }
+            seal(&mut frames, || wall);
+            for frame in &frames {
+                let ip_at = if unicast.is_empty() { 14 } else { 0 };
+                let received = Received {
+                    packet: &frame.bytes()[ip_at..],
+                    message_at,
+                    unicast: !unicast.is_empty(),
+                };
+                let number = proof::verify(&received, authentication, None, wall);
+                assert_eq!(number, Ok(first + u64::try_from(round).unwrap()));
+            }
+        }
+    }
+    // Who only receives does not sign.
+    let Authentication::Trailer(mut settings) = trailer else {
+        unreachable!()
+    };
+    settings.mode = TrailerMode::ReceiveOnly;
+    let silent = Advert {
+        authentication: Some(Authentication::Trailer(settings)),
+        ..v3()
+    };
+    assert_eq!(member(&silent), member(&v3()));
 }

@@ -4,6 +4,7 @@ use core::{
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
+use vrrp_common::wire::GROUP_V4;
 use vrrp_user::{
     config::model::{
         ChecksumPolicy, CommandLine, Config, Family, Garp, InitialState, Instance, Notify, Script,
@@ -68,6 +69,7 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
             ..Garp::default()
         },
         source: None,
+        group: GROUP_V4.into(),
         unicast: None,
         advert_sources: Vec::new(),
         track_interfaces: Vec::new(),
@@ -85,6 +87,7 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
         down_timer_adverts: 3,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
+        ignores_adverts: false,
         vmac: Vmac::default(),
         oneway_fault: false,
         unheard: Vec::new(),

@@ -25,7 +25,7 @@ use crate::{
 };
 use vrrp_common::{
     counter::Cause,
-    maps::{FAMILY_V4, FAMILY_V6, VIP_VIRTUAL_MAC, Vip},
+    maps::{FAMILY_V4, FAMILY_V6, VIP_NO_ACCEPT, VIP_VIRTUAL_MAC, Vip},
     wire::{IPPROTO_ICMPV6, IPPROTO_VRRP, PRIORITY_RESIGN},
 };
 
@@ -85,9 +85,7 @@ fn judge_visible<V: View, T: Tables>(
                 return Some(advert(tables, &locate_v4(frame, &link, ifindex)));
             }
             let source = Address::v4(header, 12);
-            let cause = Cause::DropEgressVip;
-            let named = named(tables, &link, ifindex, FAMILY_V4, source, cause);
-            Some(verdict(frame, tables, named, 0, 0))
+            Some(speaks(frame, tables, &link, ifindex, FAMILY_V4, source))
         }
         link::IPV6 => {
             let header = frame.window::<40>(link.payload)?;
@@ -102,9 +100,7 @@ fn judge_visible<V: View, T: Tables>(
                     return discovery(frame, tables, &link, ifindex, source, kind);
                 }
             }
-            let cause = Cause::DropEgressVip;
-            let named = named(tables, &link, ifindex, FAMILY_V6, source, cause);
-            Some(verdict(frame, tables, named, 0, 0))
+            Some(speaks(frame, tables, &link, ifindex, FAMILY_V6, source))
         }
         link::ARP => {
             frame.window::<{ arp::LEN }>(link.payload)?;
@@ -118,6 +114,27 @@ fn judge_visible<V: View, T: Tables>(
         }
         _ => Some(Verdict::Pass),
     }
+}
+
+/// A packet from an address, neither ARP nor ND: of a virtual one only if that accepts
+/// what would be the answer.
+#[inline(always)]
+fn speaks<V: View, T: Tables>(
+    frame: &V,
+    tables: &T,
+    link: &Link,
+    ifindex: u32,
+    family: u8,
+    source: Address,
+) -> Verdict {
+    let named = named(tables, link, ifindex, family, source, Cause::DropEgressVip);
+    if let Some((Passage::Open | Passage::Unfenced, vip)) = named
+        && vip.flags & VIP_NO_ACCEPT != 0
+    {
+        tables.count(Cause::DropEgressNotAccepted);
+        return Verdict::Drop;
+    }
+    verdict(frame, tables, named, 0, 0)
 }
 
 /// Neighbour discovery: an advertisement says where its target is, anything else

@@ -227,6 +227,9 @@ pub enum ChecksumPolicy {
     Plain,
     /// `v3_checksum_as_v2 off`: with a pseudo-header.
     Pseudo,
+    /// `old_unicast_checksum`: with a pseudo-header that names the multicast group,
+    /// although the advert is unicast.
+    Group,
 }
 
 /// One entry of `virtual_ipaddress`.
@@ -433,6 +436,9 @@ pub struct Instance {
     pub garp: Garp,
     /// `mcast_src_ip` or `unicast_src_ip`; the interface's primary address when absent.
     pub source: Option<IpAddr>,
+    /// `mcast_dst_ip`, or `vrrp_mcast_group4` and `vrrp_mcast_group6`: where multicast
+    /// adverts go, and what an `old_unicast_checksum` names.
+    pub group: IpAddr,
     /// Unicast when present.
     pub unicast: Option<Unicast>,
     /// `advert_sources`: multicast adverts only from these; from everybody when empty.
@@ -455,7 +461,8 @@ pub struct Instance {
     pub dont_track_primary: bool,
     /// `strict_mode` / `vrrp_strict`.
     pub strict: bool,
-    /// `accept`; off (`no_accept`): only ARP and ND answered for the addresses.
+    /// `accept`; off (`no_accept`): nothing but ARP and ND is taken in or sent for the
+    /// addresses. An address owner (priority 255) always accepts.
     pub accept: bool,
     /// `skip_check_adv_addr`: the address list of adverts is not compared.
     pub skip_check_advert_addresses: bool,
@@ -467,6 +474,8 @@ pub struct Instance {
     pub lower_prio_no_advert: bool,
     /// `higher_prio_send_advert`.
     pub higher_prio_send_advert: bool,
+    /// `owner_ignore_adverts`, of an address owner (priority 255): nobody is heard.
+    pub ignores_adverts: bool,
     /// `use_vmac`: the virtual MAC of its adverts (with `vmac_xmit_base` the
     /// interface's own), and of its addresses.
     pub vmac: Vmac,
@@ -478,6 +487,12 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Where its adverts go, if it is not unicast.
+    #[must_use]
+    pub fn multicast_group(&self) -> Option<IpAddr> {
+        self.unicast.is_none().then_some(self.group)
+    }
+
     /// The virtual MAC of its addresses of a family, whether they use it or not.
     #[must_use]
     pub fn virtual_mac(&self, ipv6: bool) -> [u8; 6] {

@@ -21,7 +21,7 @@ use core::{
     time::Duration,
 };
 use vrrp_common::{
-    maps::{CAST_MULTICAST, CAST_UNICAST, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey},
+    maps::{CAST_MULTICAST, CAST_UNICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey},
     wire::ADVERT_TTL,
 };
 
@@ -127,15 +127,12 @@ impl Instance {
         }
     }
 
-    /// What keeps it the same instance over a reload, whatever it is called.
-    pub(super) fn identity(config: &model::Instance) -> (u8, bool, String, bool) {
+    /// What keeps it the same instance over a reload, whatever it is called. In another
+    /// group somebody else may own what it owns here.
+    pub(super) fn identity(config: &model::Instance) -> (u8, bool, String, Option<IpAddr>) {
         let ipv6 = config.family == Family::V6;
-        (
-            config.vrid,
-            ipv6,
-            config.interface.clone(),
-            config.unicast.is_some(),
-        )
+        let interface = config.interface.clone();
+        (config.vrid, ipv6, interface, config.multicast_group())
     }
 
     /// Adds up what it tracks; faults of other group members are not among these.
@@ -316,6 +313,7 @@ impl Instance {
             key: self.key(link.ifindex),
             gate: self.gate,
             source,
+            group: self.config.group,
             priority: self.priority,
             version: self.config.version,
             interval_cs: self.interval_cs(),
@@ -343,6 +341,7 @@ impl Instance {
                 .as_ref()
                 .map_or_else(|| self.checksum(), |advert| advert.checksum),
             advert_sources: self.config.advert_sources.clone(),
+            ignores_adverts: self.config.ignores_adverts,
             mac: link.mac,
         })
     }
@@ -370,6 +369,7 @@ impl Instance {
             interval: self.config.advert_interval,
             source: self.source(links)?,
             unicast: peers.map(|peer| peer.address).collect(),
+            group: self.config.group,
             addresses: self.advertised(),
             authentication: self.config.authentication.clone(),
             checksum: self.checksum(),
@@ -381,6 +381,9 @@ impl Instance {
         match self.config.checksum {
             ChecksumPolicy::Learn if self.learned_form == Some(CHECKSUM_PLAIN) => {
                 ChecksumPolicy::Plain
+            }
+            ChecksumPolicy::Learn if self.learned_form == Some(CHECKSUM_GROUP) => {
+                ChecksumPolicy::Group
             }
             ChecksumPolicy::Learn => ChecksumPolicy::Pseudo,
             fixed => fixed,
@@ -437,6 +440,7 @@ impl Instance {
             in_stack: in_stack(link.ifindex, address.address),
             mac: self.mac(address, link),
             own: link.mac,
+            accepts: self.config.accept,
         })
     }
 

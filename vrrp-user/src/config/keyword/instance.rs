@@ -2,6 +2,9 @@
 
 use super::{Keyword, Kind, block, idle, later, old, served};
 
+/// Why nothing follows from `higher_prio_send_advert`.
+pub(super) const TOLD_ANYWAY: &str =
+    "whoever beats a MASTER is always told, by priority 0 to it alone";
 
 pub(super) const INSTANCE: &[Keyword] = &[
     served("state", 1, "MASTER|BACKUP"),
@@ -57,35 +60,15 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "",
         "an instance without peers uses multicast",
     ),
-    idle(
-        "old_unicast_checksum",
-        0,
-        "[never]",
-        "both checksums are accepted, and the peer's is sent",
-    ),
+    served("old_unicast_checksum", 0, "[never]"),
     served("v3_checksum_as_v2", 0, "[on|off]"),
     served("accept", 0, ""),
-    later(
-        "no_accept",
-        0,
-        "",
-        "packets to the addresses are accepted, as without it",
-    ),
+    served("no_accept", 0, ""),
     served("strict_mode", 0, "[on|off]"),
     served("skip_check_adv_addr", 0, "[on|off]"),
     served("lower_prio_no_advert", 0, "[on|off]"),
-    later(
-        "higher_prio_send_advert",
-        0,
-        "[on|off]",
-        "a MASTER that is beaten falls silent at once",
-    ),
-    later(
-        "owner_ignore_adverts",
-        0,
-        "[on|off]",
-        "an address owner listens to adverts",
-    ),
+    idle("higher_prio_send_advert", 0, "[on|off]", TOLD_ANYWAY),
+    served("owner_ignore_adverts", 0, "[on|off]"),
     served("down_timer_adverts", 1, "NUMBER"),
     served("oneway_fault", 0, "[on|off]"),
     idle(

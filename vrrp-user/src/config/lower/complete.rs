@@ -1,10 +1,10 @@
 //! From what is written to what runs: defaults, rounding, what overrules what.
 
 use super::{
-    Places, authentication,
+    Places, authentication, checksum,
     global::Globals,
     instance::Draft,
-    strict,
+    multicast, strict,
     track::{self, Track},
     trackers::Trackers,
     unheard, vmac,
@@ -12,7 +12,7 @@ use super::{
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     model::{
-        ChecksumPolicy, Family, Garp, InitialState, Instance, Lease, TrackerKind, Unicast, Version,
+        Family, Garp, InitialState, Instance, Lease, TrackerKind, Unicast, Version,
         VirtualAddress,
     },
     source::Span,
@@ -85,6 +85,7 @@ pub(super) fn complete(
         preempt_delay: draft.preempt_delay,
         garp: garp(&draft, globals, strict),
         source: draft.source,
+        group: multicast::of(&draft, family, globals, diagnostics),
         unicast: unicast(&draft, globals, diagnostics),
         advert_sources: advert_sources(&draft, diagnostics),
         track_interfaces: Vec::new(),
@@ -96,9 +97,9 @@ pub(super) fn complete(
         notify: draft.notify.finish(globals),
         dont_track_primary: draft.dont_track_primary,
         strict,
-        accept: draft.accept.unwrap_or(owner || !strict),
+        accept: accept(&draft, owner, strict, diagnostics),
         skip_check_advert_addresses: draft.skip_check.unwrap_or(globals.skip_check),
-        checksum: checksum(draft.checksum_plain.or(globals.checksum_plain)),
+        checksum: checksum::policy(&draft, family, version, globals, diagnostics),
         down_timer_adverts: draft
             .down_timer_adverts
             .or(globals.down_timer_adverts)
@@ -109,11 +110,12 @@ pub(super) fn complete(
         higher_prio_send_advert: draft
             .higher_prio_send_advert
             .unwrap_or(!strict && globals.higher_prio_send_advert),
+        ignores_adverts: ignores_adverts(&draft, owner, strict, globals, diagnostics),
         vmac: vmac::vmac(&draft, strict, diagnostics),
         oneway_fault: draft.oneway_fault.unwrap_or(false),
         unheard: Vec::new(),
     };
-    instance.unheard = unheard::unheard(&instance, &draft, globals);
+    instance.unheard = unheard::unheard(&draft);
     if strict {
         strict::apply(&mut instance, &draft, globals, diagnostics);
     }
@@ -165,12 +167,43 @@ fn standing(draft: &Draft) -> (u8, InitialState) {
     (priority, state)
 }
 
-const fn checksum(plain: Option<bool>) -> ChecksumPolicy {
-    match plain {
-        None => ChecksumPolicy::Learn,
-        Some(true) => ChecksumPolicy::Plain,
-        Some(false) => ChecksumPolicy::Pseudo,
+/// What is sent to the addresses is for this router. Strict mode has it so only where
+/// the addresses are its own (RFC 9568 section 6.1).
+fn accept(draft: &Draft, owner: bool, strict: bool, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    if owner && draft.accept == Some(false) {
+        let message = "an address owner (priority 255) accepts what is sent to its addresses: `no_accept` is ignored";
+        let at = draft.places.at("no_accept");
+        diagnostics.push(Diagnostic::warning(Code::Overruled, at, message).help("remove it"));
     }
+    owner || draft.accept.unwrap_or(!strict)
+}
+
+/// `owner_ignore_adverts`, which strict mode implies.
+fn ignores_adverts(
+    draft: &Draft,
+    owner: bool,
+    strict: bool,
+    globals: &Globals,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> bool {
+    let own = draft.owner_ignore_adverts;
+    let mut overruled = |message: &str, help: &str| {
+        let at = draft.places.at("owner_ignore_adverts");
+        diagnostics.push(Diagnostic::warning(Code::Overruled, at, message).help(help));
+    };
+    if !owner && own == Some(true) {
+        overruled(
+            "`owner_ignore_adverts` is for an address owner (priority 255): it is ignored",
+            "remove it",
+        );
+    }
+    if owner && strict && own == Some(false) {
+        overruled(
+            "in strict mode an address owner ignores adverts",
+            "remove it, or remove `vrrp_strict`",
+        );
+    }
+    owner && (strict || own.unwrap_or(globals.owner_ignore_adverts))
 }
 
 /// Without these nothing can run.

@@ -1,16 +1,16 @@
 //! `global_defs`, and the defaults it gives to every instance.
 
-use super::{Places, telling::Telling, told_twice, unheard};
+use super::{Places, multicast, telling::Telling, told_twice};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
-    model::{Global, Lease, LeaseMode, User, Version},
+    model::{Family, Global, Lease, LeaseMode, User, Version},
     source::Span,
     tree::Statement,
     value::{number, seconds, surplus, switch},
     words::Word,
 };
-use core::{ops::RangeInclusive, time::Duration};
+use core::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 /// Most whole seconds keepalived's microsecond counters hold.
 pub(super) const MOST_MICROS: u64 = u32::MAX as u64;
@@ -26,16 +26,17 @@ pub(super) struct Globals {
     places: Option<Places>,
     pub(super) telling: Option<Telling>,
     pub(super) version: Version,
-    /// `vrrp_mcast_group4` names another group than the usual one.
-    pub(super) other_group_v4: bool,
-    /// `vrrp_mcast_group6` does.
-    pub(super) other_group_v6: bool,
+    /// `vrrp_mcast_group4`.
+    pub(super) group_v4: Option<IpAddr>,
+    /// `vrrp_mcast_group6`.
+    pub(super) group_v6: Option<IpAddr>,
     pub(super) strict: bool,
     pub(super) skip_check: bool,
     pub(super) check_unicast_source: bool,
     pub(super) checksum_plain: Option<bool>,
     pub(super) lower_prio_no_advert: bool,
     pub(super) higher_prio_send_advert: bool,
+    pub(super) owner_ignore_adverts: bool,
     pub(super) down_timer_adverts: Option<u8>,
     pub(super) garp: GarpWords,
 }
@@ -173,12 +174,16 @@ impl Globals {
                 }
             }
             "vrrp_mcast_group4" => {
-                self.other_group_v4 =
-                    first.is_some_and(|w| unheard::other_group(name, w, diagnostics));
+                self.group_v4 = first
+                    .and_then(|w| multicast::group(name, w, Some(Family::V4), diagnostics))
+                    .or(self.group_v4);
+                surplus(words, 1, diagnostics);
             }
             "vrrp_mcast_group6" => {
-                self.other_group_v6 =
-                    first.is_some_and(|w| unheard::other_group(name, w, diagnostics));
+                self.group_v6 = first
+                    .and_then(|w| multicast::group(name, w, Some(Family::V6), diagnostics))
+                    .or(self.group_v6);
+                surplus(words, 1, diagnostics);
             }
             "vrrp_strict" => {
                 set(&mut self.strict, switch(first, diagnostics));
@@ -196,6 +201,9 @@ impl Globals {
                 &mut self.higher_prio_send_advert,
                 switch(first, diagnostics),
             ),
+            "vrrp_owner_ignore_adverts" => {
+                set(&mut self.owner_ignore_adverts, switch(first, diagnostics));
+            }
             "v3_checksum_as_v2" => {
                 self.checksum_plain = switch(first, diagnostics).or(self.checksum_plain);
             }

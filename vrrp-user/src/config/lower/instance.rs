@@ -3,9 +3,9 @@
 use super::{
     Places, address, body,
     global::{self, GarpWords, set},
-    named,
+    multicast, named,
     notify::NotifyWords,
-    told_twice, track, unheard,
+    told_twice, track,
     vmac::VmacWords,
 };
 use crate::config::{
@@ -39,8 +39,8 @@ pub(super) struct Draft {
     pub(super) password: Option<Vec<u8>>,
     /// `auth_type AH`, where authentication is in force.
     pub(super) authentication_header: bool,
-    /// `mcast_dst_ip` names another group than the usual one.
-    pub(super) other_group: bool,
+    /// `mcast_dst_ip`.
+    pub(super) group: Option<IpAddr>,
     pub(super) addresses: Vec<(VirtualAddress, Span)>,
     pub(super) excluded: Vec<(VirtualAddress, Span)>,
     /// Rows of `virtual_routes` and `virtual_rules`.
@@ -65,9 +65,12 @@ pub(super) struct Draft {
     pub(super) accept: Option<bool>,
     pub(super) skip_check: Option<bool>,
     pub(super) checksum_plain: Option<bool>,
+    /// `old_unicast_checksum`, without `never`.
+    pub(super) old_checksum: bool,
     pub(super) down_timer_adverts: Option<u8>,
     pub(super) lower_prio_no_advert: Option<bool>,
     pub(super) higher_prio_send_advert: Option<bool>,
+    pub(super) owner_ignore_adverts: Option<bool>,
     pub(super) oneway_fault: Option<bool>,
     pub(super) vmac: VmacWords,
 }
@@ -108,7 +111,7 @@ impl Draft {
             auth_type: None,
             password: None,
             authentication_header: false,
-            other_group: false,
+            group: None,
             addresses: Vec::new(),
             excluded: Vec::new(),
             routes: Vec::new(),
@@ -131,9 +134,11 @@ impl Draft {
             accept: None,
             skip_check: None,
             checksum_plain: None,
+            old_checksum: false,
             down_timer_adverts: None,
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
+            owner_ignore_adverts: None,
             oneway_fault: None,
             vmac: VmacWords::default(),
         }
@@ -203,7 +208,13 @@ impl Draft {
                 self.down_timer_adverts =
                     global::down_timer_adverts(word, diagnostics).or(self.down_timer_adverts);
             }
-            "mcast_dst_ip" => self.other_group = unheard::other_group(name, word, diagnostics),
+            "mcast_dst_ip" => {
+                if let Some(group) = multicast::group(name, word, None, diagnostics)
+                    && self.same_family(group, word.span, diagnostics)
+                {
+                    self.group = Some(group);
+                }
+            }
             "mcast_src_ip" | "unicast_src_ip" => {
                 self.unicast |= name == "unicast_src_ip";
                 if let Some(source) = plain_address(word, diagnostics)
@@ -270,9 +281,14 @@ impl Draft {
                 self.higher_prio_send_advert =
                     switch(first, diagnostics).or(self.higher_prio_send_advert);
             }
+            "old_unicast_checksum" => self.old_unicast_checksum(statement, diagnostics),
             "use_vmac" => self.vmac.read(statement.arguments(), diagnostics),
             "use_vmac_addr" => self.vmac.elsewhere = true,
             "vmac_xmit_base" => self.vmac.xmit_base = true,
+            "owner_ignore_adverts" => {
+                self.owner_ignore_adverts =
+                    switch(first, diagnostics).or(self.owner_ignore_adverts);
+            }
             "oneway_fault" => {
                 self.oneway_fault = switch(first, diagnostics).or(self.oneway_fault);
             }
@@ -400,6 +416,23 @@ impl Draft {
             _ => return,
         }
         surplus(statement.arguments(), 1, diagnostics);
+    }
+
+    fn old_unicast_checksum(
+        &mut self,
+        statement: &Statement,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        surplus(statement.arguments(), 1, diagnostics);
+        match statement.arguments().first() {
+            None => self.old_checksum = true,
+            Some(word) if word.text == "never" => self.old_checksum = false,
+            Some(word) => {
+                let message = format!("`{}` says nothing to `old_unicast_checksum`", word.text);
+                let found = Diagnostic::error(Code::BadValue, word.span, message);
+                diagnostics.push(found.help("write it alone, or with `never`"));
+            }
+        }
     }
 
     fn address(&mut self, row: &Statement, diagnostics: &mut Vec<Diagnostic>) {

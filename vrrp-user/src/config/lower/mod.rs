@@ -2,6 +2,7 @@
 
 mod address;
 mod authentication;
+mod checksum;
 mod complete;
 mod cross;
 mod delays;
@@ -9,6 +10,7 @@ mod file;
 mod global;
 mod group;
 mod instance;
+mod multicast;
 mod notify;
 mod probe;
 mod process;

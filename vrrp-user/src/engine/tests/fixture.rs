@@ -14,6 +14,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
+use vrrp_common::wire::GROUP_V4;
 
 /// Everything starts here, far enough from zero to look back.
 pub(super) const T0: Instant = Instant::from_ns(1_000_000_000_000);
@@ -96,6 +97,7 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         preempt_delay: Duration::ZERO,
         garp: Garp::default(),
         source: None,
+        group: GROUP_V4.into(),
         unicast: None,
         advert_sources: Vec::new(),
         track_interfaces: Vec::new(),
@@ -113,6 +115,7 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         down_timer_adverts: 3,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
+        ignores_adverts: false,
         vmac: Vmac::default(),
         oneway_fault: false,
         unheard: Vec::new(),

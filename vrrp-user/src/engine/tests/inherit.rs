@@ -13,7 +13,10 @@ use crate::{
     ownership::command::{Epoch, GateId, Report, VrId},
     time::Instant,
 };
-use vrrp_common::maps::{CAST_MULTICAST, CHECKSUM_PLAIN, FAMILY_V4, VrKey};
+use vrrp_common::{
+    maps::{CAST_MULTICAST, CHECKSUM_PLAIN, FAMILY_V4, VrKey},
+    wire::GROUP_V4,
+};
 
 /// `VI_n` as the fixture has it, with this priority.
 fn router(n: u8, priority: u8) -> InheritedRouter {
@@ -27,6 +30,7 @@ fn router(n: u8, priority: u8) -> InheritedRouter {
             pad: [0; 3],
         },
         source: host(10),
+        group: GROUP_V4.into(),
         priority,
         version: 3,
         interval_cs: 100,

@@ -181,7 +181,7 @@ pub async fn run(
     let (runner, mut finished) = runner.serve();
     runner.configure(scripts);
     let mut listener = Listener::open().context("open the VRRP sockets")?;
-    listener.inherit(tables.station_places());
+    listener.inherit(tables.station_places(), tables.group_places()?);
     let (tracking, mut tracked) = Tracking::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),

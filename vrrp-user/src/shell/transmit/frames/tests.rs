@@ -27,6 +27,7 @@ fn v2() -> Advert {
         interval: Duration::from_secs(1),
         source: "198.51.100.1".parse().unwrap(),
         unicast: vec![],
+        group: "224.0.0.18".parse().unwrap(),
         addresses: addresses(&["198.51.100.10", "198.51.100.11", "198.51.100.12"]),
         authentication: Some(Authentication::Pass(*b"s3cret\0\0")),
         checksum: ChecksumPolicy::Pseudo,
@@ -54,6 +55,7 @@ fn ipv6() -> Advert {
         priority: 254,
         interval: Duration::from_millis(500),
         source: "fe80::ff:fe00:a01".parse().unwrap(),
+        group: "ff02::12".parse().unwrap(),
         addresses: addresses(&["fe80::61", "2001:db8::61"]),
         ..v3()
     }

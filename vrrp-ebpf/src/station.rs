@@ -12,7 +12,7 @@ use crate::{
     lease::{self, Passage},
     link::{self, Link, is_group},
     tables::Tables,
-    view::{View, ViewMut, put},
+    view::{View, ViewMut, mac, mac_bits, put},
 };
 use vrrp_common::{counter::Cause, maps::StationKey, wire::IPPROTO_VRRP};
 
@@ -20,12 +20,13 @@ use vrrp_common::{counter::Cause, maps::StationKey, wire::IPPROTO_VRRP};
 /// and it is counted.
 #[inline(always)]
 pub fn admit<V: ViewMut, T: Tables>(frame: &mut V, tables: &T, ifindex: u32) -> bool {
-    let Some(mac) = link::destination(frame) else {
+    let Some(stations) = frame.window::<12>(0) else {
         return true;
     };
-    if is_group(mac) || !tables.hints_at(mac[5]) {
+    if is_group(mac_bits(stations, 0)) || !tables.hints_at(stations[5]) {
         return true;
     }
+    let mac = mac(stations, 0);
     let Some(link) = Link::read(frame, None) else {
         return true;
     };

@@ -1,7 +1,7 @@
 //! Why an instance is as it is: what it tracks, what it waits for, and what would
 //! change that. For `xvrrpd explain`.
 
-use super::{Engine, handover::Handover, instance::Instance, status::TrackedStatus, team::Team};
+use super::{Engine, handover::Handover, instance::Instance, team::Team};
 use crate::{
     config::model::{Tracked, TrackerKind},
     election::timers,
@@ -14,16 +14,16 @@ use serde::Serialize;
 /// What a tracked thing would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// As [`TrackedStatus::effect`].
+    /// As [`TrackedStatus::effect`](super::status::TrackedStatus::effect).
     pub effect: &'static str,
-    /// As [`TrackedStatus::change`].
+    /// As [`TrackedStatus::change`](super::status::TrackedStatus::change).
     pub change: i32,
 }
 
 /// What a tracked thing would do if it stood otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WhatIf {
-    /// As [`TrackedStatus::kind`].
+    /// As [`TrackedStatus::kind`](super::status::TrackedStatus::kind).
     pub kind: TrackerKind,
     /// Its name.
     pub name: String,
@@ -92,14 +92,15 @@ impl Engine {
     }
 }
 
-/// A file has too many values for that; what it says now is in [`TrackedStatus`].
+fn would(kind: TrackerKind, tracked: &Tracked, standing: Standing) -> Outcome {
+    let (effect, change) = Effect::of(kind, tracked, Reading::Standing(standing)).told();
+    Outcome { effect, change }
+}
+
+/// A file has too many values for that; what it says now is in [`TrackedStatus`](super::status::TrackedStatus).
 fn what_if(it: &Instance) -> Vec<WhatIf> {
     let tracked = it.config.tracked();
     let two = tracked.filter(|(kind, _)| *kind != TrackerKind::File);
-    let would = |kind, tracked, standing| {
-        let (effect, change) = Effect::of(kind, tracked, Reading::Standing(standing)).told();
-        Outcome { effect, change }
-    };
     let one = |(kind, tracked): (TrackerKind, &Tracked)| WhatIf {
         kind,
         name: tracked.name.clone(),

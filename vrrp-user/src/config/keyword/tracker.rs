@@ -1,7 +1,7 @@
 //! `vrrp_script`, `track_file`, `vrrp_track_process`, `vrrp_track_tcp`,
 //! `vrrp_track_http`, `track_group`.
 
-use super::{Keyword, Kind, block, later, served};
+use super::{Keyword, Kind, block, served};
 
 pub(super) const SCRIPT: &[Keyword] = &[
     served("script", 1, "COMMAND"),

@@ -178,8 +178,6 @@ pub async fn run(
     )
     .context("start the transmit thread")?;
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
-    let (runner, mut finished) = runner.serve();
-    runner.configure(scripts);
     let mut listener = Listener::open().context("open the VRRP sockets")?;
     listener.inherit(tables.station_places(), tables.group_places()?);
     let (tracking, mut tracked) = Tracking::new();

@@ -198,6 +198,7 @@ pub(crate) fn advert(node: &Node, conf: &Conf) -> Advert {
         } else {
             GROUP_V4.into()
         },
+        ttl: 255,
         addresses,
         authentication,
         checksum: ChecksumPolicy::Pseudo,

@@ -65,6 +65,12 @@ pub struct Global {
     /// `instance NAME`, or `-i`'s config-id where no name is given: separates
     /// two daemons in one network namespace.
     pub instance_name: Option<String>,
+    /// `vrrp_delay_after_boot`: no instance starts before the host has run so long.
+    pub delay_after_boot: Duration,
+    /// `net_namespace NAME`: the daemon runs in this network namespace.
+    pub net_namespace: Option<String>,
+    /// How the transmit thread runs.
+    pub transmit: Transmit,
     /// What a lease and a claim are made of.
     pub lease: Lease,
     /// `notify_fifo` and `vrrp_notify_fifo`; their paths differ.
@@ -81,6 +87,18 @@ pub struct Global {
     pub dumps: Dumps,
     /// `no_email_faults`.
     pub no_mail_on_fault: bool,
+}
+
+/// `vrrp_rt_priority`, `vrrp_cpu_affinity` and `vrrp_rlimit_rttime`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transmit {
+    /// `vrrp_rt_priority`: its `SCHED_FIFO` priority, 1-99.
+    pub realtime_priority: Option<u8>,
+    /// `vrrp_cpu_affinity`: the CPUs it may run on; all if empty.
+    pub cpus: Vec<u16>,
+    /// `vrrp_rlimit_rttime`: how long it may compute without waiting, before the kernel
+    /// ends the process.
+    pub realtime_limit: Option<Duration>,
 }
 
 /// `lease`: what a shut gate does to packets that only an open one is for.
@@ -441,6 +459,12 @@ pub struct Instance {
     pub group: IpAddr,
     /// Unicast when present.
     pub unicast: Option<Unicast>,
+    /// `unicast_fault_no_peer`, and unicast without any peer: it stays in FAULT.
+    pub lacks_peers: bool,
+    /// `unicast_ttl`: TTL or hop limit of unicast adverts.
+    pub unicast_ttl: u8,
+    /// `track_src_ip`: without its source address on the interface it is in FAULT.
+    pub tracks_source: bool,
     /// `advert_sources`: multicast adverts only from these; from everybody when empty.
     pub advert_sources: Vec<IpAddr>,
     /// `track_interface`; this and those below include what its sync group tracks.

@@ -371,6 +371,8 @@ pub struct Advert {
     pub unicast: Vec<IpAddr>,
     /// The multicast group.
     pub group: IpAddr,
+    /// TTL or hop limit: of multicast 255.
+    pub ttl: u8,
     /// Virtual addresses, in order.
     pub addresses: Vec<IpAddr>,
     /// Version 2 authentication.

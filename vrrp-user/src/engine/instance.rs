@@ -20,6 +20,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
+use std::collections::BTreeSet;
 use vrrp_common::{
     maps::{CAST_MULTICAST, CAST_UNICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey},
     wire::ADVERT_TTL,
@@ -139,6 +140,7 @@ impl Instance {
     pub(super) fn assess(
         &self,
         links: &Links,
+        placed: &BTreeSet<(u32, IpAddr)>,
         unwatched: &Unwatched,
         trackers: &Trackers,
     ) -> (u8, Vec<Fault>) {
@@ -157,12 +159,20 @@ impl Instance {
         let priority = inherited.unwrap_or_else(|| sum.effective(config.priority));
         let unheard = config.unheard.iter().cloned().map(Fault::NotServed);
         sum.faults.extend(unheard);
+        if config.lacks_peers {
+            sum.faults.push(Fault::NoPeers);
+        }
         let own = config.interface.clone();
         match links.named(&own) {
             None => sum.faults.insert(0, Fault::InterfaceMissing(own)),
             Some(link) => {
+                let tracked = config.source.filter(|_| config.tracks_source);
                 if self.source(links).is_none() {
                     sum.faults.insert(0, Fault::NoSourceAddress(own.clone()));
+                } else if let Some(source) = tracked
+                    && !placed.contains(&(link.ifindex, source))
+                {
+                    sum.faults.insert(0, Fault::SourceGone(source.to_string()));
                 }
                 if !link.up && !config.dont_track_primary {
                     sum.faults.insert(0, Fault::InterfaceDown(own));
@@ -220,6 +230,11 @@ impl Instance {
             .addresses()
             .filter_map(|address| address.dev.as_deref());
         core::iter::once(self.config.interface.as_str()).chain(devs)
+    }
+
+    /// Whether it is there decides (`track_src_ip`).
+    pub(super) fn tracks_source(&self, address: IpAddr) -> bool {
+        self.config.tracks_source && self.config.source == Some(address)
     }
 
     /// It concerns this interface.
@@ -370,6 +385,10 @@ impl Instance {
             source: self.source(links)?,
             unicast: peers.map(|peer| peer.address).collect(),
             group: self.config.group,
+            ttl: match self.config.unicast {
+                Some(_) => self.config.unicast_ttl,
+                None => ADVERT_TTL,
+            },
             addresses: self.advertised(),
             authentication: self.config.authentication.clone(),
             checksum: self.checksum(),

@@ -200,6 +200,9 @@ impl Engine {
                     self.placed.remove(&(ifindex, address))
                 };
                 self.desired.vips_stale |= changed;
+                if changed {
+                    self.reassess_where(now, |it| it.tracks_source(address));
+                }
             }
             Input::Unwatched(unwatched) => {
                 if core::mem::replace(&mut self.unwatched, unwatched) != self.unwatched {

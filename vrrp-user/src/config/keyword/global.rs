@@ -39,18 +39,8 @@ pub(super) const VRRP: &[Keyword] = &[
     served("lease_adverts", 1, "1-3"),
     served("claim_hold", 1, "SECONDS"),
     served("v3_checksum_as_v2", 0, "[on|off]"),
-    later(
-        "vrrp_delay_after_boot",
-        1,
-        "SECONDS",
-        "instances start at once; `vrrp_startup_delay` waits from the daemon's start",
-    ),
-    later(
-        "vrrp_min_garp",
-        0,
-        "[on|off]",
-        "announcements go out for every address",
-    ),
+    served("vrrp_delay_after_boot", 1, "SECONDS"),
+    served("vrrp_min_garp", 0, "[on|off]"),
     later(
         "vrrp_garp_extra_if",
         1,

@@ -53,13 +53,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("check_unicast_src", 0, ""),
     // On one line, because keepalived stumbles over a block it does not know.
     served("advert_sources", 1, "ADDRESS ..."),
-    later("unicast_ttl", 1, "0-255", "adverts are sent with TTL 255"),
-    later(
-        "unicast_fault_no_peer",
-        0,
-        "",
-        "an instance without peers uses multicast",
-    ),
+    served("unicast_ttl", 1, "0-255"),
+    served("unicast_fault_no_peer", 0, ""),
     served("old_unicast_checksum", 0, "[never]"),
     served("v3_checksum_as_v2", 0, "[on|off]"),
     served("accept", 0, ""),
@@ -145,12 +140,7 @@ pub(super) const TRACK: &[Keyword] = &[
         Kind::Names,
     ),
     served("dont_track_primary", 0, ""),
-    later(
-        "track_src_ip",
-        0,
-        "",
-        "losing the source address is no fault",
-    ),
+    served("track_src_ip", 0, ""),
 ];
 
 pub(super) const AUTHENTICATION: &[Keyword] = &[

@@ -8,12 +8,7 @@ pub(super) const ROOT: &[Keyword] = &[
     block(served("vrrp_script", 1, "NAME"), Kind::Script),
     block(served("vrrp_sync_group", 1, "NAME"), Kind::SyncGroup),
     served("instance", 1, "NAME"),
-    later(
-        "net_namespace",
-        1,
-        "NAME",
-        "xvrrpd stays in the network namespace it was started in; start it with `-s NAME`",
-    ),
+    served("net_namespace", 1, "NAME"),
     later(
         "net_namespace_ipvs",
         1,

@@ -19,6 +19,7 @@ use crate::config::{
     tree::Statement,
     value::is_link_local,
 };
+use vrrp_common::wire::ADVERT_TTL;
 use core::{net::IpAddr, time::Duration};
 
 /// An instance, and what `lint` wants to know about where it came from.
@@ -87,6 +88,9 @@ pub(super) fn complete(
         source: draft.source,
         group: multicast::of(&draft, family, globals, diagnostics),
         unicast: unicast(&draft, globals, diagnostics),
+        lacks_peers: lacks_peers(&draft),
+        unicast_ttl: draft.unicast_ttl.unwrap_or(ADVERT_TTL),
+        tracks_source: tracks_source(&draft, diagnostics),
         advert_sources: advert_sources(&draft, diagnostics),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
@@ -317,9 +321,36 @@ fn garp(draft: &Draft, globals: &Globals, strict: bool) -> Garp {
     }
 }
 
+/// `unicast_fault_no_peer` where there is none.
+fn lacks_peers(draft: &Draft) -> bool {
+    draft.fault_no_peer && draft.unicast && draft.peers.is_empty()
+}
+
+/// `track_src_ip`; the interface's own primary address is tracked in any case.
+fn tracks_source(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    let Some(at) = draft.places.get("track_src_ip") else {
+        return false;
+    };
+    if draft.source.is_none() {
+        let message = "`track_src_ip` without `mcast_src_ip` or `unicast_src_ip`: the interface's primary address is needed in any case";
+        diagnostics.push(
+            Diagnostic::warning(Code::Overruled, at, message)
+                .help("remove it, or write which address: `mcast_src_ip ADDRESS`"),
+        );
+    }
+    draft.source.is_some()
+}
+
 fn unicast(draft: &Draft, globals: &Globals, diagnostics: &mut Vec<Diagnostic>) -> Option<Unicast> {
     if draft.peers.is_empty() {
-        if draft.unicast {
+        if draft.unicast && draft.fault_no_peer {
+            let at = draft.places.at("unicast_fault_no_peer");
+            let message = "unicast without any `unicast_peer`: the instance stays in FAULT";
+            diagnostics.push(
+                Diagnostic::warning(Code::Overruled, at, message)
+                    .help("list the peers: `unicast_peer { ADDRESS }`"),
+            );
+        } else if draft.unicast {
             let keyword = ["unicast_peer", "unicast_src_ip", "check_unicast_src"];
             let at = keyword
                 .iter()

@@ -1,6 +1,6 @@
 //! `global_defs`, and the defaults it gives to every instance.
 
-use super::{Places, multicast, telling::Telling, told_twice};
+use super::{Places, multicast, telling::Telling, told_twice, transmit};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
@@ -38,6 +38,8 @@ pub(super) struct Globals {
     pub(super) higher_prio_send_advert: bool,
     pub(super) owner_ignore_adverts: bool,
     pub(super) down_timer_adverts: Option<u8>,
+    /// `vrrp_min_garp`: one announcement of each address, unless more are asked for.
+    pub(super) min_garp: bool,
     pub(super) garp: GarpWords,
 }
 
@@ -125,6 +127,9 @@ impl Globals {
         if let Some(places) = self.places.as_ref().filter(|_| served) {
             told_twice(places, statement, false, diagnostics);
         }
+        if transmit::read(&mut self.global.transmit, statement, diagnostics) {
+            return;
+        }
         if name
             .strip_prefix("vrrp_")
             .is_some_and(|n| self.garp.read(n, statement, diagnostics))
@@ -147,6 +152,14 @@ impl Globals {
                     self.global.startup_delay = delay;
                 }
             }
+            "vrrp_delay_after_boot" => {
+                if let Some(delay) =
+                    first.and_then(|w| seconds(w, 1_000..=MOST_MICROS, 6, diagnostics))
+                {
+                    self.global.delay_after_boot = delay;
+                }
+            }
+            "vrrp_min_garp" => set(&mut self.min_garp, switch(first, diagnostics)),
             "lease" => {
                 let lease = &mut self.global.lease;
                 lease.mode = first
@@ -232,8 +245,37 @@ impl Globals {
         self.global.instance_name = Some(word.text.clone());
     }
 
+    /// `net_namespace NAME`, outside all blocks.
+    pub(super) fn net_namespace(
+        &mut self,
+        statement: &Statement,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let Some(word) = statement.arguments().first() else {
+            return;
+        };
+        surplus(statement.arguments(), 1, diagnostics);
+        if self.global.net_namespace.is_some() {
+            diagnostics.push(Diagnostic::warning(
+                Code::Overruled,
+                statement.span(),
+                "`net_namespace` is given more than once; the first counts",
+            ));
+        } else if word.text.contains('/') || word.text.starts_with('.') {
+            let message = format!("`{}` is no name of a network namespace", word.text);
+            let found = Diagnostic::error(Code::BadValue, word.span, message);
+            diagnostics.push(found.help("write a name that `ip netns list` shows"));
+        } else {
+            self.global.net_namespace = Some(word.text.clone());
+        }
+    }
+
     /// Once every `global_defs` is read.
     pub(super) fn settle(&mut self, diagnostics: &mut Vec<Diagnostic>) {
+        if self.min_garp {
+            self.garp.repeat.get_or_insert(1);
+            self.garp.delay.get_or_insert(Duration::ZERO);
+        }
         if let Some(telling) = &mut self.telling {
             telling.settle(&mut self.global, diagnostics);
         }

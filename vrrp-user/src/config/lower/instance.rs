@@ -55,6 +55,9 @@ pub(super) struct Draft {
     pub(super) garp: GarpWords,
     pub(super) source: Option<IpAddr>,
     pub(super) unicast: bool,
+    pub(super) unicast_ttl: Option<u8>,
+    /// `unicast_fault_no_peer`.
+    pub(super) fault_no_peer: bool,
     pub(super) peers: Vec<UnicastPeer>,
     pub(super) check_source: bool,
     pub(super) advert_sources: Vec<IpAddr>,
@@ -124,6 +127,8 @@ impl Draft {
             garp: GarpWords::default(),
             source: None,
             unicast: false,
+            unicast_ttl: None,
+            fault_no_peer: false,
             peers: Vec::new(),
             check_source: false,
             advert_sources: Vec::new(),
@@ -208,6 +213,9 @@ impl Draft {
                 self.down_timer_adverts =
                     global::down_timer_adverts(word, diagnostics).or(self.down_timer_adverts);
             }
+            "unicast_ttl" => {
+                self.unicast_ttl = byte(number(word, 0..=255, diagnostics)).or(self.unicast_ttl);
+            }
             "mcast_dst_ip" => {
                 if let Some(group) = multicast::group(name, word, None, diagnostics)
                     && self.same_family(group, word.span, diagnostics)
@@ -260,6 +268,7 @@ impl Draft {
                     self.family = Some(Family::V6);
                 }
             }
+            "unicast_fault_no_peer" => self.fault_no_peer = true,
             "check_unicast_src" => {
                 self.unicast = true;
                 self.check_source = true;

@@ -21,6 +21,7 @@ mod strict;
 mod telling;
 mod track;
 mod trackers;
+mod transmit;
 mod unheard;
 mod vmac;
 
@@ -83,6 +84,7 @@ pub(crate) fn lower(
         match statement.name() {
             "global_defs" => globals.read(body(statement), diagnostics),
             "instance" => globals.instance(statement, diagnostics),
+            "net_namespace" => globals.net_namespace(statement, diagnostics),
             _ => {}
         }
     }

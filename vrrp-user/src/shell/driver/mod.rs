@@ -174,7 +174,7 @@ pub async fn run(
     let epochs = epochs(&loop_gates);
     let (transmit, mut reports) = transmit::start(
         MappedGates(sender_gates),
-        transmit::thread::Settings::default(),
+        transmit::thread::Settings::from(&config.global.transmit),
     )
     .context("start the transmit thread")?;
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
@@ -436,6 +436,8 @@ impl Driver {
                     script_security: config.global.script_security,
                 });
                 self.configure_telling(&config.global);
+                self.transmit
+                    .schedule_as(transmit::thread::Settings::from(&config.global.transmit));
                 self.take(Input::Config(Box::new(config)));
                 Ok(())
             }

@@ -21,7 +21,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
-use vrrp_common::maps::{CAST_MULTICAST, FAMILY_V6, VrKey};
+use vrrp_common::maps::CAST_MULTICAST;
 
 /// What is wanted, and what of it failed.
 #[derive(Default)]

@@ -13,11 +13,11 @@ use crate::{
 };
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::IpAddr,
     sync::Arc,
 };
 use vrrp_common::wire::{
-    ADVERT_TTL, AUTH_NONE, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_RESIGN,
+    AUTH_NONE, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_RESIGN,
 };
 
 /// Bytes to send, any number of times. A copy shares them.
@@ -163,7 +163,7 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
             ChecksumPolicy::Group => advert.group,
             _ => destination,
         };
-        packet(&repr, advert.source, destination, named, checksum)
+        packet(&repr, (advert.source, destination), named, advert.ttl, checksum)
     };
     if advert.unicast.is_empty() {
         let (mac, ethertype) = match advert.group {
@@ -232,12 +232,12 @@ fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
     })
 }
 
-/// IP header and VRRP message.
+/// IP header and VRRP message. `named`: the destination that the checksum covers.
 fn packet(
     repr: &advert::Repr,
-    source: IpAddr,
-    destination: IpAddr,
+    (source, destination): (IpAddr, IpAddr),
     named: IpAddr,
+    ttl: u8,
     checksum: advert::Checksum,
 ) -> Result<Vec<u8>, Unsendable> {
     let len = repr.buffer_len();
@@ -249,7 +249,7 @@ fn packet(
                 source,
                 destination,
                 protocol: IPPROTO_VRRP,
-                ttl: ADVERT_TTL,
+                ttl,
                 tos: ipv4::TOS_CONTROL,
                 payload_len: payload_len(len),
             };
@@ -263,7 +263,7 @@ fn packet(
                 source,
                 destination,
                 next_header: IPPROTO_VRRP,
-                hop_limit: ADVERT_TTL,
+                hop_limit: ttl,
                 traffic_class: ipv6::CLASS_CONTROL,
                 payload_len: payload_len(len),
             };

@@ -28,6 +28,7 @@ fn v2() -> Advert {
         source: "198.51.100.1".parse().unwrap(),
         unicast: vec![],
         group: "224.0.0.18".parse().unwrap(),
+        ttl: 255,
         addresses: addresses(&["198.51.100.10", "198.51.100.11", "198.51.100.12"]),
         authentication: Some(Authentication::Pass(*b"s3cret\0\0")),
         checksum: ChecksumPolicy::Pseudo,

@@ -68,6 +68,7 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
             repeat: 1,
             ..Garp::default()
         },
+        garp_group: None,
         source: None,
         group: GROUP_V4.into(),
         unicast: None,

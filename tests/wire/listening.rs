@@ -75,8 +75,8 @@ fn exactly_the_wanted_groups_are_joined() {
     let vip: Ipv6Addr = "fd77::12:3456".parse().expect("an address");
     let wanted = |indices: &BTreeSet<u32>| -> BTreeSet<Membership> {
         let of = |&index| {
-            let [v4, v6] = [GROUP_V4.into(), GROUP_V6.into()]
-                .map(|group| Membership::adverts(index, group));
+            let [v4, v6] =
+                [GROUP_V4.into(), GROUP_V6.into()].map(|group| Membership::adverts(index, group));
             let node = Membership::solicited_node(index, vip);
             [v4, v6, node]
         };

@@ -119,7 +119,10 @@ fn rule_visible<V: View, T: Tables>(
             }
             let source = Address::v4(header, 12);
             let cause = Cause::DropEgressVip;
-            let named = accepting(tables, named(tables, &link, ifindex, FAMILY_V4, source, cause));
+            let named = accepting(
+                tables,
+                named(tables, &link, ifindex, FAMILY_V4, source, cause),
+            );
             Some(verdict(frame, tables, rewrite, named, 0, 0))
         }
         link::IPV6 => {
@@ -136,7 +139,10 @@ fn rule_visible<V: View, T: Tables>(
                 }
             }
             let cause = Cause::DropEgressVip;
-            let named = accepting(tables, named(tables, &link, ifindex, FAMILY_V6, source, cause));
+            let named = accepting(
+                tables,
+                named(tables, &link, ifindex, FAMILY_V6, source, cause),
+            );
             Some(verdict(frame, tables, rewrite, named, 0, 0))
         }
         link::ARP => {
@@ -191,7 +197,9 @@ fn discovery<V: View, T: Tables>(
             Some((Passage::Shut, _)) => return Some(Ruling::Drop),
             // What an advertisement says is not where its source is.
             speaks if !tells => found = found.or(speaks),
-            speaks if found.is_none() => return Some(verdict(frame, tables, rewrite, speaks, 0, 0)),
+            speaks if found.is_none() => {
+                return Some(verdict(frame, tables, rewrite, speaks, 0, 0));
+            }
             _ => {}
         }
     }

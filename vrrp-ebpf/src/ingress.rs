@@ -112,9 +112,7 @@ fn traffic<T: Tables>(
     };
     match lease::ask(tables, vip.gate, Cause::DropVipGateShut) {
         Passage::Shut => Verdict::Drop,
-        Passage::Open | Passage::Unfenced
-            if vip.flags & VIP_NO_ACCEPT != 0 && !discovers() =>
-        {
+        Passage::Open | Passage::Unfenced if vip.flags & VIP_NO_ACCEPT != 0 && !discovers() => {
             tables.count(Cause::DropNotAccepted);
             Verdict::Drop
         }

@@ -452,6 +452,8 @@ pub struct Instance {
     pub preempt_delay: Duration,
     /// `garp_*`.
     pub garp: Garp,
+    /// Its interface's `garp_group`, by its place in the file.
+    pub garp_group: Option<u32>,
     /// `mcast_src_ip` or `unicast_src_ip`; the interface's primary address when absent.
     pub source: Option<IpAddr>,
     /// `mcast_dst_ip`, or `vrrp_mcast_group4` and `vrrp_mcast_group6`: where multicast

@@ -2,6 +2,7 @@
 
 use super::{
     action::{Advert, Announcement, PlacedAddress, RouterRecord, VipRecord},
+    announce::Lane,
     conflict::Signs,
     input::{Link, Unwatched},
     losers::Losers,
@@ -22,7 +23,9 @@ use core::{
 };
 use std::collections::BTreeSet;
 use vrrp_common::{
-    maps::{CAST_MULTICAST, CAST_UNICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey},
+    maps::{
+        CAST_MULTICAST, CAST_UNICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey,
+    },
     wire::ADVERT_TTL,
 };
 
@@ -415,6 +418,14 @@ impl Instance {
             .iter()
             .map(|address| address.address)
             .collect()
+    }
+
+    /// What its announcements keep a distance from.
+    pub(super) fn lane(&self) -> Lane {
+        match self.config.garp_group {
+            Some(group) => Lane::Group(group),
+            None => Lane::Interface(self.config.interface.clone()),
+        }
     }
 
     /// Each address with the interface that carries it, where that exists.

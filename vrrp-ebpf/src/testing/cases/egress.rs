@@ -8,8 +8,7 @@ use crate::testing::{
 use vrrp_common::{
     counter::Cause::{
         DropEgressAdvert, DropEgressAnnouncement, DropEgressNotAccepted, DropEgressVip,
-        EgressAdvert,
-        ObserveEgressAnnouncement, ObserveEgressVip,
+        EgressAdvert, ObserveEgressAnnouncement, ObserveEgressVip,
     },
     gate::{LEASE_OBSERVE, LEASE_OFF},
 };

@@ -10,8 +10,8 @@ use vrrp_common::{
     gate::Gate,
     maps::{
         CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, Peer, PeerKey, Source, Station,
-        StationKey, VIP_IN_STACK, VIP_NO_ACCEPT, VIP_VIRTUAL_MAC, VR_LISTED_SOURCES, Vip, VipKey, VirtualRouter,
-        VrKey,
+        StationKey, VIP_IN_STACK, VIP_NO_ACCEPT, VIP_VIRTUAL_MAC, VR_LISTED_SOURCES, Vip, VipKey,
+        VirtualRouter, VrKey,
     },
     wire::AUTH_SIMPLE,
 };
@@ -87,7 +87,11 @@ pub(super) fn vr_key(vrid: u8, family: u8, vlan: u16) -> VrKey {
 fn router(own: &str, gate: u32, version: u8, addresses: &[&str]) -> VirtualRouter {
     VirtualRouter {
         own_address: octets(ip(own)),
-        group: octets(ip(if ip(own).is_ipv4() { "224.0.0.18" } else { "ff02::12" })),
+        group: octets(ip(if ip(own).is_ipv4() {
+            "224.0.0.18"
+        } else {
+            "ff02::12"
+        })),
         gate,
         interval_cs: if version == 2 { 100 } else { 10 },
         address_sum: address_sum(addresses),

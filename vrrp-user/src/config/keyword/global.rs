@@ -2,8 +2,7 @@
 
 use super::{Keyword, Kind, block, idle, later, old, served};
 
-const IN_REAL_TIME: &str =
-    "the transmit thread runs in real time from the start; `vrrp_rt_priority` says at which priority";
+const IN_REAL_TIME: &str = "the transmit thread runs in real time from the start; `vrrp_rt_priority` says at which priority";
 const LOCKED: &str = "the transmit thread is locked in memory by itself";
 const NO_CHILD: &str = "there are no separate checker and BFD processes to set this for";
 const NO_FIREWALL: &str = "addresses are fenced in XDP, without firewall rules";

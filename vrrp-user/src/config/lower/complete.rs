@@ -12,15 +12,14 @@ use super::{
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     model::{
-        Family, Garp, InitialState, Instance, Lease, TrackerKind, Unicast, Version,
-        VirtualAddress,
+        Family, Garp, InitialState, Instance, Lease, TrackerKind, Unicast, Version, VirtualAddress,
     },
     source::Span,
     tree::Statement,
     value::is_link_local,
 };
-use vrrp_common::wire::ADVERT_TTL;
 use core::{net::IpAddr, time::Duration};
+use vrrp_common::wire::ADVERT_TTL;
 
 /// An instance, and what `lint` wants to know about where it came from.
 #[derive(Debug)]
@@ -85,6 +84,7 @@ pub(super) fn complete(
         nopreempt: draft.nopreempt,
         preempt_delay: draft.preempt_delay,
         garp: garp(&draft, globals, strict),
+        garp_group: None,
         source: draft.source,
         group: multicast::of(&draft, family, globals, diagnostics),
         unicast: unicast(&draft, globals, diagnostics),

@@ -368,6 +368,6 @@ fn at_least_one(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> Optio
 }
 
 /// 0, which widespread files write, means no pause.
-fn pace(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> Option<Duration> {
+pub(super) fn pace(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> Option<Duration> {
     seconds(word?, 0..=MOST_MICROS, 6, diagnostics)
 }

@@ -427,11 +427,7 @@ impl Draft {
         surplus(statement.arguments(), 1, diagnostics);
     }
 
-    fn old_unicast_checksum(
-        &mut self,
-        statement: &Statement,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) {
+    fn old_unicast_checksum(&mut self, statement: &Statement, diagnostics: &mut Vec<Diagnostic>) {
         surplus(statement.arguments(), 1, diagnostics);
         match statement.arguments().first() {
             None => self.old_checksum = true,

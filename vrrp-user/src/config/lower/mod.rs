@@ -7,6 +7,7 @@ mod complete;
 mod cross;
 mod delays;
 mod file;
+mod garp_group;
 mod global;
 mod group;
 mod instance;
@@ -132,6 +133,7 @@ pub(crate) fn lower(
             done
         }));
     }
+    garp_group::settle(root, &mut completed, diagnostics);
     statics::track(root, &statics, &mut completed, diagnostics);
     cross::check(&completed, &groups, root, diagnostics);
     let delays = delays::all(root, &completed, diagnostics);

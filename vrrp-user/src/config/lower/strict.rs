@@ -106,10 +106,9 @@ pub(super) fn apply(
             .or_else(|| globals.place("vrrp_strict"))
             .unwrap_or(draft.name.span);
         let message = "in strict mode a router that does not own the addresses drops what is sent to them: no ping, no service";
-        diagnostics.push(
-            Diagnostic::note(Code::Lint, at, message)
-                .help("remove `vrrp_strict` if clients talk to the addresses, or write `accept` in version 3"),
-        );
+        diagnostics.push(Diagnostic::note(Code::Lint, at, message).help(
+            "remove `vrrp_strict` if clients talk to the addresses, or write `accept` in version 3",
+        ));
     }
     if instance.unicast.is_some() {
         let at = places.at("unicast_peer");

@@ -33,9 +33,7 @@ pub(super) fn read(
             let numbers = words
                 .iter()
                 .map(|word| number(word, 0..=LAST_CPU, diagnostics));
-            let cpus: Vec<u16> = numbers
-                .filter_map(|n| u16::try_from(n?).ok())
-                .collect();
+            let cpus: Vec<u16> = numbers.filter_map(|n| u16::try_from(n?).ok()).collect();
             if cpus.len() == words.len() {
                 transmit.cpus = cpus;
                 transmit.cpus.sort_unstable();

@@ -96,6 +96,7 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         nopreempt: false,
         preempt_delay: Duration::ZERO,
         garp: Garp::default(),
+        garp_group: None,
         source: None,
         group: GROUP_V4.into(),
         unicast: None,

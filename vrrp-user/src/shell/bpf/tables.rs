@@ -18,9 +18,10 @@ use vrrp_common::{
     counter::Counters,
     gate::Gate,
     maps::{
-        CAST_MULTICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Hints, Peer, PeerKey, Source,
-        Station, StationKey, VIP_IN_STACK, VIP_NO_ACCEPT, VIP_VIRTUAL_MAC, VR_CHECK_UNICAST_SOURCE,
-        VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT, Vip, VipKey, VirtualRouter, VrKey, name,
+        CAST_MULTICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6,
+        Hints, Peer, PeerKey, Source, Station, StationKey, VIP_IN_STACK, VIP_NO_ACCEPT,
+        VIP_VIRTUAL_MAC, VR_CHECK_UNICAST_SOURCE, VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT,
+        Vip, VipKey, VirtualRouter, VrKey, name,
     },
     wire::{AUTH_NONE, AUTH_SIMPLE},
 };
@@ -292,8 +293,7 @@ impl Tables {
         let sources = sources.map(|&address| listed(address, min_ttl, max_ttl));
         let all = peers.chain(sources);
         // Who heeds nobody lists nobody.
-        let wanted: BTreeMap<PeerKey, Source> =
-            all.filter(|_| !record.ignores_adverts).collect();
+        let wanted: BTreeMap<PeerKey, Source> = all.filter(|_| !record.ignores_adverts).collect();
         for (key, source) in &wanted {
             self.sources.insert(key, source, 0).context(name::SOURCES)?;
         }
@@ -347,8 +347,14 @@ fn router(record: &RouterRecord) -> VirtualRouter {
         group: octets(record.group),
         gate: record.gate.0,
         flags: flag(record.strict, VR_STRICT)
-            | flag(record.check_unicast_source || record.ignores_adverts, VR_CHECK_UNICAST_SOURCE)
-            | flag(!record.advert_sources.is_empty() || record.ignores_adverts, VR_LISTED_SOURCES)
+            | flag(
+                record.check_unicast_source || record.ignores_adverts,
+                VR_CHECK_UNICAST_SOURCE,
+            )
+            | flag(
+                !record.advert_sources.is_empty() || record.ignores_adverts,
+                VR_LISTED_SOURCES,
+            )
             | flag(record.skip_check_advert_addresses, VR_SKIP_ADDRESSES),
         interval_cs: record.interval_cs,
         address_sum: address_sum(&record.addresses),

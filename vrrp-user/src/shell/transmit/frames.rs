@@ -11,14 +11,8 @@ use crate::{
     ownership::{command::Member, lease::counted_interval},
     packet::{advert, arp, ethernet, ipv4, ipv6, ndisc},
 };
-use std::{
-    fmt,
-    net::IpAddr,
-    sync::Arc,
-};
-use vrrp_common::wire::{
-    AUTH_NONE, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_RESIGN,
-};
+use std::{fmt, net::IpAddr, sync::Arc};
+use vrrp_common::wire::{AUTH_NONE, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_RESIGN};
 
 /// Bytes to send, any number of times. A copy shares them.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -163,7 +157,13 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
             ChecksumPolicy::Group => advert.group,
             _ => destination,
         };
-        packet(&repr, (advert.source, destination), named, advert.ttl, checksum)
+        packet(
+            &repr,
+            (advert.source, destination),
+            named,
+            advert.ttl,
+            checksum,
+        )
     };
     if advert.unicast.is_empty() {
         let (mac, ethertype) = match advert.group {

@@ -289,7 +289,9 @@ not a mapping
         let refused = refused.join().unwrap();
         let refused = refused.iter().map(ToString::to_string);
         assert!(
-            refused.into_iter().any(|it| it.contains("vrrp_cpu_affinity")),
+            refused
+                .into_iter()
+                .any(|it| it.contains("vrrp_cpu_affinity")),
             "a CPU that is not there"
         );
     }

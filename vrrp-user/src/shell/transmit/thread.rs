@@ -344,8 +344,7 @@ impl Timer {
         let result = match deadline {
             Some(at) => {
                 // Zero would disarm it; no deadline lies at boot.
-                let at =
-                    TimeSpec::from_duration(Duration::from_nanos(at.as_ns().max(1)));
+                let at = TimeSpec::from_duration(Duration::from_nanos(at.as_ns().max(1)));
                 self.fd.set(
                     Expiration::OneShot(at),
                     TimerSetTimeFlags::TFD_TIMER_ABSTIME,

@@ -221,3 +221,42 @@ fn an_address_is_announced_where_it_lives() {
     });
     assert_eq!(found, Some(vec![2, 9]));
 }
+
+/// Of two instances with two addresses each that become Active at the same moment, what
+/// follows the first announcement of each.
+fn two_paced(change: impl Fn(u8, &mut Instance)) -> Vec<Duration> {
+    let paced = |n: u8| {
+        instance(n, |it| {
+            it.garp.repeat = 1;
+            it.garp.delay = Duration::ZERO;
+            it.garp.arp_interval = ms(20);
+            it.addresses = vec![vip(n), vip(100 + n)];
+            change(n, it);
+        })
+    };
+    let mut bench = Bench::without_links();
+    bench.link(link(2, "eth0"));
+    bench.link(link(3, "eth1"));
+    bench.configure(config(vec![paced(1), paced(2)]));
+    bench.until(ms(60_000));
+    let late = bench.times("announce").into_iter();
+    late.map(|at| at.saturating_sub(OPEN)).collect()
+}
+
+/// `garp_interval` is kept between all instances of an interface, and between those of
+/// the interfaces of a `garp_group`.
+#[test]
+fn one_distance_for_an_interface_or_a_garp_group() {
+    assert_eq!(two_paced(|_, _| {}), [ms(20), ms(40)]);
+    let other_interface = |n, it: &mut Instance| {
+        if n == 2 {
+            it.interface = "eth1".into();
+        }
+    };
+    assert_eq!(two_paced(other_interface), [ms(20), ms(20)]);
+    let grouped = |n, it: &mut Instance| {
+        other_interface(n, it);
+        it.garp_group = Some(0);
+    };
+    assert_eq!(two_paced(grouped), [ms(20), ms(40)]);
+}

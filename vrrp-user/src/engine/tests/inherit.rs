@@ -310,3 +310,12 @@ fn only_the_first_configuration_inherits() {
     assert_eq!(bench.state(1), "BACKUP");
     assert_eq!(bench.trace(&["close"]).len(), 1);
 }
+
+/// In another multicast group nobody knows of the claim, and somebody else may own.
+#[test]
+fn another_group_inherits_nothing() {
+    let config = config(vec![instance(1, |it| it.group = [239, 1, 2, 3].into())]);
+    let bench = start(config, vec![left(vec![router(1, 100)])]);
+    assert_eq!(bench.state(1), "BACKUP");
+    assert_eq!(bench.trace(&["close", "resume"]), ["close all but"]);
+}

@@ -219,6 +219,15 @@ impl Tables {
         }
     }
 
+    /// How the adverts of one virtual router are judged.
+    pub fn router(&self, key: &VrKey) -> Result<Option<VirtualRouter>> {
+        match self.routers.get(key, 0) {
+            Ok(router) => Ok(Some(router)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(e) => Err(e).context(name::ROUTERS),
+        }
+    }
+
     /// Everybody heard, all virtual routers together.
     pub fn peers(&self) -> Result<Vec<(PeerKey, Peer)>> {
         self.peers

@@ -7,6 +7,7 @@
 
 mod asked;
 mod deadline;
+mod differences;
 mod dumps;
 mod execute;
 mod gate_writer;
@@ -21,6 +22,7 @@ mod watch;
 use self::{
     asked::Tickets,
     deadline::Deadline,
+    differences::Differences,
     dumps::{Counts, Dump},
     gate_writer::MappedGates,
     hearing::Hearing,
@@ -116,6 +118,7 @@ struct Driver {
     /// As it stood when all peers were last read.
     events_missed: Missed,
     rejections: Rejections,
+    differences: Differences,
     /// Leases the transmit thread saw end.
     leases_over: u64,
     upkeeps: u32,
@@ -203,6 +206,7 @@ pub async fn run(
         names: BTreeMap::new(),
         events_missed: Missed::default(),
         rejections: Rejections::default(),
+        differences: Differences::default(),
         leases_over: 0,
         upkeeps: 0,
         finished: None,
@@ -341,7 +345,10 @@ impl Driver {
 
     fn hear_event(&mut self, event: &vrrp_common::event::Event) {
         match self.hearing.event(event) {
-            Some(input) => self.take(input),
+            Some(input) => {
+                self.log_differences(event);
+                self.take(input);
+            }
             None => self.log_rejected(event),
         }
     }

@@ -227,6 +227,63 @@ fn the_checksum_form_is_the_one_asked_for() {
 }
 
 #[test]
+fn an_advert_goes_to_its_group() {
+    let cases = [
+        (v2(), "239.129.2.3", [0x01, 0, 0x5e, 1, 2, 3]),
+        (v3(), "224.0.0.77", [0x01, 0, 0x5e, 0, 0, 77]),
+        (
+            ipv6(),
+            "ff12::89ab:cdef",
+            [0x33, 0x33, 0x89, 0xab, 0xcd, 0xef],
+        ),
+    ];
+    for (advert, group, station) in cases {
+        let group: IpAddr = group.parse().unwrap();
+        let member = member(&Advert { group, ..advert }).unwrap();
+        for frame in member.adverts.iter().chain(&member.resigns) {
+            let (link, packet) = ethernet::Repr::parse(frame.bytes()).unwrap();
+            assert_eq!(link.destination, station);
+            let (source, destination, message) = match group {
+                IpAddr::V4(_) => {
+                    let (ip, message) = ipv4::Repr::parse(packet).unwrap();
+                    (ip.source.into(), IpAddr::from(ip.destination), message)
+                }
+                IpAddr::V6(_) => {
+                    let (ip, message) = ipv6::Repr::parse(packet).unwrap();
+                    (ip.source.into(), IpAddr::from(ip.destination), message)
+                }
+            };
+            assert_eq!(destination, group);
+            advert::Repr::parse(message, source, destination).unwrap();
+        }
+    }
+    let mixed = Advert {
+        group: "ff02::12".parse().unwrap(),
+        ..v3()
+    };
+    assert_eq!(member(&mixed), Err(Unsendable::MixedFamilies));
+}
+
+#[test]
+fn in_unicast_an_old_checksum_names_the_group() {
+    let advert = Advert {
+        unicast: addresses(&["198.51.100.2"]),
+        checksum: ChecksumPolicy::Group,
+        ttl: 4,
+        ..v3()
+    };
+    let member = member(&advert).unwrap();
+    let (ip, message) = ipv4::Repr::parse(member.adverts[0].bytes()).unwrap();
+    assert_eq!(
+        (ip.destination.to_string().as_str(), ip.ttl),
+        ("198.51.100.2", 4)
+    );
+    let parsed = |destination| advert::Repr::parse(message, ip.source.into(), destination);
+    assert!(parsed(ip.destination.into()).is_err());
+    assert_eq!(parsed(advert.group).unwrap().1, advert::Checksum::Pseudo);
+}
+
+#[test]
 fn version_2_without_a_password_still_carries_eight_octets() {
     let frame = &member(&Advert {
         authentication: None,

@@ -48,8 +48,8 @@ fn named(owner: Daemon, plain: bool) {
         assert!(flat.contains(&format!("differs: {one}")), "{page}");
     }
     let said = running.log().since(Stamp::default());
-    let lines = said.iter().filter(|it| it.contains("differ in VRID"));
-    assert_eq!(lines.count(), 1, "{said:?}");
+    let told = said.iter().filter(|it| it.contains("differ in VRID"));
+    assert_eq!(told.count(), 1, "{said:?}");
     // The same again here: nothing is left to say.
     let mut same = with(profile.conf(LOW), lines, Some("10.77.0.51/24"));
     same.instances[0].interval = profile.interval() * 2;

@@ -321,6 +321,11 @@ pub struct Garp {
     pub arp_interval: Duration,
     /// `vrrp_gna_interval` / `gna_interval`: between two NAs on an interface.
     pub na_interval: Duration,
+    /// `garp_extra_if`: between two announcements where no advert keeps the switches'
+    /// memory of a virtual MAC fresh; zero: none.
+    pub extra: Duration,
+    /// `garp_extra_if all`: on other interfaces without a virtual MAC too.
+    pub extra_all: bool,
 }
 
 impl Default for Garp {
@@ -334,6 +339,8 @@ impl Default for Garp {
             lower_prio_repeat: 5,
             arp_interval: Duration::ZERO,
             na_interval: Duration::ZERO,
+            extra: Duration::ZERO,
+            extra_all: false,
         }
     }
 }

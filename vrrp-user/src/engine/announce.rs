@@ -54,6 +54,8 @@ pub(super) struct Share {
     pub(super) garp: Garp,
     /// One for each address.
     pub(super) announcements: Vec<Announcement>,
+    /// One on each interface for which `garp_extra_if` is.
+    pub(super) extra: Vec<Announcement>,
 }
 
 impl Share {
@@ -69,6 +71,17 @@ impl Share {
             Kind::Arp => self.garp.arp_interval,
             Kind::Nd => self.garp.na_interval,
         }
+    }
+
+    /// What comes again and again, and how often.
+    fn periodic(&self) -> impl Iterator<Item = (Duration, Burst)> {
+        let extra = Some(self.garp.extra).filter(|_| !self.extra.is_empty());
+        [
+            (self.garp.refresh, Burst::Refresh),
+            (extra.unwrap_or_default(), Burst::Extra),
+        ]
+        .into_iter()
+        .filter(|(every, _)| !every.is_zero())
     }
 
     fn lane(&self) -> (Lane, Kind) {
@@ -101,6 +114,7 @@ struct Queue {
 enum Burst {
     Second,
     Refresh,
+    Extra,
     LowerPriority,
     LoserGone,
 }
@@ -132,9 +146,8 @@ impl Announcer {
                 self.bursts
                     .push((now + share.garp.delay, share.vr, Burst::Second));
             }
-            if !share.garp.refresh.is_zero() {
-                self.bursts
-                    .push((now + share.garp.refresh, share.vr, Burst::Refresh));
+            for (every, burst) in share.periodic() {
+                self.bursts.push((now + every, share.vr, burst));
             }
         }
     }
@@ -142,15 +155,17 @@ impl Announcer {
     /// Settings changed while Active: refreshing begins, ends or comes sooner.
     pub(super) fn reconfigure(&mut self, shares: &[Share], now: Instant) {
         for share in shares {
-            let refresh =
-                |burst: &(Instant, VrId, Burst)| burst.1 == share.vr && burst.2 == Burst::Refresh;
-            let pending = self.bursts.iter().find(|burst| refresh(burst));
-            let at = pending.map(|(at, ..)| *at);
-            self.bursts.retain(|burst| !refresh(burst));
-            if !share.garp.refresh.is_zero() {
-                let latest = now + share.garp.refresh;
-                let at = at.map_or(latest, |at| at.min(latest));
-                self.bursts.push((at, share.vr, Burst::Refresh));
+            for kind in [Burst::Refresh, Burst::Extra] {
+                let of_kind =
+                    |burst: &(Instant, VrId, Burst)| burst.1 == share.vr && burst.2 == kind;
+                let pending = self.bursts.iter().find(|burst| of_kind(burst));
+                let at = pending.map(|(at, ..)| *at);
+                self.bursts.retain(|burst| !of_kind(burst));
+                for (every, _) in share.periodic().filter(|(_, burst)| *burst == kind) {
+                    let latest = now + every;
+                    let at = at.map_or(latest, |at| at.min(latest));
+                    self.bursts.push((at, share.vr, kind));
+                }
             }
         }
     }
@@ -211,16 +226,19 @@ impl Announcer {
                 Burst::LowerPriority if share.garp.lower_prio_delay.is_zero() => 0,
                 Burst::LowerPriority => share.garp.lower_prio_repeat,
                 Burst::LoserGone => 1,
-                // Turned off since.
-                Burst::Refresh if share.garp.refresh.is_zero() => 0,
-                Burst::Refresh => {
-                    let next = at + share.garp.refresh;
-                    let next = if next > now {
-                        next
-                    } else {
-                        now + share.garp.refresh
+                Burst::Refresh | Burst::Extra => {
+                    let every = share.periodic().find(|(_, kind)| *kind == burst);
+                    let Some((every, _)) = every else {
+                        // Turned off since.
+                        continue;
                     };
-                    self.bursts.push((next, vr, Burst::Refresh));
+                    let next = at + every;
+                    let next = if next > now { next } else { now + every };
+                    self.bursts.push((next, vr, burst));
+                    if burst == Burst::Extra {
+                        due.extend(share.extra.iter().cloned());
+                        continue;
+                    }
                     share.garp.refresh_repeat
                 }
             };

@@ -484,4 +484,29 @@ impl Instance {
             address: address.address,
         })
     }
+
+    /// `garp_extra_if`: one on each interface on which nothing else is sent from the
+    /// address's MAC again and again, and which a switch may therefore forget.
+    pub(super) fn extra_announcements(&self, links: &Links) -> Vec<Announcement> {
+        if self.config.garp.extra.is_zero() {
+            return Vec::new();
+        }
+        let own = links.named(&self.config.interface).map(|link| link.ifindex);
+        let mut found: Vec<Announcement> = Vec::new();
+        for (address, link) in self.carried(links) {
+            let (ifindex, mac) = (link.ifindex, self.mac(address, link));
+            let is_virtual = mac != link.mac;
+            let by_adverts = Some(ifindex) == own && (!is_virtual || self.config.vmac.adverts);
+            let wanted = is_virtual || self.config.garp.extra_all;
+            if wanted && !by_adverts && found.iter().all(|it| it.ifindex != ifindex) {
+                let address = address.address;
+                found.push(Announcement {
+                    ifindex,
+                    mac,
+                    address,
+                });
+            }
+        }
+        found
+    }
 }

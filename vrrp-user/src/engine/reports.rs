@@ -161,6 +161,7 @@ impl Engine {
                 lane: instance.lane(),
                 garp: instance.config.garp,
                 announcements: instance.announcements(&self.links).collect(),
+                extra: instance.extra_announcements(&self.links),
             })
             .collect()
     }

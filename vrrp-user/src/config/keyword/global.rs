@@ -40,12 +40,7 @@ pub(super) const VRRP: &[Keyword] = &[
     served("v3_checksum_as_v2", 0, "[on|off]"),
     served("vrrp_delay_after_boot", 1, "SECONDS"),
     served("vrrp_min_garp", 0, "[on|off]"),
-    later(
-        "vrrp_garp_extra_if",
-        1,
-        "[all] SECONDS",
-        "only the instance's interface is announced on",
-    ),
+    served("vrrp_garp_extra_if", 1, "[all] SECONDS"),
     old(
         "vrrp_vmac_garp_intvl",
         1,

@@ -39,12 +39,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("garp_master_refresh_repeat", 1, "NUMBER"),
     served("garp_lower_prio_delay", 1, "SECONDS"),
     served("garp_lower_prio_repeat", 1, "NUMBER"),
-    later(
-        "garp_extra_if",
-        1,
-        "[all] SECONDS",
-        "only the instance's interface is announced on",
-    ),
+    served("garp_extra_if", 1, "[all] SECONDS"),
     old("vmac_garp_intvl", 1, "[all] SECONDS", "garp_extra_if"),
     served("mcast_src_ip", 1, "ADDRESS"),
     served("mcast_dst_ip", 1, "ADDRESS"),

@@ -294,6 +294,7 @@ fn garp(draft: &Draft, globals: &Globals, strict: bool) -> Garp {
     let (own, all) = (&draft.garp, &globals.garp);
     let all_delay = all.delay.unwrap_or(default.delay);
     let all_repeat = all.repeat.unwrap_or(default.repeat);
+    let extra = own.extra.or(all.extra);
     Garp {
         delay: own.delay.unwrap_or(all_delay),
         repeat: own.repeat.unwrap_or(all_repeat),
@@ -318,6 +319,8 @@ fn garp(draft: &Draft, globals: &Globals, strict: bool) -> Garp {
         },
         arp_interval: all.arp_interval.unwrap_or(default.arp_interval),
         na_interval: all.na_interval.unwrap_or(default.na_interval),
+        extra: extra.map_or(default.extra, |(every, _)| every),
+        extra_all: extra.is_some_and(|(_, all)| all),
     }
 }
 

@@ -18,6 +18,9 @@ pub(super) const MOST_MICROS: u64 = u32::MAX as u64;
 /// `claim_hold`: less than a burst takes would be none, more than a second a gap.
 const HOLD_MICROS: RangeInclusive<u64> = 100..=1_000_000;
 
+/// Longest `garp_extra_if`, seconds: a day.
+const MOST_EXTRA_S: i64 = 86_400;
+
 /// What `global_defs` says, and what instances take from it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
 #[derive(Debug, Default)]
@@ -54,6 +57,8 @@ pub(super) struct GarpWords {
     pub(super) lower_prio_repeat: Option<u32>,
     pub(super) arp_interval: Option<Duration>,
     pub(super) na_interval: Option<Duration>,
+    /// `garp_extra_if`: how often, and whether on `all` interfaces.
+    pub(super) extra: Option<(Duration, bool)>,
 }
 
 impl GarpWords {
@@ -89,6 +94,25 @@ impl GarpWords {
             }
             "garp_interval" => {
                 self.arp_interval = pace(first, diagnostics).or(self.arp_interval);
+            }
+            "garp_extra_if" => {
+                let words = statement.arguments();
+                let all = first.is_some_and(|word| word.text == "all");
+                let rest = if all { &words[1..] } else { words };
+                let every = rest
+                    .first()
+                    .and_then(|word| number(word, 0..=MOST_EXTRA_S, diagnostics));
+                if all && rest.is_empty() {
+                    let message = "`garp_extra_if all` says not how often";
+                    let found =
+                        Diagnostic::error(Code::MissingParameter, statement.span(), message);
+                    diagnostics.push(found.help("write `garp_extra_if all 100`"));
+                }
+                if let Some(every) = every.and_then(|n| u64::try_from(n).ok()) {
+                    self.extra = Some((Duration::from_secs(every), all));
+                }
+                surplus(rest, 1, diagnostics);
+                return true;
             }
             "gna_interval" => {
                 self.na_interval = pace(first, diagnostics).or(self.na_interval);

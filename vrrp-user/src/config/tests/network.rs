@@ -198,3 +198,19 @@ interface eth0
     ];
     assert_eq!(found, want);
 }
+
+#[test]
+fn extra_interfaces_may_be_announced_on() {
+    let extra = |globals: &str, line: &str| {
+        let garp = good(globals, &format!("{VIP}{line}")).garp;
+        (garp.extra.as_secs(), garp.extra_all)
+    };
+    assert_eq!(extra("", ""), (0, false));
+    assert_eq!(extra("vrrp_garp_extra_if all 90", ""), (90, true));
+    assert_eq!(
+        extra("vrrp_garp_extra_if all 90", "garp_extra_if 30"),
+        (30, false)
+    );
+    let (i, told) = one("", &format!("{VIP}garp_extra_if all"));
+    assert!(i.is_none() && told[0].contains("how often"), "{told:?}");
+}

@@ -25,11 +25,11 @@ fn good(globals: &str, group: &str, instance: &str) -> (Global, SyncGroup, Insta
     (config.global, group, instance)
 }
 
-fn user(name: &str, group: Option<&str>) -> Option<User> {
-    Some(User {
+fn user(name: &str, group: Option<&str>) -> User {
+    User {
         name: name.into(),
         group: group.map(str::to_owned),
-    })
+    }
 }
 
 fn argv(line: &str) -> CommandLine {
@@ -48,9 +48,9 @@ fn notify_fifos_with_their_scripts() {
         [
             Fifo {
                 path: "/run/all".into(),
-                owner: user("nobody", Some("daemon")),
+                owner: Some(user("nobody", Some("daemon"))),
                 script: Some(argv("/bin/read it")),
-                script_user: user("root", None),
+                script_user: Some(user("root", None)),
             },
             Fifo {
                 path: "/run/vrrp".into(),
@@ -83,7 +83,10 @@ fn startup_and_shutdown_scripts() {
             timeout: Duration::from_secs(seconds),
         })
     };
-    assert_eq!(global.startup, hook("/bin/up now", user("root", None), 10));
+    assert_eq!(
+        global.startup,
+        hook("/bin/up now", Some(user("root", None)), 10)
+    );
     assert_eq!(global.shutdown, hook("/bin/down", None, 1000));
 }
 

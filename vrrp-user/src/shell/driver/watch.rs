@@ -234,12 +234,10 @@ impl Driver {
         let complaints = complaints.collect();
         self.complain("join a group", complaints);
         let complaints = not_taken.iter().map(|failure| {
-            let (ifindex, [a, b, c, d, e, f]) = failure.station;
+            let (ifindex, station) = failure.station;
             let name = self.names.get(&ifindex).map_or("?", String::as_str);
-            format!(
-                "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} on {name}: {}",
-                failure.error
-            )
+            let station = station.map(|octet| format!("{octet:02x}")).join(":");
+            format!("{station} on {name}: {}", failure.error)
         });
         let complaints = complaints.collect();
         self.complain("take frames to a virtual MAC", complaints);

@@ -243,6 +243,7 @@ pub enum Level {
 }
 
 /// What [`XVRRP_ROUTERS`](vrrp_common::maps) holds for an instance, in engine terms.
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterRecord {
     /// Its key.

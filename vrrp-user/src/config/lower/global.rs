@@ -151,7 +151,9 @@ impl Globals {
         if let Some(places) = self.places.as_ref().filter(|_| served) {
             told_twice(places, statement, false, diagnostics);
         }
-        if transmit::read(&mut self.global.transmit, statement, diagnostics) {
+        if transmit::read(&mut self.global.transmit, statement, diagnostics)
+            || self.lease_word(statement, diagnostics)
+        {
             return;
         }
         if name
@@ -184,27 +186,6 @@ impl Globals {
                 }
             }
             "vrrp_min_garp" => set(&mut self.min_garp, switch(first, diagnostics)),
-            "lease" => {
-                let lease = &mut self.global.lease;
-                lease.mode = first
-                    .and_then(|w| lease_mode(w, diagnostics))
-                    .unwrap_or(lease.mode);
-                surplus(words, 1, diagnostics);
-            }
-            "lease_loss_tolerance" => {
-                let lease = &mut self.global.lease;
-                lease.loss_tolerance =
-                    small(first, 0..=2, diagnostics).unwrap_or(lease.loss_tolerance);
-            }
-            "lease_adverts" => {
-                let lease = &mut self.global.lease;
-                lease.adverts = small(first, 1..=3, diagnostics).unwrap_or(lease.adverts);
-            }
-            "claim_hold" => {
-                if let Some(hold) = first.and_then(|w| seconds(w, HOLD_MICROS, 6, diagnostics)) {
-                    self.global.lease.claim_hold = hold;
-                }
-            }
             "vrrp_version" => {
                 if let Some(version) = first.and_then(|w| version(w, diagnostics)) {
                     self.version = version;
@@ -251,6 +232,37 @@ impl Globals {
             }
             _ => {}
         }
+    }
+
+    /// What a lease and a claim are made of; false if it is none of that.
+    fn lease_word(&mut self, statement: &Statement, diagnostics: &mut Vec<Diagnostic>) -> bool {
+        let words = statement.arguments();
+        let first = words.first();
+        match statement.name() {
+            "lease" => {
+                let lease = &mut self.global.lease;
+                lease.mode = first
+                    .and_then(|w| lease_mode(w, diagnostics))
+                    .unwrap_or(lease.mode);
+                surplus(words, 1, diagnostics);
+            }
+            "lease_loss_tolerance" => {
+                let lease = &mut self.global.lease;
+                lease.loss_tolerance =
+                    small(first, 0..=2, diagnostics).unwrap_or(lease.loss_tolerance);
+            }
+            "lease_adverts" => {
+                let lease = &mut self.global.lease;
+                lease.adverts = small(first, 1..=3, diagnostics).unwrap_or(lease.adverts);
+            }
+            "claim_hold" => {
+                if let Some(hold) = first.and_then(|w| seconds(w, HOLD_MICROS, 6, diagnostics)) {
+                    self.global.lease.claim_hold = hold;
+                }
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// `instance NAME`, outside all blocks.

@@ -9,11 +9,11 @@
 
 use super::thread::Settings;
 use nix::{
-    sched::{CpuSet, sched_setaffinity},
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     sys::resource::{Resource, getrlimit, rlim_t, setrlimit},
     unistd::Pid,
 };
-use std::{ffi::c_void, fmt, io, ptr, time::Duration};
+use std::{ffi::c_void, fmt, io, ptr, sync::OnceLock, time::Duration};
 
 /// As the system calls name it.
 const CALLING_THREAD: libc::pid_t = 0;
@@ -111,25 +111,27 @@ fn schedule(thread: libc::pid_t, priority: u8) -> io::Result<()> {
     }
 }
 
-/// On these CPUs, or on all there are.
+/// On these CPUs, or on those the process was started on.
 fn run_on(thread: libc::pid_t, cpus: &[u16]) -> io::Result<()> {
     let mut set = CpuSet::new();
-    let all = 0..CpuSet::count();
-    let wanted = cpus.iter().map(|&cpu| usize::from(cpu));
     if cpus.is_empty() {
-        all.into_iter().try_for_each(|cpu| set.set(cpu))
-    } else {
-        wanted.into_iter().try_for_each(|cpu| set.set(cpu))
-    }?;
+        // Its first thread keeps them.
+        set = sched_getaffinity(Pid::this())?;
+    }
+    for &cpu in cpus {
+        set.set(usize::from(cpu))?;
+    }
     sched_setaffinity(Pid::from_raw(thread), &set)?;
     Ok(())
 }
 
-/// How long a real-time thread of this process may compute without waiting. The hard
-/// limit stays, so that a reload can raise it again.
+/// How long a real-time thread of this process may compute without waiting; as it was
+/// started, where nothing is said. The hard limit stays.
 fn limit(most: Option<Duration>) -> io::Result<()> {
+    static AT_START: OnceLock<rlim_t> = OnceLock::new();
     let (soft, hard) = getrlimit(Resource::RLIMIT_RTTIME)?;
-    let wanted = most.map_or(hard, |most| {
+    let at_start = *AT_START.get_or_init(|| soft);
+    let wanted = most.map_or(at_start, |most| {
         rlim_t::try_from(most.as_micros()).unwrap_or(rlim_t::MAX)
     });
     if wanted != soft {
@@ -256,6 +258,7 @@ not a mapping
                 realtime_limit: Some(Duration::from_secs(7)),
             };
             // Scheduling may be refused where tests run.
+            let (at_start, _) = getrlimit(Resource::RLIMIT_RTTIME).unwrap();
             let refused = schedule_as(0, &settings);
             assert!(
                 refused.iter().all(|it| it.what.contains("real-time")),
@@ -275,8 +278,8 @@ not a mapping
                 .join()
                 .unwrap();
             let cpus = sched_getaffinity(Pid::from_raw(0)).unwrap();
-            let (soft, hard) = getrlimit(Resource::RLIMIT_RTTIME).unwrap();
-            assert_eq!(soft, hard);
+            let (soft, _) = getrlimit(Resource::RLIMIT_RTTIME).unwrap();
+            assert_eq!(soft, at_start);
             std::thread::available_parallelism().is_ok_and(|n| n.get() == 1)
                 || cpus.is_set(1).unwrap()
         });

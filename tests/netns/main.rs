@@ -25,6 +25,7 @@ mod lease_mode;
 mod lost_news;
 mod no_accept;
 mod notify;
+mod owner;
 mod preempted;
 mod probes;
 mod quiet;

@@ -8,10 +8,12 @@
 
 mod alerts;
 mod conflict;
+mod differences;
 mod dumps;
 mod failover;
 mod fence;
 mod fifo;
+mod groups;
 mod handover;
 mod harness;
 mod hooks;
@@ -21,7 +23,9 @@ mod isolation;
 mod layouts;
 mod lease_mode;
 mod lost_news;
+mod no_accept;
 mod notify;
+mod owner;
 mod preempted;
 mod probes;
 mod quiet;

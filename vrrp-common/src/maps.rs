@@ -23,7 +23,7 @@
 
 /// Layout version; part of the pin directory's name. Raise it with any change
 /// to a key or a value, so that no daemon reads another layout's bytes.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 
 /// `VrKey::family`, `VipKey::family`.
 pub const FAMILY_V4: u8 = 4;
@@ -38,6 +38,9 @@ pub const CAST_UNICAST: u8 = 1;
 pub const CHECKSUM_PLAIN: u8 = 0;
 /// `Peer::checksum_form`: with a pseudo-header (IPv6; v3/IPv4 as keepalived and FRR have it).
 pub const CHECKSUM_PSEUDO: u8 = 1;
+/// `Peer::checksum_form`: with a pseudo-header that names the multicast group, in a unicast
+/// advert of v3/IPv4 (keepalived before 2.0, and `old_unicast_checksum`).
+pub const CHECKSUM_GROUP: u8 = 2;
 
 /// Kernel name of each map: at most 15 characters, or the kernel cuts it.
 pub mod name {
@@ -107,6 +110,9 @@ pub const VR_LISTED_SOURCES: u32 = 1 << 4;
 pub struct VirtualRouter {
     /// Source address of our own adverts.
     pub own_address: [u8; 16],
+    /// The multicast group of its adverts. Of a unicast one: the group that old
+    /// keepalived sums into its checksum instead of the destination.
+    pub group: [u8; 16],
     /// Index of its group's gate.
     pub gate: u32,
     /// `VR_*`.
@@ -172,7 +178,7 @@ pub struct Peer {
     pub version: u8,
     /// TTL or hop limit.
     pub ttl: u8,
-    /// [`CHECKSUM_PLAIN`] or [`CHECKSUM_PSEUDO`].
+    /// `CHECKSUM_*`.
     pub checksum_form: u8,
     /// Ethernet source.
     pub mac: [u8; 6],
@@ -212,6 +218,8 @@ pub struct VipKey {
 pub const VIP_IN_STACK: u32 = 1 << 0;
 /// [`Vip::flags`]: `mac` is a virtual one, which the interface does not have (`use_vmac`).
 pub const VIP_VIRTUAL_MAC: u32 = 1 << 1;
+/// [`Vip::flags`]: nothing but ARP and ND is taken in or sent for it (`no_accept`).
+pub const VIP_NO_ACCEPT: u32 = 1 << 2;
 
 /// Who may answer for a virtual address, and with what.
 #[repr(C)]
@@ -531,7 +539,7 @@ mod pod {
         VrKey = 12,
         PeerKey = 28,
         VipKey = 24,
-        VirtualRouter = 56,
+        VirtualRouter = 72,
         Peer = 48,
         Source = 8,
         Limits = 88,

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use std::path::Path;
 
 mod lowering;
+mod network;
+mod process;
 mod telling;
 mod tracking;
 

@@ -122,7 +122,7 @@ impl Engine {
         if !self
             .teams
             .get(&gate)
-            .is_some_and(|team| due(team.announcer.next()))
+            .is_some_and(|team| due(team.announcer.next(&self.paces)))
         {
             return;
         }
@@ -130,7 +130,7 @@ impl Engine {
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
         };
-        let announcements = team.announcer.due(&shares, now);
+        let announcements = team.announcer.due(&shares, &mut self.paces, now);
         self.announce(gate, announcements);
     }
 
@@ -158,8 +158,10 @@ impl Engine {
             .filter_map(|vr| self.instances.get(vr))
             .map(|instance| Share {
                 vr: instance.vr,
+                lane: instance.lane(),
                 garp: instance.config.garp,
                 announcements: instance.announcements(&self.links).collect(),
+                extra: instance.extra_announcements(&self.links),
             })
             .collect()
     }

@@ -27,6 +27,10 @@ pub enum Fault {
     InterfaceDown(String),
     /// Its interface has no address to advertise from.
     NoSourceAddress(String),
+    /// The address it is to advertise from is not on its interface (`track_src_ip`).
+    SourceGone(String),
+    /// Unicast, with nobody to send to (`unicast_fault_no_peer`).
+    NoPeers,
     /// An interface a virtual address is to be placed on does not exist (yet).
     DeviceMissing(String),
     /// A tracked interface is down or missing.
@@ -85,6 +89,8 @@ impl fmt::Display for Fault {
             Self::InterfaceMissing(name) => write!(f, "interface {name} does not exist"),
             Self::InterfaceDown(name) => write!(f, "interface {name} is down"),
             Self::NoSourceAddress(name) => write!(f, "no address to advertise from on {name}"),
+            Self::SourceGone(address) => write!(f, "source address {address} is gone"),
+            Self::NoPeers => f.write_str("unicast without any unicast_peer"),
             Self::DeviceMissing(name) => write!(f, "interface {name} of an address does not exist"),
             Self::TrackedInterfaceDown(name) => write!(f, "tracked interface {name} is down"),
             Self::ScriptDown(name) => write!(f, "tracked script {name} fails"),

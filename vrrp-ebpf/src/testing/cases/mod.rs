@@ -166,6 +166,7 @@ pub fn all() -> Vec<Case> {
         news::cases(),
         neighbor::cases(),
         traffic::cases(),
+        traffic::not_accepted(),
         virtual_mac::cases(),
         egress::cases(),
     ]

@@ -2,13 +2,16 @@
 
 mod address;
 mod authentication;
+mod checksum;
 mod complete;
 mod cross;
 mod delays;
 mod file;
+mod garp_group;
 mod global;
 mod group;
 mod instance;
+mod multicast;
 mod notify;
 mod probe;
 mod process;
@@ -19,6 +22,7 @@ mod strict;
 mod telling;
 mod track;
 mod trackers;
+mod transmit;
 mod unheard;
 mod vmac;
 
@@ -81,6 +85,7 @@ pub(crate) fn lower(
         match statement.name() {
             "global_defs" => globals.read(body(statement), diagnostics),
             "instance" => globals.instance(statement, diagnostics),
+            "net_namespace" => globals.net_namespace(statement, diagnostics),
             _ => {}
         }
     }
@@ -128,6 +133,7 @@ pub(crate) fn lower(
             done
         }));
     }
+    garp_group::settle(root, &mut completed, diagnostics);
     statics::track(root, &statics, &mut completed, diagnostics);
     cross::check(&completed, &groups, root, diagnostics);
     let delays = delays::all(root, &completed, diagnostics);

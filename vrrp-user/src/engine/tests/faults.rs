@@ -30,6 +30,15 @@ fn unwatched<const I: usize, const R: usize>(interfaces: [u32; I], routers: [VrI
     })
 }
 
+/// The source address that is tracked, on eth0.
+fn placed(present: bool) -> Input {
+    Input::AddressPlaced {
+        ifindex: 2,
+        address: host(77),
+        present,
+    }
+}
+
 /// What goes wrong, with its reason, and what mends it.
 struct Case {
     config: Config,
@@ -323,4 +332,25 @@ fn a_missing_interface_is_waited_for() {
     assert_eq!(bench.trace(&["attach"]), ["attach [2]"]);
     bench.until(ms(20_000));
     assert_eq!(bench.times("claim"), [ms(5_000) + WAIT]);
+}
+
+/// `track_src_ip`: without its address on the interface it neither starts nor goes on.
+#[test]
+fn a_tracked_source_address() {
+    let mut bench = Bench::new(one(|it| {
+        it.source = Some(host(77));
+        it.tracks_source = true;
+    }));
+    let reason = "source address 192.0.2.77 is gone";
+    let faults = |bench: &Bench| {
+        let faults = bench.status(1).faults;
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(&bench), [reason]);
+    bench.feed(placed(true));
+    bench.until(ms(60_000));
+    assert_eq!(bench.state(1), "MASTER");
+    bench.feed(placed(false));
+    assert_eq!(faults(&bench), [reason]);
+    assert_eq!(bench.trace(&["cease"]).len(), 1);
 }

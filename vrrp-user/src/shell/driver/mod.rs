@@ -7,6 +7,7 @@
 
 mod asked;
 mod deadline;
+mod differences;
 mod dumps;
 mod execute;
 mod gate_writer;
@@ -21,6 +22,7 @@ mod watch;
 use self::{
     asked::Tickets,
     deadline::Deadline,
+    differences::Differences,
     dumps::{Counts, Dump},
     gate_writer::MappedGates,
     hearing::Hearing,
@@ -120,6 +122,7 @@ struct Driver {
     /// As it stood when all peers were last read.
     events_missed: Missed,
     rejections: Rejections,
+    differences: Differences,
     /// Leases the transmit thread saw end.
     leases_over: u64,
     upkeeps: u32,
@@ -188,12 +191,12 @@ pub async fn run(
     let epochs = epochs(&loop_gates);
     let (transmit, reports) = transmit::start(
         MappedGates(sender_gates),
-        transmit::thread::Settings::default(),
+        transmit::thread::Settings::from(&config.global.transmit),
     )
     .context("start the transmit thread")?;
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
     let mut listener = Listener::open().context("open the VRRP sockets")?;
-    listener.inherit(tables.station_places());
+    listener.inherit(tables.station_places(), tables.group_places()?);
     let (tracking, found) = Tracking::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
@@ -217,6 +220,7 @@ pub async fn run(
         names: BTreeMap::new(),
         events_missed: Missed::default(),
         rejections: Rejections::default(),
+        differences: Differences::default(),
         leases_over: 0,
         upkeeps: 0,
         finished: None,
@@ -368,7 +372,10 @@ impl Driver {
 
     fn hear_event(&mut self, event: &vrrp_common::event::Event) {
         match self.hearing.event(event) {
-            Some(input) => self.take(input),
+            Some(input) => {
+                self.log_differences(event);
+                self.take(input);
+            }
             None => self.log_rejected(event),
         }
     }
@@ -463,6 +470,8 @@ impl Driver {
                     script_security: config.global.script_security,
                 });
                 self.configure_telling(&config.global);
+                self.transmit
+                    .schedule_as(transmit::thread::Settings::from(&config.global.transmit));
                 self.take(Input::Config(Box::new(config)));
                 Ok(())
             }

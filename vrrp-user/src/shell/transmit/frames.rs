@@ -11,14 +11,8 @@ use crate::{
     ownership::{command::Member, lease::counted_interval},
     packet::{advert, arp, ethernet, ipv4, ipv6, ndisc},
 };
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
-};
-use vrrp_common::wire::{
-    ADVERT_TTL, AUTH_NONE, AUTH_SIMPLE, GROUP_V4, GROUP_V6, IPPROTO_VRRP, PRIORITY_RESIGN,
-};
+use std::{fmt, net::IpAddr, sync::Arc};
+use vrrp_common::wire::{AUTH_NONE, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_RESIGN};
 
 /// Bytes to send, any number of times. A copy shares them.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -153,26 +147,30 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
     let repr = message(advert, priority)?;
     let checksum = match advert.checksum {
         ChecksumPolicy::Plain => advert::Checksum::Plain,
-        ChecksumPolicy::Pseudo | ChecksumPolicy::Learn => advert::Checksum::Pseudo,
+        ChecksumPolicy::Pseudo | ChecksumPolicy::Learn | ChecksumPolicy::Group => {
+            advert::Checksum::Pseudo
+        }
     };
-    let packet = |destination: IpAddr| packet(&repr, advert.source, destination, checksum);
-    if advert.unicast.is_empty() {
-        let (group, mac, ethertype): (IpAddr, _, _) = if advert.source.is_ipv4() {
-            let group = Ipv4Addr::from(GROUP_V4);
-            (
-                group.into(),
-                ethernet::multicast_v4(group),
-                ethernet::TYPE_IPV4,
-            )
-        } else {
-            let group = Ipv6Addr::from(GROUP_V6);
-            (
-                group.into(),
-                ethernet::multicast_v6(group),
-                ethernet::TYPE_IPV6,
-            )
+    let packet = |destination: IpAddr| {
+        // What the pseudo-header names.
+        let named = match advert.checksum {
+            ChecksumPolicy::Group => advert.group,
+            _ => destination,
         };
-        let packet = packet(group)?;
+        packet(
+            &repr,
+            (advert.source, destination),
+            named,
+            advert.ttl,
+            checksum,
+        )
+    };
+    if advert.unicast.is_empty() {
+        let (mac, ethertype) = match advert.group {
+            IpAddr::V4(group) => (ethernet::multicast_v4(group), ethernet::TYPE_IPV4),
+            IpAddr::V6(group) => (ethernet::multicast_v6(group), ethernet::TYPE_IPV6),
+        };
+        let packet = packet(advert.group)?;
         return Ok(vec![link(
             advert.ifindex,
             advert.mac,
@@ -200,11 +198,8 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
 
 fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
     let ipv6 = advert.source.is_ipv6();
-    if advert
-        .addresses
-        .iter()
-        .any(|address| address.is_ipv6() != ipv6)
-    {
+    let mut others = advert.addresses.iter().chain([&advert.group]);
+    if others.any(|address| address.is_ipv6() != ipv6) {
         return Err(Unsendable::MixedFamilies);
     }
     if !(1..=255).contains(&advert.addresses.len()) {
@@ -237,11 +232,12 @@ fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
     })
 }
 
-/// IP header and VRRP message.
+/// IP header and VRRP message. `named`: the destination that the checksum covers.
 fn packet(
     repr: &advert::Repr,
-    source: IpAddr,
-    destination: IpAddr,
+    (source, destination): (IpAddr, IpAddr),
+    named: IpAddr,
+    ttl: u8,
     checksum: advert::Checksum,
 ) -> Result<Vec<u8>, Unsendable> {
     let len = repr.buffer_len();
@@ -253,7 +249,7 @@ fn packet(
                 source,
                 destination,
                 protocol: IPPROTO_VRRP,
-                ttl: ADVERT_TTL,
+                ttl,
                 tos: ipv4::TOS_CONTROL,
                 payload_len: payload_len(len),
             };
@@ -267,7 +263,7 @@ fn packet(
                 source,
                 destination,
                 next_header: IPPROTO_VRRP,
-                hop_limit: ADVERT_TTL,
+                hop_limit: ttl,
                 traffic_class: ipv6::CLASS_CONTROL,
                 payload_len: payload_len(len),
             };
@@ -276,7 +272,7 @@ fn packet(
         }
         _ => return Err(Unsendable::MixedFamilies),
     };
-    repr.emit(source, destination, checksum, &mut bytes[header_len..]);
+    repr.emit(source, named, checksum, &mut bytes[header_len..]);
     Ok(bytes)
 }
 

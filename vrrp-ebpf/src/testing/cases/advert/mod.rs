@@ -3,7 +3,7 @@
 mod message;
 mod network;
 
-use super::{Case, GATE_V2, GATE_V3};
+use super::{Case, GATE_V2, GATE_V3, scene::GATE_UNICAST};
 use crate::testing::{
     frames::{Advert, BROADCAST, OUR_MAC, Summed},
     ip,
@@ -60,6 +60,17 @@ fn unicast() -> Advert {
         addresses: vec![ip("10.9.0.54")],
         tail: vec![0; 8],
         ..v2()
+    }
+}
+
+/// VRID 54 in version 3.
+fn unicast_v3(summed: Summed) -> Advert {
+    Advert {
+        version_type: 0x31,
+        interval: [0, 10],
+        tail: vec![],
+        summed,
+        ..unicast()
     }
 }
 
@@ -133,6 +144,29 @@ fn good() -> Vec<Case> {
         ),
         accepted("v2 with a password", v2().build(), &[], 0),
         accepted("v2 unicast", unicast().build(), &[], 0),
+        accepted(
+            "v3 unicast, checksum that names the group",
+            unicast_v3(Summed::Group).build(),
+            pseudo,
+            0,
+        )
+        .in_scene(|scene| scene.router(GATE_UNICAST).version = 3),
+        accepted(
+            "v3 unicast, checksum that names the destination",
+            unicast_v3(Summed::Pseudo).build(),
+            pseudo,
+            0,
+        )
+        .in_scene(|scene| scene.router(GATE_UNICAST).version = 3),
+        refused(
+            "v3 unicast, checksum that names another group",
+            unicast_v3(Summed::Group).build(),
+            Cause::DropChecksum,
+        )
+        .in_scene(|scene| {
+            scene.router(GATE_UNICAST).version = 3;
+            scene.hears(GATE_UNICAST, "239.129.2.3");
+        }),
         accepted("IPv6, link-local first", v6().build(), &[], 0),
         accepted(
             "IPv6, global first",

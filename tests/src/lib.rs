@@ -14,6 +14,7 @@ pub mod capture;
 pub mod conf;
 pub mod daemon;
 pub mod emitter;
+pub mod evidence;
 pub mod frame;
 pub mod interrupt;
 pub mod log;

@@ -89,7 +89,7 @@ causes! {
     DropUcarp => drop_ucarp,
     /// Dropped: VRRP checksum (§5.2.8).
     DropChecksum => drop_checksum,
-    /// Dropped: no addresses (§5.2.5).
+    /// Dropped: version 3 without addresses, and we have some (§5.2.5).
     DropAddressCount => drop_address_count,
     /// Dropped: the advertised interval is zero.
     DropIntervalZero => drop_interval_zero,

@@ -87,8 +87,10 @@ pub(super) fn check<V: View>(
     }
     let checksum_form = checksum_form(sum, v6, router, envelope, version, len)?;
 
-    if count == 0 {
-        return Err(Cause::DropAddressCount); // §5.2.5
+    // §5.2.5. Version 2 has no such rule; and whoever has no address itself
+    // (`no_virtual_ipaddress`) has peers that have none.
+    if count == 0 && version == 3 && router.address_count != 0 {
+        return Err(Cause::DropAddressCount);
     }
     let interval_cs = if version == 2 {
         check_v2(frame, router, header, auth_at)?

@@ -6,6 +6,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 use std::path::Path;
 
+mod by_name;
 mod lowering;
 mod network;
 mod process;

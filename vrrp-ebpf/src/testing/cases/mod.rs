@@ -10,8 +10,7 @@ mod scene;
 mod traffic;
 mod virtual_mac;
 
-#[cfg(test)]
-pub(crate) use advert::v3;
+pub use advert::{unicast, v2, v3, v6};
 pub use scene::{
     GATE_V2, GATE_V3, GATE_V6, GATE_VLAN, GATE_VMAC, GATE_VMAC_VLAN, GATE_VMAC6, IFINDEX, Scene,
     address_sum,

@@ -45,7 +45,7 @@ pub enum Way {
 pub enum Unsendable {
     /// An address, the source or a peer is of another family than the instance.
     MixedFamilies,
-    /// The one octet that counts addresses holds 1 to 255.
+    /// The one octet that counts addresses holds up to 255.
     AddressCount(usize),
     /// Version 2 has no IPv6.
     Version2OverIpv6,
@@ -55,7 +55,7 @@ impl fmt::Display for Unsendable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MixedFamilies => f.write_str("an advert cannot carry both IPv4 and IPv6"),
-            Self::AddressCount(n) => write!(f, "an advert carries 1 to 255 addresses, not {n}"),
+            Self::AddressCount(n) => write!(f, "an advert carries up to 255 addresses, not {n}"),
             Self::Version2OverIpv6 => f.write_str("VRRP version 2 has no IPv6"),
         }
     }
@@ -202,7 +202,8 @@ fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
     if others.any(|address| address.is_ipv6() != ipv6) {
         return Err(Unsendable::MixedFamilies);
     }
-    if !(1..=255).contains(&advert.addresses.len()) {
+    // None: `no_virtual_ipaddress`.
+    if advert.addresses.len() > 255 {
         return Err(Unsendable::AddressCount(advert.addresses.len()));
     }
     let interval_cs = wire_interval_cs(advert.version, advert.interval);

@@ -16,7 +16,8 @@ use vrrp_common::{
 };
 
 /// VRID 52, version 3 over IPv4, as keepalived sends it.
-pub(crate) fn v3() -> Advert {
+#[must_use]
+pub fn v3() -> Advert {
     Advert {
         to_mac: GROUP_MAC_V4,
         tags: vec![],
@@ -38,7 +39,8 @@ pub(crate) fn v3() -> Advert {
 }
 
 /// VRID 51, version 2 with a password.
-pub(super) fn v2() -> Advert {
+#[must_use]
+pub fn v2() -> Advert {
     Advert {
         version_type: 0x21,
         vrid: 51,
@@ -51,7 +53,8 @@ pub(super) fn v2() -> Advert {
 }
 
 /// VRID 54, version 2, unicast, no authentication.
-fn unicast() -> Advert {
+#[must_use]
+pub fn unicast() -> Advert {
     Advert {
         to_mac: OUR_MAC,
         to: ip("10.9.0.1"),
@@ -75,7 +78,8 @@ fn unicast_v3(summed: Summed) -> Advert {
 }
 
 /// VRID 55, IPv6.
-pub(super) fn v6() -> Advert {
+#[must_use]
+pub fn v6() -> Advert {
     Advert {
         to_mac: GROUP_MAC_V6,
         from: ip("fe80::2"),
@@ -357,6 +361,30 @@ fn good() -> Vec<Case> {
         ),
         accepted("while we are the owner", v3().build(), pseudo, 0)
             .in_scene(|scene| scene.router(GATE_V3).priority = 255),
+        accepted(
+            "v3 without any address, like ours",
+            Advert {
+                addresses: vec![],
+                ..v3()
+            }
+            .build(),
+            pseudo,
+            0,
+        )
+        .in_scene(|scene| {
+            scene.router(GATE_V3).address_count = 0;
+            scene.router(GATE_V3).address_sum = 0;
+        }),
+        accepted(
+            "v2 without any address",
+            Advert {
+                addresses: vec![],
+                ..v2()
+            }
+            .build(),
+            &[Cause::AdvertAddressesDiffer],
+            NEWS_ADDRESSES,
+        ),
     ]
 }
 

@@ -295,6 +295,26 @@ fn version_2_without_a_password_still_carries_eight_octets() {
     assert_eq!(frame.bytes()[frame.bytes().len() - 8..], [0; 8]);
 }
 
+/// `no_virtual_ipaddress`: as keepalived sends it, and as a peer reads it.
+#[test]
+fn an_advert_without_any_address_is_sent() {
+    for (advert, len) in [(v2(), 16), (v3(), 8)] {
+        let vrid = advert.vrid;
+        let frame = &member(&Advert {
+            addresses: vec![],
+            ..advert
+        })
+        .unwrap()
+        .adverts[0];
+        let (_, packet) = ethernet::Repr::parse(frame.bytes()).unwrap();
+        let (ip, message) = ipv4::Repr::parse(packet).unwrap();
+        assert_eq!(message.len(), len);
+        let ends = (ip.source.into(), ip.destination.into());
+        let (read, _) = advert::Repr::parse(message, ends.0, ends.1).unwrap();
+        assert_eq!((read.vrid, read.addresses), (vrid, vec![]));
+    }
+}
+
 #[test]
 fn says_what_cannot_be_sent() {
     let v4 = || addresses(&["192.0.2.1"]);
@@ -314,14 +334,6 @@ fn says_what_cannot_be_sent() {
                 ..ipv6()
             },
             Unsendable::MixedFamilies,
-        ),
-        (
-            "no addresses",
-            Advert {
-                addresses: vec![],
-                ..v3()
-            },
-            Unsendable::AddressCount(0),
         ),
         (
             "too many",

@@ -14,6 +14,8 @@ mod fence;
 mod fifo;
 mod handover;
 mod harness;
+mod health;
+mod health_revive;
 mod hooks;
 mod installed;
 mod interface;

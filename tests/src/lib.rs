@@ -24,6 +24,7 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod question;
+pub mod server;
 pub mod service;
 pub mod smtp;
 pub mod speaker;

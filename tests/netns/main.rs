@@ -8,6 +8,7 @@
 
 mod alerts;
 mod conflict;
+mod dbus;
 mod dumps;
 mod failover;
 mod fence;

@@ -10,6 +10,7 @@
 //! test process left is removed by the next one.
 #![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
 
+pub mod bus;
 pub mod capture;
 pub mod conf;
 pub mod daemon;

@@ -7,7 +7,7 @@ pub mod routing;
 mod telling;
 mod track;
 
-pub use telling::{Dumps, Fifo, Hook, Mail, MailLogin, MailTls};
+pub use telling::{Dbus, Dumps, Fifo, Hook, Mail, MailLogin, MailTls};
 pub use track::{
     HttpRequest, InitFile, Parameters, Probe, ProcessPattern, TrackFile, TrackProcess, Tracked,
     TrackerKind,
@@ -81,6 +81,8 @@ pub struct Global {
     pub dumps: Dumps,
     /// `no_email_faults`.
     pub no_mail_on_fault: bool,
+    /// D-Bus, if it is wanted.
+    pub dbus: Option<Dbus>,
 }
 
 /// `lease`: what a shut gate does to packets that only an open one is for.

@@ -4,6 +4,7 @@ mod address;
 mod authentication;
 mod complete;
 mod cross;
+mod dbus;
 mod delays;
 mod file;
 mod global;

@@ -1,6 +1,6 @@
 //! `global_defs`: FIFOs, mail, scripts at the start and at the end.
 
-use super::{Places, body, global, told_twice};
+use super::{Places, body, dbus, global, told_twice};
 use crate::config::{
     command::{self, Command},
     diagnostic::{Code, Diagnostic},
@@ -43,6 +43,8 @@ pub(super) struct Telling {
     mail_vrrp: Option<bool>,
     pub(super) priority_changes: bool,
     dumps: Dumps,
+    dbus: bool,
+    dbus_service: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +81,8 @@ impl Telling {
             mail_vrrp: None,
             priority_changes: false,
             dumps: Dumps::default(),
+            dbus: false,
+            dbus_service: None,
         }
     }
 
@@ -133,6 +137,8 @@ impl Telling {
             "state_dump_file" => self.dumps.data = first.map(|word| word.text.clone()),
             "stats_dump_file" => self.dumps.stats = first.map(|word| word.text.clone()),
             "json_dump_file" => self.dumps.json = first.map(|word| word.text.clone()),
+            "enable_dbus" => self.dbus = true,
+            "dbus_service_name" => self.dbus_service = dbus::service(first, diagnostics),
             _ => return false,
         }
         if keyword.name != "notification_email" {
@@ -188,6 +194,8 @@ impl Telling {
         global.dumps = core::mem::take(&mut self.dumps);
         global.no_mail_on_fault = self.no_mail_on_fault;
         global.mail = self.settle_mail(diagnostics);
+        let service = self.dbus_service.take();
+        global.dbus = dbus::settle(self.dbus, service, &self.places, diagnostics);
     }
 
     fn settle_fifo(

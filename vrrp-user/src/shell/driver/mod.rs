@@ -29,7 +29,7 @@ use self::{
     watch::Watch,
 };
 use crate::{
-    config::model::{Config, Global, Hook},
+    config::model::{Config, Hook},
     engine::{Engine, input::Input, settings::Settings},
     ownership::command::{Epoch, GateId, Report, VrId},
     shell::{
@@ -38,6 +38,7 @@ use crate::{
         },
         clock,
         control::{Request, Requests},
+        dbus::Dbus,
         installed::Record,
         listen::Listener,
         netlink,
@@ -62,6 +63,8 @@ const FORGET_PEER: Duration = Duration::from_hours(1);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How long it waits for whoever reads FIFOs.
 const FIFO_LIMIT: Duration = Duration::from_secs(1);
+/// How long it waits for D-Bus to take the last signals.
+const DBUS_LIMIT: Duration = Duration::from_secs(1);
 /// How long it waits for the last alerts to be sent.
 const MAIL_LIMIT: Duration = Duration::from_secs(3);
 /// Ring records taken in before anything else gets its turn again.
@@ -105,6 +108,7 @@ struct Driver {
     runner: RunnerHandle,
     tracking: Tracking,
     fifos: Fifos,
+    dbus: Dbus,
     mailer: Mailer,
     hearing: Hearing,
     watch: Watch,
@@ -181,6 +185,7 @@ pub async fn run(
     let mut listener = Listener::open().context("open the VRRP sockets")?;
     listener.inherit(tables.station_places());
     let (tracking, mut tracked) = Tracking::new();
+    let (dbus, mut calls) = Dbus::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -193,6 +198,7 @@ pub async fn run(
         runner,
         tracking,
         fifos: Fifos::new(umask),
+        dbus,
         mailer: Mailer::default(),
         hearing: Hearing::default(),
         watch: Watch::default(),
@@ -243,12 +249,14 @@ pub async fn run(
             },
             Some(found) = tracked.recv() => driver.found(found),
             Some(request) = control.recv() => driver.answer(request),
+            Some(request) = calls.recv() => driver.answer(request),
             signal = signals.recv() => driver.signal(signal),
             _ = renewal.tick(), if !driver.permission.is_idle() => {}
             _ = upkeep.tick() => driver.upkeep(),
         }
         driver.hear();
         driver.execute();
+        driver.dbus.finish_reload();
         driver.permission.renew(clock::now());
     }
     driver.end().await
@@ -295,7 +303,7 @@ impl Driver {
             self.take(input);
         }
         self.recall_maintenance();
-        self.configure_telling(&config.global);
+        self.configure_telling(&config);
         self.take(Input::Config(Box::new(config)));
         self.execute();
         self.nothing_to_guard();
@@ -435,7 +443,7 @@ impl Driver {
                     script_user: config.global.script_user.clone(),
                     script_security: config.global.script_security,
                 });
-                self.configure_telling(&config.global);
+                self.configure_telling(&config);
                 self.take(Input::Config(Box::new(config)));
                 Ok(())
             }
@@ -447,7 +455,9 @@ impl Driver {
     }
 
     /// Before the engine tells of anything.
-    fn configure_telling(&mut self, global: &Global) {
+    fn configure_telling(&mut self, config: &Config) {
+        let global = &config.global;
+        self.dbus.configure(config);
         let script_user = global.script_user.as_ref();
         self.fifos
             .configure(&global.fifos, script_user, &self.runner);
@@ -469,6 +479,10 @@ impl Driver {
             Request::Leave(reply) => {
                 reply.send(());
                 self.signal(Signal::Leave);
+            }
+            Request::Signal(signal, reply) => {
+                self.signal(signal);
+                reply.send(());
             }
             Request::Engine(asked, reply) => self.ask_engine(asked, reply),
         }
@@ -495,6 +509,7 @@ impl Driver {
         match self.finished {
             Some(Ending::Left) => {
                 self.fifos.close(FIFO_LIMIT, true).await;
+                self.dbus.close(DBUS_LIMIT).await;
                 // The transmit thread ends with its last commands carried out.
                 drop(self.transmit);
                 tracing::info!("Left");
@@ -507,6 +522,7 @@ impl Driver {
     /// A clean stop: nothing is left to fence, so nothing is left attached.
     async fn leave_nothing(mut self) -> Result<()> {
         self.fifos.close(FIFO_LIMIT, false).await;
+        self.dbus.close(DBUS_LIMIT).await;
         if !self.netlink.settled(STOP_LIMIT).await {
             tracing::error!("addresses are still being removed after {STOP_LIMIT:?}");
         }

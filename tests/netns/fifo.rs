@@ -89,14 +89,13 @@ fn conf(dir: &Path, instances: &[(&str, u8, &str)]) -> String {
          vrrp_script chk {{\n script \"/usr/bin/test -e {dir}/flag\"\n interval 1\n weight 30\n}}\n\
          vrrp_sync_group G {{\n group {{\n A\n B\n }}\n}}\n"
     );
-    for (at, (name, priority, extra)) in instances.iter().enumerate() {
-        text.push_str(&format!(
-            "vrrp_instance {name} {{\n interface {INTERFACE}\n virtual_router_id {}\n priority {priority}\n \
-             advert_int 0.1\n {extra} virtual_ipaddress {{\n 10.77.0.{}/24\n }}\n}}\n",
-            60 + at,
-            60 + at
-        ));
-    }
+    let instances = instances.iter().zip(60..).map(|((name, priority, extra), id)| {
+        format!(
+            "vrrp_instance {name} {{\n interface {INTERFACE}\n virtual_router_id {id}\n priority {priority}\n \
+             advert_int 0.1\n {extra} virtual_ipaddress {{\n 10.77.0.{id}/24\n }}\n}}\n"
+        )
+    });
+    text.extend(instances);
     text
 }
 

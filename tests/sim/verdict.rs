@@ -13,6 +13,8 @@ pub(crate) enum Verdict {
     TwoOwners(String),
     /// A router that was not to preempt has done so.
     TakenBack(String),
+    /// It never comes to its end.
+    Endless,
     /// In the end there is not exactly one owner, which says so.
     NotSettled(String),
 }
@@ -22,6 +24,7 @@ impl fmt::Display for Verdict {
         match self {
             Self::TwoOwners(what) => write!(f, "two open gates: {what}"),
             Self::TakenBack(what) => write!(f, "taken back: {what}"),
+            Self::Endless => f.write_str("endless"),
             Self::NotSettled(what) => write!(f, "not settled: {what}"),
         }
     }
@@ -34,6 +37,9 @@ pub(crate) fn of(world: &mut World) -> Option<Verdict> {
     }
     if let Some(why) = taken_back(world) {
         return Some(Verdict::TakenBack(why));
+    }
+    if world.is_endless() {
+        return Some(Verdict::Endless);
     }
     let mut unsettled = not_settled(world)?;
     // A lease without slack is claimed again and again: look between the claims.

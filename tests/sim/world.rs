@@ -28,6 +28,9 @@ use vrrp_user::engine::input::Input;
 /// A nanosecond count in true time.
 pub(crate) type TrueNs = u64;
 
+/// Thirty times what the longest schedules take.
+const MOST_EVENTS: u64 = 1_000_000;
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Loop {
@@ -175,10 +178,10 @@ impl World {
         world
     }
 
-    /// Runs until the given time, or the first violation.
+    /// Runs until the given time, the first violation, or where nothing waits any more.
     pub(crate) fn run_until(&mut self, end: TrueNs) {
         while let Some(Reverse((at, ..))) = self.queue.peek() {
-            if *at > end || !self.violations.is_empty() {
+            if *at > end || !self.violations.is_empty() || self.is_endless() {
                 break;
             }
             if let Some(Reverse((at, _, event))) = self.queue.pop() {
@@ -189,6 +192,11 @@ impl World {
         if self.violations.is_empty() {
             self.now = self.now.max(end);
         }
+    }
+
+    /// Events breed events, and time stands still.
+    pub(crate) const fn is_endless(&self) -> bool {
+        self.sequence > MOST_EVENTS
     }
 
     pub(crate) fn schedule(&self) -> &Schedule {

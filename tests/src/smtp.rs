@@ -92,7 +92,7 @@ impl Server {
             for stream in listener.incoming().map_while(Result::ok) {
                 *Mutex::lock(&count).unwrap_or_else(PoisonError::into_inner) += 1;
                 let all = Arc::clone(&all);
-                thread::spawn(move || talk(stream, manners, &all));
+                thread::spawn(move || talk(&stream, manners, &all));
             }
         });
         Self {
@@ -181,7 +181,7 @@ fn encrypted(stream: TcpStream) -> io::Result<StreamOwned<ServerConnection, TcpS
 }
 
 /// To its end or the client's.
-fn talk(tcp: TcpStream, manners: Manners, all: &Mutex<Vec<Mail>>) -> Option<()> {
+fn talk(tcp: &TcpStream, manners: Manners, all: &Mutex<Vec<Mail>>) -> Option<()> {
     let stream: Box<dyn Stream> = match manners {
         Manners::Tls => Box::new(encrypted(tcp.try_clone().ok()?).ok()?),
         _ => Box::new(tcp.try_clone().ok()?),

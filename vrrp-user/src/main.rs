@@ -55,7 +55,7 @@ fn serve(started: Started) -> Result<()> {
             scripts,
             umask,
         };
-        driver::run(options, requests, signals, || ready.tell()).await
+        Box::pin(driver::run(options, requests, signals, || ready.tell())).await
     })?;
     lock.release()
 }

@@ -145,7 +145,7 @@ struct Words {
     /// Check the configuration; findings go to FILE, or standard error
     #[arg(short = 't', long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     config_test: Option<Option<PathBuf>>,
-    /// A signal's number: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
+    /// A signal's number: STOP, RELOAD, DATA, STATS, `STATS_CLEAR`, JSON
     #[arg(long, value_name = "WORD")]
     signum: Option<String>,
 }

@@ -16,7 +16,7 @@ const EXIT_IMPOSSIBLE: u8 = 5;
 /// What is simulated.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct SimulateOptions {
-    /// One for each node; NAME is its name, and what `@id` is compared with
+    /// One for each node; NAME is what `@id` is compared with
     #[arg(required = true, value_name = "[NAME=]FILE")]
     pub files: Vec<String>,
     /// Only this: node:A, link:A:eth0, script:A:chk, or several with +

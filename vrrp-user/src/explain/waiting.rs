@@ -42,10 +42,10 @@ impl Case<'_> {
                 ));
             }
             Some("resigning") => {
-                told.push("It is being handed over by force: it is about to resign.".into())
+                told.push("It is being handed over by force: it is about to resign.".into());
             }
             Some(_) => {
-                told.push("It was handed over, and waits to hear who has taken over.".into())
+                told.push("It was handed over, and waits to hear who has taken over.".into());
             }
             None => {}
         }

@@ -35,9 +35,12 @@ fn usable(names: Vec<Option<String>>) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
+    /// Paths with their `router_id`, and the names that come of them.
+    type Row<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
     #[test]
     fn whatever_tells_them_apart() {
-        let cases: [(&[(&str, &str)], &[&str]); 5] = [
+        let cases: [Row<'_>; 5] = [
             (&[("/e/a.conf", "x"), ("/e/b.conf", "x")], &["a", "b"]),
             (
                 &[("/1/k.conf", "lb1"), ("/2/k.conf", "lb2")],

@@ -68,7 +68,8 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Router {
     /// As in [`Owner::router`].
-    pub router: String,
+    #[serde(rename = "router")]
+    pub name: String,
     /// Segment it is on.
     pub segment: String,
     /// Instances: node, name, priority.
@@ -160,7 +161,7 @@ fn router(given: &[Given], label: &str, router: &VirtualRouter) -> Router {
     let first = instances.clone().next();
     let addresses = first.into_iter().flat_map(|(_, it)| &it.addresses);
     Router {
-        router: label.to_owned(),
+        name: label.to_owned(),
         segment: router.segment.clone(),
         addresses: addresses.map(|it| it.address.to_string()).collect(),
         instances: instances

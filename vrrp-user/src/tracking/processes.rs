@@ -240,12 +240,12 @@ mod tests {
     #[test]
     fn which_processes_count() {
         type Parts = Option<fn(Vec<String>) -> Parameters>;
+        // (command, full_command, how, parameters, name, command line, counts)
+        type Row<'a> = (&'a str, bool, Parts, &'a [&'a str], &'a str, &'a str, bool);
         let any: Parts = None;
         let exactly: Parts = Some(Parameters::Exactly);
         let start: Parts = Some(Parameters::StartWith);
         let begin: Parts = Some(Parameters::BeginWith);
-        // (command, full_command, how, parameters, name, command line, counts)
-        type Row<'a> = (&'a str, bool, Parts, &'a [&'a str], &'a str, &'a str, bool);
         let cases: [Row<'_>; 18] = [
             ("sshd", false, any, &[], "sshd", "", true),
             ("ssh", false, any, &[], "sshd", "", false),

@@ -12,6 +12,13 @@ const SERVICE: &str = "org.keepalived.Vrrp1";
 /// The bus takes no longer one.
 const LONGEST_OCTETS: usize = 255;
 
+/// What `global_defs` says of it.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    pub(super) enabled: bool,
+    pub(super) service: Option<String>,
+}
+
 /// `dbus_service_name`.
 pub(super) fn service(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     let word = word?;
@@ -37,19 +44,18 @@ fn is_bus_name(name: &str) -> bool {
     name.len() <= LONGEST_OCTETS && name.contains('.') && name.split('.').all(sound)
 }
 
-/// Once everything is read.
-pub(super) fn settle(
-    enabled: bool,
-    service: Option<String>,
-    places: &Places,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Dbus> {
-    if !enabled && let Some(at) = places.get("dbus_service_name") {
-        let message = "`dbus_service_name` without `enable_dbus`: there is no service";
-        let found = Diagnostic::warning(Code::Incomplete, at, message);
-        diagnostics.push(found.help("write `enable_dbus`"));
+impl Words {
+    /// Once everything is read.
+    pub(super) fn settle(self, places: &Places, diagnostics: &mut Vec<Diagnostic>) -> Option<Dbus> {
+        if !self.enabled
+            && let Some(at) = places.get("dbus_service_name")
+        {
+            let message = "`dbus_service_name` without `enable_dbus`: there is no service";
+            let found = Diagnostic::warning(Code::Incomplete, at, message);
+            diagnostics.push(found.help("write `enable_dbus`"));
+        }
+        self.enabled.then(|| Dbus {
+            service: self.service.unwrap_or_else(|| SERVICE.to_owned()),
+        })
     }
-    enabled.then(|| Dbus {
-        service: service.unwrap_or_else(|| SERVICE.to_owned()),
-    })
 }

@@ -43,8 +43,7 @@ pub(super) struct Telling {
     mail_vrrp: Option<bool>,
     pub(super) priority_changes: bool,
     dumps: Dumps,
-    dbus: bool,
-    dbus_service: Option<String>,
+    dbus: dbus::Words,
 }
 
 #[derive(Debug, Default)]
@@ -81,8 +80,7 @@ impl Telling {
             mail_vrrp: None,
             priority_changes: false,
             dumps: Dumps::default(),
-            dbus: false,
-            dbus_service: None,
+            dbus: dbus::Words::default(),
         }
     }
 
@@ -137,8 +135,8 @@ impl Telling {
             "state_dump_file" => self.dumps.data = first.map(|word| word.text.clone()),
             "stats_dump_file" => self.dumps.stats = first.map(|word| word.text.clone()),
             "json_dump_file" => self.dumps.json = first.map(|word| word.text.clone()),
-            "enable_dbus" => self.dbus = true,
-            "dbus_service_name" => self.dbus_service = dbus::service(first, diagnostics),
+            "enable_dbus" => self.dbus.enabled = true,
+            "dbus_service_name" => self.dbus.service = dbus::service(first, diagnostics),
             _ => return false,
         }
         if keyword.name != "notification_email" {
@@ -194,8 +192,8 @@ impl Telling {
         global.dumps = core::mem::take(&mut self.dumps);
         global.no_mail_on_fault = self.no_mail_on_fault;
         global.mail = self.settle_mail(diagnostics);
-        let service = self.dbus_service.take();
-        global.dbus = dbus::settle(self.dbus, service, &self.places, diagnostics);
+        let dbus = core::mem::take(&mut self.dbus);
+        global.dbus = dbus.settle(&self.places, diagnostics);
     }
 
     fn settle_fifo(

@@ -25,11 +25,11 @@ fn good(globals: &str, group: &str, instance: &str) -> (Global, SyncGroup, Insta
     (config.global, group, instance)
 }
 
-fn user(name: &str, group: Option<&str>) -> Option<User> {
-    Some(User {
+fn user(name: &str, group: Option<&str>) -> User {
+    User {
         name: name.into(),
         group: group.map(str::to_owned),
-    })
+    }
 }
 
 fn argv(line: &str) -> CommandLine {
@@ -48,9 +48,9 @@ fn notify_fifos_with_their_scripts() {
         [
             Fifo {
                 path: "/run/all".into(),
-                owner: user("nobody", Some("daemon")),
+                owner: Some(user("nobody", Some("daemon"))),
                 script: Some(argv("/bin/read it")),
-                script_user: user("root", None),
+                script_user: Some(user("root", None)),
             },
             Fifo {
                 path: "/run/vrrp".into(),
@@ -83,7 +83,10 @@ fn startup_and_shutdown_scripts() {
             timeout: Duration::from_secs(seconds),
         })
     };
-    assert_eq!(global.startup, hook("/bin/up now", user("root", None), 10));
+    assert_eq!(
+        global.startup,
+        hook("/bin/up now", Some(user("root", None)), 10)
+    );
     assert_eq!(global.shutdown, hook("/bin/down", None, 1000));
 }
 
@@ -209,6 +212,37 @@ fn dbus_is_off_unless_it_is_enabled() {
 }
 
 #[test]
+fn what_is_wrong_with_dbus() {
+    for (globals, error, want, help) in [
+        (
+            "enable_dbus\ndbus_service_name keepalived",
+            true,
+            "no name for a bus",
+            "org.keepalived.Vrrp1",
+        ),
+        (
+            "enable_dbus\ndbus_service_name org.9lives",
+            true,
+            "no name for a bus",
+            "org.keepalived.Vrrp1",
+        ),
+        (
+            "dbus_service_name org.example.Two",
+            false,
+            "without `enable_dbus`",
+            "write `enable_dbus`",
+        ),
+    ] {
+        let (config, told) = whole(globals, "", "");
+        assert_eq!(config.is_none(), error, "{globals}: {told}");
+        assert!(
+            told.contains(want) && told.contains(help),
+            "{globals}: {told}"
+        );
+    }
+}
+
+#[test]
 fn dump_files() {
     let (global, ..) = good(
         "dump_directory /tmp\nstate_dump_file /var/a.data\nstats_dump_file b.stats\njson_dump_file c.json",
@@ -303,24 +337,6 @@ fn what_is_wrong_is_said_with_what_to_write() {
             "smtp_tls starttls",
         ),
         ("dump_directory tmp", true, "no absolute path", "/run/tmp"),
-        (
-            "enable_dbus\ndbus_service_name keepalived",
-            true,
-            "no name for a bus",
-            "org.keepalived.Vrrp1",
-        ),
-        (
-            "enable_dbus\ndbus_service_name org.9lives",
-            true,
-            "no name for a bus",
-            "org.keepalived.Vrrp1",
-        ),
-        (
-            "dbus_service_name org.example.Two",
-            false,
-            "without `enable_dbus`",
-            "write `enable_dbus`",
-        ),
     ] {
         let globals = match globals {
             _ if globals.starts_with("smtp_server 192") => format!("{to}{globals}"),

@@ -1,7 +1,7 @@
 //! The programs on one interface.
 //!
-//! XDP native first, generic where the driver cannot, never in place of somebody
-//! else's program. Egress by a TCX link where the kernel has them, else by a
+//! XDP native first, generic where the driver cannot or cannot readdress, never in place
+//! of somebody else's program. Egress by a TCX link where the kernel has them, else by a
 //! clsact filter. What an earlier daemon left is adopted: the link stays and its
 //! program is replaced, so that at no moment the interface is without one.
 
@@ -29,6 +29,10 @@ use std::{
 pub(super) const XDP_PIN: &str = "xdp-";
 /// Pinned egress links are called this and the interface's index.
 pub(super) const EGRESS_PIN: &str = "tcx-egress-";
+
+/// A veth is handed frames that were judged by their destination already, and after XDP
+/// in the driver it does not judge them again; the generic hook does.
+const KEEPS_TYPE: &str = "a veth in native mode drops what is readdressed from a virtual MAC";
 
 /// How the XDP program runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +91,8 @@ pub(super) struct Programs<'a> {
     pub(super) egress: &'a mut SchedClassifier,
     pub(super) variant: Variant,
     pub(super) pins: &'a Pins,
+    /// It readdresses frames to a virtual MAC.
+    pub(super) readdresses: bool,
 }
 
 /// A link of an earlier daemon.
@@ -162,7 +168,13 @@ impl Programs<'_> {
             if let Some(foreign) = ForeignProgram::find(link, Some(found.program_id)) {
                 return Err(foreign.into());
             }
-            match self.adopt(found, self.xdp.as_fd(), &name) {
+            let adopted = if self.must_be_generic(link) && adopted_mode(link) == Mode::Native {
+                Pins::drop_link(&found.path)?;
+                Err(anyhow!(KEEPS_TYPE))
+            } else {
+                self.adopt(found, self.xdp.as_fd(), &name)
+            };
+            match adopted {
                 Ok(xdp) => {
                     return Ok(XdpLink {
                         link: xdp,
@@ -181,7 +193,12 @@ impl Programs<'_> {
         if let Some(foreign) = ForeignProgram::find(link, None) {
             return Err(foreign.into());
         }
-        let (xdp, mode) = match self.create(link, Hook::XdpNative)? {
+        let native = if self.must_be_generic(link) {
+            Err(io::Error::other(KEEPS_TYPE))
+        } else {
+            self.create(link, Hook::XdpNative)?
+        };
+        let (xdp, mode) = match native {
             Ok(xdp) => (xdp, Mode::Native),
             Err(native) => match self.create(link, Hook::XdpGeneric)? {
                 Ok(xdp) => (
@@ -203,6 +220,10 @@ impl Programs<'_> {
             mode,
             adopted: false,
         })
+    }
+
+    const fn must_be_generic(&self, link: &Link) -> bool {
+        self.readdresses && link.is_veth
     }
 
     /// The inner error is one that another mode may not meet.
@@ -293,6 +314,14 @@ impl Attached {
         syscall::link_info(self.xdp.as_fd()).is_ok_and(|info| info.ifindex == self.shown.ifindex)
     }
 
+    /// XDP runs where it must, if it is to readdress frames or not.
+    pub(super) fn suits(&self, readdresses: bool) -> bool {
+        let native = self.shown.mode == Mode::Native;
+        !readdresses
+            || !native
+            || !rtnl::link(self.shown.ifindex).is_ok_and(|link| link.is_some_and(|it| it.is_veth))
+    }
+
     /// Takes both programs off the interface.
     pub(super) fn detach(self, pins: &Pins) -> Result<()> {
         let Self { shown, xdp, tcx } = self;
@@ -367,6 +396,7 @@ fn why_not_native(error: &io::Error) -> String {
         Some(libc::ERANGE) => "the MTU is too large for native XDP".into(),
         Some(libc::ENOSPC) => "too few queues for native XDP".into(),
         Some(libc::EINVAL) => "the driver refuses native XDP as the interface is set up".into(),
+        None => error.to_string(),
         _ => format!("native XDP failed: {error}"),
     }
 }

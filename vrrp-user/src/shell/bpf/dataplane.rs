@@ -13,7 +13,7 @@ use super::{
 };
 use anyhow::{Context, Error, Result};
 use aya::maps::{Map, MapData, RingBuf};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vrrp_common::maps::name;
 
 /// The loaded programs and where they are attached.
@@ -25,6 +25,7 @@ pub struct Dataplane {
     pins: Pins,
     variant: Variant,
     interfaces: BTreeMap<u32, Attached>,
+    readdressing: BTreeSet<u32>,
 }
 
 /// What [`Dataplane::load`] makes: each part belongs to somebody else.
@@ -91,6 +92,7 @@ impl Dataplane {
                 pins,
                 variant,
                 interfaces: BTreeMap::new(),
+                readdressing: BTreeSet::new(),
             },
             tables: maps.tables,
             events: Events::new(maps.events)?,
@@ -98,6 +100,13 @@ impl Dataplane {
             loop_gates,
             notes,
         })
+    }
+
+    /// The interfaces that take frames to virtual MACs, for the next
+    /// [`reconcile`](Self::reconcile). `true`: they are others than before.
+    pub fn set_readdressing(&mut self, interfaces: BTreeSet<u32>) -> bool {
+        let before = std::mem::replace(&mut self.readdressing, interfaces);
+        before != self.readdressing
     }
 
     /// Makes the programs be on exactly these interfaces. Level-triggered: to be
@@ -112,11 +121,13 @@ impl Dataplane {
         };
         let served: Vec<u32> = self.interfaces.keys().copied().collect();
         for ifindex in served {
-            let alive = self
-                .interfaces
-                .get(&ifindex)
-                .is_some_and(Attached::is_alive);
-            if alive && wanted.contains(&ifindex) {
+            let attached = self.interfaces.get(&ifindex);
+            if attached.is_some_and(Attached::is_alive) && wanted.contains(&ifindex) {
+                let readdresses = self.readdressing.contains(&ifindex);
+                if !attached.is_some_and(|it| it.suits(readdresses)) {
+                    // Attached anew below, from what is pinned: the way out stays fenced.
+                    self.interfaces.remove(&ifindex);
+                }
                 continue;
             }
             if let Some(attached) = self.interfaces.remove(&ifindex) {
@@ -149,6 +160,7 @@ impl Dataplane {
             egress: self.programs.egress()?,
             variant: self.variant,
             pins: &self.pins,
+            readdresses: self.readdressing.contains(&ifindex),
         };
         let attached = programs.attach(ifindex)?;
         self.interfaces.insert(ifindex, attached);

@@ -31,6 +31,7 @@ pub(super) struct Link {
     /// The interface it lies on, in this namespace.
     pub(super) lower: Option<u32>,
     pub(super) is_vlan: bool,
+    pub(super) is_veth: bool,
     /// XDP programs on it: how attached, program ID.
     pub(super) xdp: Vec<(XdpAttached, u32)>,
 }
@@ -123,6 +124,7 @@ fn digest(message: LinkMessage) -> Link {
         name: String::new(),
         lower: None,
         is_vlan: false,
+        is_veth: false,
         xdp: Vec::new(),
     };
     let mut elsewhere = false;
@@ -133,6 +135,7 @@ fn digest(message: LinkMessage) -> Link {
             LinkAttribute::LinkNetNsId(_) => elsewhere = true,
             LinkAttribute::LinkInfo(infos) => {
                 link.is_vlan |= infos.contains(&LinkInfo::Kind(InfoKind::Vlan));
+                link.is_veth |= infos.contains(&LinkInfo::Kind(InfoKind::Veth));
             }
             LinkAttribute::Xdp(xdp) => link.xdp = programs(&xdp),
             _ => {}

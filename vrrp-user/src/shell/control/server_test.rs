@@ -34,7 +34,7 @@ fn daemon(name: &str) -> World {
                 Request::Status(reply) => reply.send(json!({ "pid": 7 })),
                 Request::Reload(reply) => reply.send(Err("line 3: no".into())),
                 Request::Stop(reply) | Request::Leave(reply) | Request::Signal(_, reply) => {
-                    reply.send(())
+                    reply.send(());
                 }
                 Request::Engine(asked, reply) => reply.send(Ok(json!(format!("{asked:?}")))),
             }

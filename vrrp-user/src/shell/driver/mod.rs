@@ -43,14 +43,18 @@ use crate::{
         listen::Listener,
         netlink,
         notify::{Fifos, Mailer},
-        process::{self, RunnerHandle},
+        process::{self, Finished, RunnerHandle},
         signals::{Signal, Signals},
         tracking::{Found, Tracking},
-        transmit::{self, TransmitHandle},
+        transmit::{self, TransmitHandle, thread::Reports},
     },
 };
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, time::Duration};
+use tokio::{
+    sync::mpsc::Receiver,
+    time::{Interval, MissedTickBehavior},
+};
 use vrrp_common::counter::Counters;
 
 /// How often what failed is tried again, and lost news looked for.
@@ -128,6 +132,18 @@ struct Driver {
     counts: Counts,
 }
 
+/// What wakes the event loop, besides time.
+struct Inbox {
+    reports: Reports,
+    links: Receiver<Input>,
+    finished: Receiver<Finished>,
+    found: Receiver<Found>,
+    control: Requests,
+    /// What D-Bus asks.
+    calls: Requests,
+    signals: Signals,
+}
+
 /// How the daemon ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -141,7 +157,7 @@ enum Ending {
 /// in place and the configuration is running.
 pub async fn run(
     options: Options,
-    mut control: Requests,
+    control: Requests,
     mut signals: Signals,
     ready: impl FnOnce() -> std::io::Result<()>,
 ) -> Result<()> {
@@ -156,7 +172,7 @@ pub async fn run(
         scripts,
         umask,
     } = options;
-    let (runner, mut finished) = runner.serve();
+    let (runner, finished) = runner.serve();
     runner.configure(scripts);
     if let Some(hook) = &config.global.startup
         && !hooks::start_up(&runner, hook, &mut signals).await
@@ -176,7 +192,7 @@ pub async fn run(
     }
     let inherited = tables.inherited(|gate| loop_gates.read(gate))?;
     let epochs = epochs(&loop_gates);
-    let (transmit, mut reports) = transmit::start(
+    let (transmit, reports) = transmit::start(
         MappedGates(sender_gates),
         transmit::thread::Settings::default(),
     )
@@ -184,8 +200,8 @@ pub async fn run(
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
     let mut listener = Listener::open().context("open the VRRP sockets")?;
     listener.inherit(tables.station_places());
-    let (tracking, mut tracked) = Tracking::new();
-    let (dbus, mut calls) = Dbus::new();
+    let (tracking, found) = Tracking::new();
+    let (dbus, calls) = Dbus::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -219,47 +235,24 @@ pub async fn run(
     driver.begin(&mut links, config)?;
     ready().context("tell whoever waits for the daemon")?;
 
-    let mut deadline = Deadline::new().context("a timer")?;
-    let mut renewal = tokio::time::interval(RENEWAL);
-    renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut upkeep = tokio::time::interval(UPKEEP);
-    upkeep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while driver.finished.is_none() {
-        deadline.arm(driver.engine.poll_timeout().map(|(at, _)| at))?;
-        tokio::select! {
-            passed = deadline.passed() => {
-                passed.context("wait for a deadline")?;
-                driver.expire();
-            }
-            event = driver.events.next() => {
-                let event = event.context("wait for XVRRP_EVENTS")?;
-                driver.hear_event(&event);
-            }
-            report = reports.recv() => match report {
-                Some(report) => driver.take(Input::Sender(report)),
-                None => anyhow::bail!("the transmit thread ended"),
-            },
-            input = links.recv() => match input {
-                Some(input) => driver.take(input),
-                None => anyhow::bail!("links and addresses are out of sight"),
-            },
-            done = finished.recv() => match done {
-                Some(done) => driver.take(done.into_input()),
-                None => anyhow::bail!("the script process cannot be kept running"),
-            },
-            Some(found) = tracked.recv() => driver.found(found),
-            Some(request) = control.recv() => driver.answer(request),
-            Some(request) = calls.recv() => driver.answer(request),
-            signal = signals.recv() => driver.signal(signal),
-            _ = renewal.tick(), if !driver.permission.is_idle() => {}
-            _ = upkeep.tick() => driver.upkeep(),
-        }
-        driver.hear();
-        driver.execute();
-        driver.dbus.finish_reload();
-        driver.permission.renew(clock::now());
-    }
+    let inbox = Inbox {
+        reports,
+        links,
+        finished,
+        found,
+        control,
+        calls,
+        signals,
+    };
+    driver.serve(inbox).await?;
     driver.end().await
+}
+
+/// Ticks that are not made up for.
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 /// The last claim of each gate, which the next must exceed.
@@ -292,12 +285,49 @@ impl Missed {
 }
 
 impl Driver {
+    async fn serve(&mut self, mut inbox: Inbox) -> Result<()> {
+        let mut deadline = Deadline::new().context("a timer")?;
+        let (mut renewal, mut upkeep) = (every(RENEWAL), every(UPKEEP));
+        while self.finished.is_none() {
+            deadline.arm(self.engine.poll_timeout().map(|(at, _)| at))?;
+            tokio::select! {
+                passed = deadline.passed() => {
+                    passed.context("wait for a deadline")?;
+                    self.expire();
+                }
+                event = self.events.next() => {
+                    let event = event.context("wait for XVRRP_EVENTS")?;
+                    self.hear_event(&event);
+                }
+                report = inbox.reports.recv() => match report {
+                    Some(report) => self.take(Input::Sender(report)),
+                    None => anyhow::bail!("the transmit thread ended"),
+                },
+                input = inbox.links.recv() => match input {
+                    Some(input) => self.take(input),
+                    None => anyhow::bail!("links and addresses are out of sight"),
+                },
+                done = inbox.finished.recv() => match done {
+                    Some(done) => self.take(done.into_input()),
+                    None => anyhow::bail!("the script process cannot be kept running"),
+                },
+                Some(found) = inbox.found.recv() => self.found(found),
+                Some(request) = inbox.control.recv() => self.answer(request),
+                Some(request) = inbox.calls.recv() => self.answer(request),
+                signal = inbox.signals.recv() => self.signal(signal),
+                _ = renewal.tick(), if !self.permission.is_idle() => {}
+                _ = upkeep.tick() => self.upkeep(),
+            }
+            self.hear();
+            self.execute();
+            self.dbus.finish_reload();
+            self.permission.renew(clock::now());
+        }
+        Ok(())
+    }
+
     /// The first configuration, which settles what a predecessor left.
-    fn begin(
-        &mut self,
-        links: &mut tokio::sync::mpsc::Receiver<Input>,
-        config: Config,
-    ) -> Result<()> {
+    fn begin(&mut self, links: &mut Receiver<Input>, config: Config) -> Result<()> {
         // Every link that exists is there before the first configuration asks for one.
         while let Ok(input) = links.try_recv() {
             self.take(input);

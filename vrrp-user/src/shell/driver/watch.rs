@@ -82,6 +82,12 @@ impl Driver {
         self.hearing.set_vips(&vips);
         self.watch.groups.set_vips(&vips);
         self.watch.vips = vips;
+        let virtual_ones = self.watch.vips.iter().filter(|it| it.mac != it.own);
+        let readdressing = virtual_ones.map(|it| it.ifindex).collect();
+        // Before the first interfaces are named, none is to be let go of.
+        if self.dataplane.set_readdressing(readdressing) && !self.watch.interfaces.is_empty() {
+            self.attach();
+        }
         self.guard();
         self.join();
         self.tell_unwatched();
@@ -234,12 +240,10 @@ impl Driver {
         let complaints = complaints.collect();
         self.complain("join a group", complaints);
         let complaints = not_taken.iter().map(|failure| {
-            let (ifindex, [a, b, c, d, e, f]) = failure.station;
+            let (ifindex, station) = failure.station;
             let name = self.names.get(&ifindex).map_or("?", String::as_str);
-            format!(
-                "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} on {name}: {}",
-                failure.error
-            )
+            let station = station.map(|octet| format!("{octet:02x}")).join(":");
+            format!("{station} on {name}: {}", failure.error)
         });
         let complaints = complaints.collect();
         self.complain("take frames to a virtual MAC", complaints);

@@ -15,6 +15,11 @@ struct Entry {
 }
 
 #[derive(Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
+    reason = "keepalived's"
+)]
 struct Data {
     iname: String,
     dont_track_primary: u8,

@@ -56,6 +56,12 @@ struct State {
     ending: bool,
 }
 
+impl State {
+    fn is_idle(&self) -> bool {
+        !self.busy && self.backlog.len() == 0
+    }
+}
+
 impl Default for State {
     fn default() -> Self {
         Self {
@@ -130,11 +136,9 @@ impl Mailer {
         self.shared.news.notify_one();
         let idle = async {
             loop {
-                let state = self.shared.lock();
-                if !state.busy && state.backlog.len() == 0 {
+                if self.shared.lock().is_idle() {
                     return;
                 }
-                drop(state);
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
@@ -242,7 +246,7 @@ struct Failure {
 }
 
 impl Failure {
-    fn permanent(why: impl ToString) -> Self {
+    fn permanent(why: &impl ToString) -> Self {
         Self {
             why: why.to_string(),
             permanent: true,
@@ -251,8 +255,8 @@ impl Failure {
 }
 
 fn deliver(sender: &Sender, letter: &Letter) -> Result<(), Failure> {
-    let message = message(sender, letter).map_err(Failure::permanent)?;
-    let transport = transport(&sender.mail).map_err(Failure::permanent)?;
+    let message = message(sender, letter).map_err(|why| Failure::permanent(&why))?;
+    let transport = transport(&sender.mail).map_err(|why| Failure::permanent(&why))?;
     transport.send(&message).map(drop).map_err(|error| Failure {
         permanent: error.is_permanent(),
         why: in_full(&error),

@@ -346,7 +346,7 @@ fn services_run_as_long_as_they_are_wanted() {
     let say = |text: &str| shell(&format!("echo {text} $1 $$ >> {}; true", log.display()));
     let stay = |text: &str| {
         shell(&format!(
-            "echo {text} $1 $$ >> {}; exec sleep 64",
+            "echo {text} $1 $$ >> {}; set --; exec sleep 64",
             log.display()
         ))
     };
@@ -405,7 +405,7 @@ fn services_come_back_with_the_runner() {
         let first = lines_of(&log, 1).await;
         let runner = first[0].split(' ').nth(1).expect("two pids");
         let runner = nix::unistd::Pid::from_raw(runner.parse().expect("a pid"));
-        let once = handle.run_once(argv(&["sleep", "66"]), None, Duration::from_secs(60));
+        let once = handle.run_once(argv(&["sleep", "66"]), None, Duration::from_mins(1));
         let killed = async {
             tokio::time::sleep(Duration::from_millis(300)).await;
             kill(runner, Signal::SIGKILL).expect("kill");

@@ -76,15 +76,15 @@ fn heading(router: &Router) -> String {
         .collect();
     let addresses = match &router.addresses[..] {
         [] => String::new(),
-        [few @ ..] if few.len() <= 3 => format!(" ({})", few.join(", ")),
+        few if few.len() <= 3 => format!(" ({})", few.join(", ")),
         [first, ..] => format!(" ({first} and {} more)", router.addresses.len() - 1),
     };
-    let on = if router.router.contains(" on ") {
+    let on = if router.name.contains(" on ") {
         String::new()
     } else {
         format!(" on {}", router.segment)
     };
-    format!("{}{on}: {}{addresses}", router.router, instances.join(", "))
+    format!("{}{on}: {}{addresses}", router.name, instances.join(", "))
 }
 
 /// What fails, on one line where it fits; then the owners.

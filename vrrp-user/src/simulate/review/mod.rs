@@ -52,7 +52,7 @@ struct Part<'a> {
     instance: &'a Instance,
 }
 
-impl<'a> Part<'a> {
+impl Part<'_> {
     /// `VI_1 of a`.
     fn words(self) -> String {
         format!("{} of {}", self.instance.name, self.name)

@@ -33,7 +33,7 @@ impl Review<'_> {
                 let message = format!(
                     "nobody becomes MASTER of VRID {}{}",
                     router.vrid,
-                    self.because(&parts, &start.rest)
+                    because(&parts, &start.rest)
                 );
                 self.about(
                     first,
@@ -71,25 +71,6 @@ impl Review<'_> {
         words.join(" and ")
     }
 
-    /// Why each of them is in FAULT.
-    fn because(&self, parts: &[Part<'_>], rest: &Rest) -> String {
-        let mut reasons = Vec::new();
-        for part in parts {
-            let status = rest.statuses.get(part.node).and_then(Option::as_ref);
-            let instances = status.into_iter().flat_map(|status| &status.instances);
-            for it in instances.filter(|it| it.name == part.instance.name) {
-                if !it.fault_text.is_empty() {
-                    reasons.push(format!("{}: {}", part.name, it.fault_text.join(", ")));
-                }
-            }
-        }
-        if reasons.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", reasons.join("; "))
-        }
-    }
-
     /// None of the faults touches it, nor its group.
     pub(super) fn is_sound(&self, part: Part<'_>, faults: &[Fault]) -> bool {
         let Some(it) = self.given.get(part.node) else {
@@ -123,7 +104,7 @@ impl Review<'_> {
             router.vrid,
             self.words(&run.faults),
             fails(&run.faults),
-            self.because(parts, &run.failed),
+            because(parts, &run.failed),
             more(all.len())
         );
         let help = "a `weight` instead of 0 lets the better of them stay MASTER where all fail";
@@ -258,6 +239,25 @@ pub(super) fn the_one<'a>(parts: &[Part<'a>], held: &Held) -> Option<Part<'a>> {
         return None;
     };
     parts.iter().find(|part| part.node == *node).copied()
+}
+
+/// Why each of them is in FAULT.
+fn because(parts: &[Part<'_>], rest: &Rest) -> String {
+    let mut reasons = Vec::new();
+    for part in parts {
+        let status = rest.statuses.get(part.node).and_then(Option::as_ref);
+        let instances = status.into_iter().flat_map(|status| &status.instances);
+        for it in instances.filter(|it| it.name == part.instance.name) {
+            if !it.fault_text.is_empty() {
+                reasons.push(format!("{}: {}", part.name, it.fault_text.join(", ")));
+            }
+        }
+    }
+    if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join("; "))
+    }
 }
 
 /// Instances that share a fate with this one.

@@ -256,9 +256,12 @@ fn a_bad_reload_is_refused() {
         .globals
         .push("dbus_service_name org.example.Two".into());
     let running = start(Xvrrpd, node, &bus, &named);
-    eventually(PATIENCE, "started", || match bus.signals().is_empty() {
-        true => Err("not yet".into()),
-        false => Ok(()),
+    eventually(PATIENCE, "started", || {
+        if bus.signals().is_empty() {
+            Err("not yet".into())
+        } else {
+            Ok(())
+        }
     });
     std::fs::write(running.conf(), "vrrp_instance VI_1 {\ninterface eth0\n}\n").expect("ours");
     let words = [

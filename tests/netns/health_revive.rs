@@ -108,9 +108,10 @@ fn a_restart_that_helps_moves_nothing() {
     it.server.kill();
     eventually(PATIENCE, "nginx answers again", || {
         let mut ask = it.node().ns.command(it.file("nginx.sh"));
-        match ask.output().expect("the script").status.success() {
-            true => Ok(()),
-            false => Err("not yet".into()),
+        if ask.output().expect("the script").status.success() {
+            Ok(())
+        } else {
+            Err("not yet".into())
         }
     });
     throughout(PATIENCE / 2, "it stays with the first router", || {

@@ -128,6 +128,7 @@ mod tests {
             name: name.into(),
             lower,
             is_vlan,
+            is_veth: false,
             xdp: Vec::new(),
         }
     }

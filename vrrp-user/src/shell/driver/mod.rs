@@ -245,7 +245,7 @@ pub async fn run(
         signals,
     };
     driver.serve(inbox).await?;
-    driver.end().await
+    Box::pin(driver.end()).await
 }
 
 /// Ticks that are not made up for.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use xvrrp_tests::{
+    capture::Stamp,
     daemon::Daemon::{Keepalived, Xvrrpd},
     net::{Lab, Node},
     place,
@@ -138,7 +139,12 @@ fn life(pair: Pair, name: &str, kind: Kind) {
     server.start(trial.lab.router(0));
     trial.await_owner(0);
     server.hang();
+    let hangs = Stamp::now();
     trial.await_owner(1);
+    if pair[0] == Xvrrpd {
+        let log = trial.daemon(0).log().clone();
+        log.wait(PATIENCE, hangs, "no answer within 1 s");
+    }
     server.resume();
     trial.await_owner(0);
     match kind {

@@ -141,20 +141,23 @@ fn one_life(daemon: Daemon) -> (Vec<(String, Vec<String>)>, Vec<String>) {
         let interface = format!("{SERVICE}.{interface}");
         bus.call(node, &[SERVICE, path, &interface, method])
     };
-    let log = running.log().clone();
-    let garps = |since| {
-        let lines = log.since(since);
-        lines
-            .iter()
-            .filter(|it| it.contains("ratuitous ARP"))
-            .count()
-    };
-    let since = Stamp::now();
     call(INSTANCE, "Instance", "SendGarp").expect("it is MASTER");
-    let _ = garps(since);
     for method in ["PrintData", "PrintStats", "PrintStatsClear"] {
         call(ROUTER, "Vrrp", method).unwrap_or_else(|it| panic!("{method}: {it}"));
     }
+    let get = [
+        SERVICE,
+        INSTANCE,
+        "org.freedesktop.DBus.Properties",
+        "Get",
+        "ss",
+    ];
+    let get = [&get[..], &["org.keepalived.Vrrp1.Instance", "State"]].concat();
+    bus.call_as_nobody(node, &get).expect("anybody may look");
+    let reload = [SERVICE, ROUTER, "org.keepalived.Vrrp1.Vrrp", "ReloadConfig"];
+    let refused = bus.call_as_nobody(node, &reload);
+    let refused = refused.expect_err("root alone may do that");
+    assert!(refused.contains("Access denied"), "{refused}");
     call(ROUTER, "Vrrp", "CreateInstance").expect_err("there is no such method");
     // One instance less.
     let mut fewer = conf();

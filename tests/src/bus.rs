@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Child, Output, Stdio},
     time::Duration,
 };
@@ -15,15 +16,28 @@ const CONF: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus 
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow user="*"/>
-    <allow own="*"/>
-    <allow eavesdrop="true"/>
-    <allow send_destination="*"/>
-    <allow receive_sender="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus"/>
   </policy>
+  <policy user="root">
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
+    <allow own="org.example.Two"/>
+    <allow send_destination="org.example.Two"/>
+  </policy>
+  <include>POLICY</include>
 </busconfig>
 "#;
 
-/// A bus of its own, that only those find who are told of it. Gone when dropped.
+/// A bus of its own with a system bus's policy and `scripts/org.keepalived.Vrrp1.conf`,
+/// that only those find who are told of it. Gone when dropped.
 pub struct Bus {
     directory: Directory,
     daemon: Option<Child>,
@@ -42,7 +56,10 @@ impl Bus {
     #[must_use]
     pub fn new() -> Self {
         let directory = Directory::new();
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let policy = tests.join("../scripts/org.keepalived.Vrrp1.conf");
         let text = CONF.replace("DIR", &directory.path().display().to_string());
+        let text = text.replace("POLICY", &policy.display().to_string());
         fs::write(directory.path().join("conf"), text).expect("ours");
         Self {
             directory,
@@ -143,12 +160,29 @@ impl Bus {
 
     /// Calls a method of `service`; what comes back as JSON, or the refusal.
     pub fn call(&self, node: &Node, words: &[&str]) -> Result<String, String> {
-        let mut command = node.ns.command("/usr/bin/busctl");
+        said(&self.busctl(node, &[], words))
+    }
+
+    /// The same by a user without rights.
+    pub fn call_as_nobody(&self, node: &Node, words: &[&str]) -> Result<String, String> {
+        let nobody = [
+            "setpriv",
+            "--reuid=nobody",
+            "--regid=nogroup",
+            "--clear-groups",
+        ];
+        said(&self.busctl(node, &nobody, words))
+    }
+
+    fn busctl(&self, node: &Node, by: &[&str], words: &[&str]) -> Output {
+        let all = [by, &["busctl"]].concat();
+        let mut command = node.ns.command(all[0]);
+        command.args(&all[1..]);
         command.arg(format!("--address={}", self.address()));
         command
             .args(["--json=short", "--timeout=5", "call"])
             .args(words);
-        said(&command.output().expect("busctl, of systemd"))
+        command.output().expect("busctl, of systemd")
     }
 
     /// Every object's path and what it says of itself.

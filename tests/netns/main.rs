@@ -8,6 +8,7 @@
 
 mod alerts;
 mod conflict;
+mod dbus;
 mod differences;
 mod dumps;
 mod failover;
@@ -16,6 +17,8 @@ mod fifo;
 mod groups;
 mod handover;
 mod harness;
+mod health;
+mod health_revive;
 mod hooks;
 mod installed;
 mod interface;

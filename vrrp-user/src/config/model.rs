@@ -7,7 +7,7 @@ pub mod routing;
 mod telling;
 mod track;
 
-pub use telling::{Dumps, Fifo, Hook, Mail, MailLogin, MailTls};
+pub use telling::{Dbus, Dumps, Fifo, Hook, Mail, MailLogin, MailTls};
 pub use track::{
     HttpRequest, InitFile, Parameters, Probe, ProcessPattern, TrackFile, TrackProcess, Tracked,
     TrackerKind,
@@ -87,6 +87,8 @@ pub struct Global {
     pub dumps: Dumps,
     /// `no_email_faults`.
     pub no_mail_on_fault: bool,
+    /// D-Bus, if it is wanted.
+    pub dbus: Option<Dbus>,
 }
 
 /// `vrrp_rt_priority`, `vrrp_cpu_affinity` and `vrrp_rlimit_rttime`.

@@ -204,6 +204,13 @@ pub enum Action {
         /// With its line feed.
         line: String,
     },
+    /// An instance is in another state, for D-Bus.
+    StatusChange {
+        /// The instance.
+        name: String,
+        /// keepalived's number of the state.
+        status: u32,
+    },
     /// An alert to `notification_email`.
     Mail {
         /// What follows the router's name in the subject.

@@ -223,6 +223,10 @@ impl Engine {
                 force,
             } => self.hand_over(ticket, &name, force, now),
             Input::Release { ticket, name } => self.release(ticket, &name, now),
+            Input::Announce { ticket, name } => {
+                let answer = self.announce_again(&name);
+                self.answer(ticket, answer);
+            }
             Input::Maintenance { ticket, on, force } => self.maintain(ticket, on, force, now),
             Input::Shutdown => self.shutdown(now),
             Input::Leave => self.leave(),

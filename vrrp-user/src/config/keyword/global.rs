@@ -199,13 +199,13 @@ pub(super) const MANAGEMENT: &[Keyword] = &[
     later("enable_snmp_checker", 0, "", NO_SNMP),
     later("snmp_vs_stats_update_interval", 1, "SECONDS", NO_SNMP),
     later("snmp_rs_stats_update_interval", 1, "SECONDS", NO_SNMP),
-    later("enable_dbus", 0, "", "there is no D-Bus service"),
-    later("dbus_service_name", 1, "NAME", "there is no D-Bus service"),
-    later(
+    served("enable_dbus", 0, ""),
+    served("dbus_service_name", 1, "NAME"),
+    idle(
         "dbus_no_interface_name",
         1,
         "NAME",
-        "there is no D-Bus service",
+        "every instance has an interface to be named after",
     ),
     idle(
         "reload_check_config",

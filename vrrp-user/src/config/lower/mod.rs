@@ -5,6 +5,7 @@ mod authentication;
 mod checksum;
 mod complete;
 mod cross;
+mod dbus;
 mod delays;
 mod file;
 mod garp_group;

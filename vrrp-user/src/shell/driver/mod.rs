@@ -31,7 +31,7 @@ use self::{
     watch::Watch,
 };
 use crate::{
-    config::model::{Config, Global, Hook},
+    config::model::{Config, Hook},
     engine::{Engine, input::Input, settings::Settings},
     ownership::command::{Epoch, GateId, Report, VrId},
     shell::{
@@ -40,6 +40,7 @@ use crate::{
         },
         clock,
         control::{Request, Requests},
+        dbus::Dbus,
         installed::Record,
         listen::Listener,
         netlink,
@@ -68,6 +69,8 @@ const FORGET_PEER: Duration = Duration::from_hours(1);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How long it waits for whoever reads FIFOs.
 const FIFO_LIMIT: Duration = Duration::from_secs(1);
+/// How long it waits for D-Bus to take the last signals.
+const DBUS_LIMIT: Duration = Duration::from_secs(1);
 /// How long it waits for the last alerts to be sent.
 const MAIL_LIMIT: Duration = Duration::from_secs(3);
 /// Ring records taken in before anything else gets its turn again.
@@ -111,6 +114,7 @@ struct Driver {
     runner: RunnerHandle,
     tracking: Tracking,
     fifos: Fifos,
+    dbus: Dbus,
     mailer: Mailer,
     hearing: Hearing,
     watch: Watch,
@@ -138,6 +142,8 @@ struct Inbox {
     finished: Receiver<Finished>,
     found: Receiver<Found>,
     control: Requests,
+    /// What D-Bus asks.
+    calls: Requests,
     signals: Signals,
 }
 
@@ -198,6 +204,7 @@ pub async fn run(
     let mut listener = Listener::open().context("open the VRRP sockets")?;
     listener.inherit(tables.station_places(), tables.group_places()?);
     let (tracking, found) = Tracking::new();
+    let (dbus, calls) = Dbus::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -210,6 +217,7 @@ pub async fn run(
         runner,
         tracking,
         fifos: Fifos::new(umask),
+        dbus,
         mailer: Mailer::default(),
         hearing: Hearing::default(),
         watch: Watch::default(),
@@ -237,10 +245,11 @@ pub async fn run(
         finished,
         found,
         control,
+        calls,
         signals,
     };
     driver.serve(inbox).await?;
-    driver.end().await
+    Box::pin(driver.end()).await
 }
 
 /// Ticks that are not made up for.
@@ -308,12 +317,14 @@ impl Driver {
                 },
                 Some(found) = inbox.found.recv() => self.found(found),
                 Some(request) = inbox.control.recv() => self.answer(request),
+                Some(request) = inbox.calls.recv() => self.answer(request),
                 signal = inbox.signals.recv() => self.signal(signal),
                 _ = renewal.tick(), if !self.permission.is_idle() => {}
                 _ = upkeep.tick() => self.upkeep(),
             }
             self.hear();
             self.execute();
+            self.dbus.finish_reload();
             self.permission.renew(clock::now());
         }
         Ok(())
@@ -326,7 +337,7 @@ impl Driver {
             self.take(input);
         }
         self.recall_maintenance();
-        self.configure_telling(&config.global);
+        self.configure_telling(&config);
         self.take(Input::Config(Box::new(config)));
         self.execute();
         self.nothing_to_guard();
@@ -469,7 +480,7 @@ impl Driver {
                     script_user: config.global.script_user.clone(),
                     script_security: config.global.script_security,
                 });
-                self.configure_telling(&config.global);
+                self.configure_telling(&config);
                 self.transmit
                     .schedule_as(transmit::thread::Settings::from(&config.global.transmit));
                 self.take(Input::Config(Box::new(config)));
@@ -483,7 +494,9 @@ impl Driver {
     }
 
     /// Before the engine tells of anything.
-    fn configure_telling(&mut self, global: &Global) {
+    fn configure_telling(&mut self, config: &Config) {
+        let global = &config.global;
+        self.dbus.configure(config);
         let script_user = global.script_user.as_ref();
         self.fifos
             .configure(&global.fifos, script_user, &self.runner);
@@ -505,6 +518,10 @@ impl Driver {
             Request::Leave(reply) => {
                 reply.send(());
                 self.signal(Signal::Leave);
+            }
+            Request::Signal(signal, reply) => {
+                self.signal(signal);
+                reply.send(());
             }
             Request::Engine(asked, reply) => self.ask_engine(asked, reply),
         }
@@ -531,6 +548,7 @@ impl Driver {
         match self.finished {
             Some(Ending::Left) => {
                 self.fifos.close(FIFO_LIMIT, true).await;
+                self.dbus.close(DBUS_LIMIT).await;
                 // The transmit thread ends with its last commands carried out.
                 drop(self.transmit);
                 tracing::info!("Left");
@@ -543,6 +561,7 @@ impl Driver {
     /// A clean stop: nothing is left to fence, so nothing is left attached.
     async fn leave_nothing(mut self) -> Result<()> {
         self.fifos.close(FIFO_LIMIT, false).await;
+        self.dbus.close(DBUS_LIMIT).await;
         if !self.netlink.settled(STOP_LIMIT).await {
             tracing::error!("addresses are still being removed after {STOP_LIMIT:?}");
         }

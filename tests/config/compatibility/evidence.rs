@@ -8,6 +8,7 @@ mod group;
 mod instance;
 mod root;
 mod tracker;
+mod words;
 
 /// Tests of some keywords of a block.
 pub(crate) struct Evidence {
@@ -62,6 +63,7 @@ pub(crate) fn evidence() -> impl Iterator<Item = &'static Evidence> {
         instance::INSTANCE,
         group::SYNC_GROUP,
         tracker::TRACKERS,
+        words::WORDS,
     ]
     .into_iter()
     .flatten()

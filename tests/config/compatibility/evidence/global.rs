@@ -112,14 +112,6 @@ pub(super) const GLOBAL: &[Evidence] = &[
     ),
     of(
         BLOCK,
-        &["vrrp_mcast_group4", "vrrp_mcast_group6"],
-        &[config!(
-            "lowering",
-            "what_would_make_two_masters_is_held_in_fault"
-        )],
-    ),
-    of(
-        BLOCK,
         &["router_id"],
         &[config!("lowering", "the_global_block")],
     ),

@@ -159,14 +159,6 @@ pub(super) const INSTANCE: &[Evidence] = &[
     ),
     of(
         BLOCK,
-        &["mcast_dst_ip"],
-        &[config!(
-            "lowering",
-            "what_would_make_two_masters_is_held_in_fault"
-        )],
-    ),
-    of(
-        BLOCK,
         &["unicast_src_ip", "unicast_peer"],
         &[
             config!("by_name", "where_adverts_come_from"),

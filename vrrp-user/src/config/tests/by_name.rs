@@ -117,6 +117,9 @@ fn where_adverts_come_from() {
     let unicast = i.unicast.expect("unicast");
     assert_eq!(unicast.peers[0].address, address("10.0.0.9"));
     assert!(!unicast.check_source);
+    assert_eq!(i.unicast_ttl, 255);
+    let i = instance("", &format!("{VIP}unicast_ttl 64\n{peers}"));
+    assert_eq!(i.unicast_ttl, 64);
     let i = instance("", &format!("{VIP}check_unicast_src\n{peers}"));
     assert!(i.unicast.expect("unicast").check_source);
     let i = instance("vrrp_check_unicast_src", &format!("{VIP}{peers}"));

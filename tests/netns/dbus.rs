@@ -145,19 +145,7 @@ fn one_life(daemon: Daemon) -> (Vec<(String, Vec<String>)>, Vec<String>) {
     for method in ["PrintData", "PrintStats", "PrintStatsClear"] {
         call(ROUTER, "Vrrp", method).unwrap_or_else(|it| panic!("{method}: {it}"));
     }
-    let get = [
-        SERVICE,
-        INSTANCE,
-        "org.freedesktop.DBus.Properties",
-        "Get",
-        "ss",
-    ];
-    let get = [&get[..], &["org.keepalived.Vrrp1.Instance", "State"]].concat();
-    bus.call_as_nobody(node, &get).expect("anybody may look");
-    let reload = [SERVICE, ROUTER, "org.keepalived.Vrrp1.Vrrp", "ReloadConfig"];
-    let refused = bus.call_as_nobody(node, &reload);
-    let refused = refused.expect_err("root alone may do that");
-    assert!(refused.contains("Access denied"), "{refused}");
+    only_root_changes_anything(&bus, node);
     call(ROUTER, "Vrrp", "CreateInstance").expect_err("there is no such method");
     // One instance less.
     let mut fewer = conf();
@@ -190,6 +178,23 @@ fn one_life(daemon: Daemon) -> (Vec<(String, Vec<String>)>, Vec<String>) {
     let mut heard = bus.signals();
     heard[1..5].sort();
     (all, heard)
+}
+
+/// By the policy that comes with us.
+fn only_root_changes_anything(bus: &Bus, node: &Node) {
+    let get = [
+        SERVICE,
+        INSTANCE,
+        "org.freedesktop.DBus.Properties",
+        "Get",
+        "ss",
+    ];
+    let get = [&get[..], &["org.keepalived.Vrrp1.Instance", "State"]].concat();
+    bus.call_as_nobody(node, &get).expect("anybody may look");
+    let reload = [SERVICE, ROUTER, "org.keepalived.Vrrp1.Vrrp", "ReloadConfig"];
+    let refused = bus.call_as_nobody(node, &reload);
+    let refused = refused.expect_err("root alone may do that");
+    assert!(refused.contains("Access denied"), "{refused}");
 }
 
 /// Objects, methods, signatures, properties and signals are keepalived's.

@@ -147,6 +147,15 @@ pub(super) const GLOBAL: &[Evidence] = &[
     ),
     of(
         BLOCK,
+        &["enable_dbus", "dbus_service_name"],
+        &[
+            config!("telling", "dbus_is_off_unless_it_is_enabled"),
+            netns!("dbus", "it_is_keepaliveds"),
+            netns!("dbus", "a_bad_reload_is_refused"),
+        ],
+    ),
+    of(
+        BLOCK,
         &["smtp_tls", "smtp_tls_ca", "smtp_login"],
         &[
             config!("telling", "mail_settings"),

@@ -3,6 +3,7 @@
 //! `XVRRP_BLESS=1` writes the `.expect` files anew; read the difference before
 //! committing it.
 
+mod compatibility;
 mod simulated;
 
 use std::{

@@ -45,6 +45,39 @@ fn veth_is_native_and_teardown_leaves_nothing() {
     });
 }
 
+/// Whose a frame is, a veth has decided before native XDP sees it.
+#[test]
+fn a_veth_with_a_virtual_mac_is_generic_also_for_a_successor() {
+    in_own_netns(|world| {
+        let near = veth();
+        let mut loaded = world.load(Variant::Newest);
+        attach(&mut loaded.dataplane, near);
+        assert!(loaded.dataplane.set_readdressing([near].into()));
+        let attachment = attach(&mut loaded.dataplane, near);
+        let Mode::Generic { why } = &attachment.mode else {
+            panic!("{attachment:?}")
+        };
+        assert!(why.contains("virtual MAC"), "{why}");
+        assert!(!loaded.dataplane.set_readdressing([near].into()), "no news");
+        assert_eq!(
+            attach(&mut loaded.dataplane, near).xdp_link_id,
+            attachment.xdp_link_id
+        );
+        // A native one that a predecessor left does not do either.
+        loaded.dataplane.teardown().expect("tears down");
+        let mut loaded = world.load(Variant::Newest);
+        attach(&mut loaded.dataplane, near);
+        drop(loaded);
+        let mut loaded = world.load(Variant::Newest);
+        loaded.dataplane.set_readdressing([near].into());
+        let attachment = attach(&mut loaded.dataplane, near);
+        assert!(!attachment.adopted && attachment.mode != Mode::Native);
+        assert!(attachment.notes[0].contains("native"), "{attachment:?}");
+        loaded.dataplane.teardown().expect("tears down");
+        assert_eq!(xdp_of(NEAR), "");
+    });
+}
+
 #[test]
 fn an_interface_no_longer_wanted_is_let_go() {
     in_own_netns(|world| {

@@ -39,6 +39,7 @@ pub(crate) fn record(ifindex: u32, vrid: u8) -> RouterRecord {
         },
         gate: GATE,
         source: ip("10.77.0.1"),
+        group: ip("224.0.0.18"),
         priority: 100,
         version: Version::V3,
         interval_cs: 100,
@@ -51,6 +52,7 @@ pub(crate) fn record(ifindex: u32, vrid: u8) -> RouterRecord {
         check_unicast_source: false,
         checksum: vrrp_user::config::model::ChecksumPolicy::Plain,
         advert_sources: Vec::new(),
+        ignores_adverts: false,
         mac: [2, 0, 0, 0, 0, 1],
     }
 }
@@ -63,6 +65,7 @@ fn vip(ifindex: u32, address: &str, in_stack: bool) -> VipRecord {
         in_stack,
         mac: [2, 0, 0, 0, 0, 1],
         own: [2, 0, 0, 0, 0, 1],
+        accepts: true,
     }
 }
 

@@ -155,6 +155,43 @@ fn a_renamed_interface_is_a_fault_until_its_name_is_back() {
     has(true);
 }
 
+/// The interface vanishes under an owner and is made again, with another index: FAULT while
+/// it is gone, and then as before, with a program on it.
+#[test]
+fn an_interface_that_vanishes_is_served_again() {
+    let lab = Lab::new(1);
+    let node = lab.router(0);
+    let link = |line: &str| node.ns.ip(line);
+    let make = || {
+        link("link add dum9 type veth peer name peer9");
+        link("addr add 10.79.0.1/24 dev dum9");
+        link("link set dum9 up");
+        link("link set peer9 up");
+    };
+    make();
+    let conf = PROFILE.conf(HIGH).keepalived();
+    let conf = conf.replace("interface eth0", "interface dum9");
+    let daemon = Xvrrpd.start_text(node, &conf);
+    let log = daemon.log();
+    log.wait(PATIENCE, Stamp::default(), "Entering MASTER STATE");
+    for _ in 0..2 {
+        let gone = Stamp::now();
+        link("link del dum9");
+        log.wait(PATIENCE, gone, "(VI_1) Entering FAULT STATE");
+        let back = Stamp::now();
+        make();
+        log.wait(PATIENCE, back, "(VI_1) Entering MASTER STATE");
+        eventually(PATIENCE, "the address is there", || {
+            if observe::has(node, PROFILE.vip()) {
+                Ok(())
+            } else {
+                Err("not yet".into())
+            }
+        });
+        assert!(observe::xdp_mode(node, "dum9").is_some());
+    }
+}
+
 /// The only link-local address is replaced by one that duplicate address detection has
 /// yet to pass: FAULT until it has, and no longer.
 #[test]

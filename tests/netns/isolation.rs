@@ -1,6 +1,8 @@
 //! Two daemons on one host that know nothing of each other.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command,
+};
 
 use xvrrp_tests::{
     capture::{Stamp, Tap},
@@ -202,6 +204,55 @@ fn started_under_ip_netns_exec() {
         reached_the_host || warned,
         "no pin where the host would find it, and no word about the fence: {said:?}"
     );
+}
+
+/// `net_namespace` of the configuration, and `-s`, which overrules it: started outside,
+/// the daemon and its scripts run inside, and its pins are in the host's bpffs.
+#[test]
+fn started_into_a_namespace_by_its_configuration() {
+    for by_option in [false, true] {
+        let lab = Lab::new(1);
+        let tap = Tap::new(&lab);
+        let node = lab.router(0);
+        let written = if by_option { "nowhere" } else { node.ns.name() };
+        let dir = place::scratch("inside");
+        let seen = dir.join(node.ns.name());
+        let script = seen.with_extension("sh");
+        let text = format!("#!/bin/sh\nip -o link show eth0 > {}\n", seen.display());
+        fs::write(&script, text).expect("a script");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("mode");
+        let mut conf = PROFILE.conf(HIGH);
+        let notify = format!("notify_master {}", script.display());
+        conf.instances[0].extra.push(notify);
+        let text = format!("net_namespace {written}\n{}", conf.keepalived());
+        let conf = conf_file(node, &text);
+        let mut command = Command::new(place::xvrrpd());
+        command.args(["-n", "-l", "-D", "-P", "-f"]).arg(&conf);
+        if by_option {
+            command.args(["-s", node.ns.name()]);
+        }
+        let daemon = Running::spawn(Xvrrpd, node, conf, &mut command);
+        await_owner(node, &tap);
+        assert!(!pins_of(node.ns.cookie()).is_empty(), "pinned on the host");
+        let said = daemon.log().since(Stamp::default());
+        let overruled = said
+            .iter()
+            .any(|line| line.contains("overrules `net_namespace nowhere`"));
+        assert_eq!(overruled, by_option, "{said:?}");
+        eventually(
+            PATIENCE,
+            "the script ran inside",
+            || match fs::read_to_string(&seen) {
+                Ok(text) if text.contains("02:00:00:00:00:01") => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        );
+        // Another one cannot be moved to by a reload.
+        let since = Stamp::now();
+        daemon.reload_text(&PROFILE.conf(HIGH).keepalived());
+        let told = "`net_namespace` is obeyed at a start";
+        daemon.log().wait(PATIENCE, since, told);
+    }
 }
 
 /// Puts a macvlan `eth1` on `eth0` and gives a configuration for each of the two.

@@ -8,13 +8,18 @@
 
 mod alerts;
 mod conflict;
+mod dbus;
+mod differences;
 mod dumps;
 mod failover;
 mod fence;
 mod fifo;
+mod groups;
 mod handover;
 mod harness;
 mod hashed;
+mod health;
+mod health_revive;
 mod hooks;
 mod installed;
 mod interface;
@@ -22,7 +27,9 @@ mod isolation;
 mod layouts;
 mod lease_mode;
 mod lost_news;
+mod no_accept;
 mod notify;
+mod owner;
 mod preempted;
 mod probes;
 mod quiet;

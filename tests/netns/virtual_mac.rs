@@ -326,3 +326,29 @@ fn adverts_from_the_base() {
     await_answers(&trial, &echoes, 1, takeover.first);
     assert_believed(&trial, Keepalived, vip, "after the owner's death");
 }
+
+/// `use_vmac_addr` alone: addresses that are not at home on the instance's interface,
+/// here one of the other family, have the virtual MAC; the others and the adverts have not.
+#[test]
+fn of_other_addresses_alone() {
+    let profile = Profile::V3At100ms;
+    let pair = [Xvrrpd, Xvrrpd];
+    let other: IpAddr = "fd77::50".parse().expect("an address");
+    let excluded = format!("virtual_ipaddress_excluded {{\n        {other}/64\n    }}");
+    let lines = ["use_vmac_addr", &excluded];
+    let confs = [HIGH, LOW].map(|priority| conf(pair, profile, priority, &lines));
+    let trial = Trial::settled(pair, confs);
+    let own = trial.lab.router(0).mac;
+    for (ip, mac) in [(profile.vip(), own), (other, virtual_mac(other))] {
+        let start = Stamp::now();
+        let echoes = Probe::start(&trial.lab, Kind::Echo, ip, ECHO_EVERY);
+        await_answers(&trial, &echoes, 0, start);
+        assert_eq!(believed(trial.lab.client(), ip), Some(mac), "{ip}");
+    }
+    trial.tap.with(|all| {
+        let ours = all.iter().filter(|it| it.node == 0);
+        let adverts = ours.filter(|it| it.advert_sent().is_some());
+        let from: Vec<Mac> = adverts.map(|it| it.frame.from).collect();
+        assert!(from.len() > 5 && from.iter().all(|it| *it == own));
+    });
+}

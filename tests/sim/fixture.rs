@@ -4,6 +4,7 @@ use core::{
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
+use vrrp_common::wire::GROUP_V4;
 use vrrp_user::{
     config::model::{
         ChecksumPolicy, CommandLine, Config, Family, Garp, InitialState, Instance, Notify, Script,
@@ -67,8 +68,13 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
             repeat: 1,
             ..Garp::default()
         },
+        garp_group: None,
         source: None,
+        group: GROUP_V4.into(),
         unicast: None,
+        lacks_peers: false,
+        unicast_ttl: 255,
+        tracks_source: false,
         advert_sources: Vec::new(),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
@@ -85,9 +91,9 @@ pub(crate) fn instance(n: u8, priority: u8, interval: Duration) -> Instance {
         down_timer_adverts: 3,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
+        ignores_adverts: false,
         vmac: Vmac::default(),
         oneway_fault: false,
-        unheard: Vec::new(),
     }
 }
 

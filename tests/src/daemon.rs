@@ -57,6 +57,12 @@ impl Daemon {
     /// Starts it with a configuration in keepalived's language.
     #[track_caller]
     pub fn start_text(self, node: &Node, text: &str) -> Running {
+        self.start_in(node, text, &[])
+    }
+
+    /// The same, with these in its environment.
+    #[track_caller]
+    pub fn start_in(self, node: &Node, text: &str, environment: &[(&str, &str)]) -> Running {
         let conf = conf_file(node, text);
         let mut command = match self {
             // keepalived's own command line: xvrrpd is a drop-in. No pid files
@@ -86,6 +92,7 @@ impl Daemon {
             }
             Self::Frr => panic!("FRR does not read keepalived's language"),
         };
+        command.envs(environment.iter().copied());
         Running::spawn(self, node, conf, command.stdin(Stdio::null()))
     }
 }

@@ -10,10 +10,12 @@
 //! test process left is removed by the next one.
 #![allow(clippy::disallowed_methods, reason = "these tests live in real time")]
 
+pub mod bus;
 pub mod capture;
 pub mod conf;
 pub mod daemon;
 pub mod emitter;
+pub mod evidence;
 pub mod frame;
 pub mod interrupt;
 pub mod log;
@@ -24,6 +26,7 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod question;
+pub mod server;
 pub mod service;
 pub mod smtp;
 pub mod speaker;

@@ -62,3 +62,15 @@ pub fn installed(path: &str, package: &str) -> PathBuf {
     );
     path.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::installed;
+
+    /// A test that wants a peer which is not there fails; it is not skipped.
+    #[test]
+    #[should_panic(expected = "no /nowhere/vrrpd: apt-get install frr")]
+    fn a_missing_peer_fails() {
+        let _ = installed("/nowhere/vrrpd", "frr");
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, net::Ipv6Addr};
 
+use vrrp_common::wire::{GROUP_V4, GROUP_V6};
 use vrrp_user::shell::listen::{Listener, Membership};
 use xvrrp_tests::{
     net::{Lab, Node},
@@ -74,8 +75,10 @@ fn exactly_the_wanted_groups_are_joined() {
     let vip: Ipv6Addr = "fd77::12:3456".parse().expect("an address");
     let wanted = |indices: &BTreeSet<u32>| -> BTreeSet<Membership> {
         let of = |&index| {
+            let [v4, v6] =
+                [GROUP_V4.into(), GROUP_V6.into()].map(|group| Membership::adverts(index, group));
             let node = Membership::solicited_node(index, vip);
-            [Membership::vrrp_v4(index), Membership::vrrp_v6(index), node]
+            [v4, v6, node]
         };
         indices.iter().flat_map(of).collect()
     };

@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use vrrp_common::{gate::Gate, maps::MAX_GATES};
+use vrrp_common::{
+    gate::Gate,
+    maps::MAX_GATES,
+    wire::{GROUP_V4, GROUP_V6},
+};
 use vrrp_user::{
     config::model::{Authentication, ChecksumPolicy, Family, Version},
     engine::action::{Advert, Announcement},
@@ -189,6 +193,12 @@ pub(crate) fn advert(node: &Node, conf: &Conf) -> Advert {
             node.v4.into()
         },
         unicast: Vec::new(),
+        group: if ipv6 {
+            GROUP_V6.into()
+        } else {
+            GROUP_V4.into()
+        },
+        ttl: 255,
         addresses,
         authentication,
         checksum: ChecksumPolicy::Pseudo,

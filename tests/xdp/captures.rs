@@ -8,7 +8,7 @@ use vrrp_common::{
     counter::Cause,
     event::{KIND_ADVERT, NEWS_PEER, NEWS_PRIORITY, NEWS_RESIGN},
     maps::{CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, VirtualRouter, VrKey},
-    wire::AUTH_SIMPLE,
+    wire::{AUTH_SIMPLE, GROUP_V4, GROUP_V6},
 };
 use vrrp_ebpf::testing::{
     cases::{IFINDEX, Scene, Verdict, address_sum},
@@ -129,6 +129,11 @@ impl Capture {
         };
         let router = VirtualRouter {
             own_address: octets(ip(self.own)),
+            group: octets(if family == FAMILY_V4 {
+                GROUP_V4.into()
+            } else {
+                GROUP_V6.into()
+            }),
             interval_cs: self.interval_cs,
             address_sum: address_sum(self.addresses),
             address_count: u8::try_from(self.addresses.len()).expect("few"),

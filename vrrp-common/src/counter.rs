@@ -94,7 +94,7 @@ causes! {
     DropUcarp => drop_ucarp,
     /// Dropped: VRRP checksum (§5.2.8).
     DropChecksum => drop_checksum,
-    /// Dropped: no addresses (§5.2.5).
+    /// Dropped: version 3 without addresses, and we have some (§5.2.5).
     DropAddressCount => drop_address_count,
     /// Dropped: the advertised interval is zero.
     DropIntervalZero => drop_interval_zero,
@@ -166,6 +166,8 @@ causes! {
     DropVipGateShut => drop_vip_gate_shut,
     /// Packets to a VIP passed with the gate shut, `lease observe`.
     ObserveVipGateShut => observe_vip_gate_shut,
+    /// Packets to a VIP dropped, gate open, `no_accept`.
+    DropNotAccepted => drop_not_accepted,
     /// Frames to a virtual MAC dropped, gate shut.
     DropMacGateShut => drop_mac_gate_shut,
     /// Frames to a virtual MAC passed with the gate shut, `lease observe`.
@@ -182,6 +184,8 @@ causes! {
     DropEgressVip => drop_egress_vip,
     /// Outgoing packets from a VIP passed with the gate shut, `lease observe`.
     ObserveEgressVip => observe_egress_vip,
+    /// Outgoing packets from a VIP dropped, gate open, `no_accept`.
+    DropEgressNotAccepted => drop_egress_not_accepted,
     /// Outgoing frames naming a VIP that were given its virtual MAC.
     EgressMacSet => egress_mac_set,
     /// Outgoing frames naming a VIP dropped, because its virtual MAC could not be put in.

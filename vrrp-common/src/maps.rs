@@ -28,7 +28,7 @@
 
 /// Layout version; part of the pin directory's name. Raise it with any change
 /// to a key or a value, so that no daemon reads another layout's bytes.
-pub const LAYOUT_VERSION: u32 = 5;
+pub const LAYOUT_VERSION: u32 = 6;
 
 /// `VrKey::family`, `VipKey::family`.
 pub const FAMILY_V4: u8 = 4;
@@ -43,6 +43,9 @@ pub const CAST_UNICAST: u8 = 1;
 pub const CHECKSUM_PLAIN: u8 = 0;
 /// `Peer::checksum_form`: with a pseudo-header (IPv6; v3/IPv4 as keepalived and FRR have it).
 pub const CHECKSUM_PSEUDO: u8 = 1;
+/// `Peer::checksum_form`: with a pseudo-header that names the multicast group, in a unicast
+/// advert of v3/IPv4 (keepalived before 2.0, and `old_unicast_checksum`).
+pub const CHECKSUM_GROUP: u8 = 2;
 
 /// Kernel name of each map: at most 15 characters, or the kernel cuts it.
 pub mod name {
@@ -124,6 +127,9 @@ pub const VR_TRAILER_ONLY: u32 = 1 << 6;
 pub struct VirtualRouter {
     /// Source address of our own adverts.
     pub own_address: [u8; 16],
+    /// The multicast group of its adverts. Of a unicast one: the group that old
+    /// keepalived sums into its checksum instead of the destination.
+    pub group: [u8; 16],
     /// Index of its group's gate.
     pub gate: u32,
     /// `VR_*`.
@@ -189,7 +195,7 @@ pub struct Peer {
     pub version: u8,
     /// TTL or hop limit.
     pub ttl: u8,
-    /// [`CHECKSUM_PLAIN`] or [`CHECKSUM_PSEUDO`].
+    /// `CHECKSUM_*`.
     pub checksum_form: u8,
     /// Ethernet source.
     pub mac: [u8; 6],
@@ -278,6 +284,8 @@ pub struct VipKey {
 pub const VIP_IN_STACK: u32 = 1 << 0;
 /// [`Vip::flags`]: `mac` is a virtual one, which the interface does not have (`use_vmac`).
 pub const VIP_VIRTUAL_MAC: u32 = 1 << 1;
+/// [`Vip::flags`]: nothing but ARP and ND is taken in or sent for it (`no_accept`).
+pub const VIP_NO_ACCEPT: u32 = 1 << 2;
 
 /// Who may answer for a virtual address, and with what.
 #[repr(C)]
@@ -612,7 +620,7 @@ mod pod {
         VrKey = 12,
         PeerKey = 28,
         VipKey = 24,
-        VirtualRouter = 56,
+        VirtualRouter = 72,
         Peer = 48,
         Budget = 16,
         Proven = 32,

@@ -25,7 +25,7 @@ use crate::{
 };
 use vrrp_common::{
     counter::Cause,
-    maps::{FAMILY_V4, FAMILY_V6, VIP_VIRTUAL_MAC, Vip},
+    maps::{FAMILY_V4, FAMILY_V6, VIP_NO_ACCEPT, VIP_VIRTUAL_MAC, Vip},
     wire::{AH_LEN, IPPROTO_AH, IPPROTO_ICMPV6, IPPROTO_VRRP, PRIORITY_RESIGN},
 };
 
@@ -43,7 +43,7 @@ pub enum Verdict {
 }
 
 /// What a frame has to say before it leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewrite {
     /// The virtual MAC: its Ethernet source.
     pub mac: [u8; 6],
@@ -51,6 +51,20 @@ pub struct Rewrite {
     pub at: usize,
     /// Where the checksum over that is; 0: there is none.
     pub sum: usize,
+}
+
+/// A [`Verdict`], with what has to be said apart from it: always something, so that no
+/// register is left without a value that the verifier would find read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// As [`Verdict::Pass`].
+    Pass,
+    /// As [`Verdict::Rewrite`].
+    Rewrite,
+    /// As [`Verdict::Drop`].
+    Drop,
+    /// As [`Verdict::ShowMore`].
+    ShowMore,
 }
 
 /// Octets that settle every case but a router advertisement with long options:
@@ -66,16 +80,35 @@ pub fn judge<V: View, T: Tables>(
     ifindex: u32,
     accelerated: Option<u16>,
 ) -> Verdict {
-    judge_visible(frame, tables, ifindex, accelerated).unwrap_or(Verdict::ShowMore)
+    let mut rewrite = Rewrite::default();
+    match rule(frame, tables, ifindex, accelerated, &mut rewrite) {
+        Ruling::Pass => Verdict::Pass,
+        Ruling::Rewrite => Verdict::Rewrite(rewrite),
+        Ruling::Drop => Verdict::Drop,
+        Ruling::ShowMore => Verdict::ShowMore,
+    }
 }
 
+/// The same; `rewrite` is set where the frame has to say something else.
 #[inline(always)]
-fn judge_visible<V: View, T: Tables>(
+pub fn rule<V: View, T: Tables>(
     frame: &V,
     tables: &T,
     ifindex: u32,
     accelerated: Option<u16>,
-) -> Option<Verdict> {
+    rewrite: &mut Rewrite,
+) -> Ruling {
+    rule_visible(frame, tables, ifindex, accelerated, rewrite).unwrap_or(Ruling::ShowMore)
+}
+
+#[inline(always)]
+fn rule_visible<V: View, T: Tables>(
+    frame: &V,
+    tables: &T,
+    ifindex: u32,
+    accelerated: Option<u16>,
+    rewrite: &mut Rewrite,
+) -> Option<Ruling> {
     let link = Link::read(frame, accelerated)?;
     match link.ethertype {
         link::IPV4 => {
@@ -94,8 +127,11 @@ fn judge_visible<V: View, T: Tables>(
             }
             let source = Address::v4(header, 12);
             let cause = Cause::DropEgressVip;
-            let named = named(tables, &link, ifindex, FAMILY_V4, source, cause);
-            Some(verdict(frame, tables, named, 0, 0))
+            let named = accepting(
+                tables,
+                named(tables, &link, ifindex, FAMILY_V4, source, cause),
+            );
+            Some(verdict(frame, tables, rewrite, named, 0, 0))
         }
         link::IPV6 => {
             let header = frame.window::<40>(link.payload)?;
@@ -107,24 +143,27 @@ fn judge_visible<V: View, T: Tables>(
             if header[6] == IPPROTO_ICMPV6 {
                 let kind = frame.window::<1>(link.payload + 40)?[0];
                 if nd::KINDS.contains(&kind) {
-                    return discovery(frame, tables, &link, ifindex, source, kind);
+                    return discovery(frame, tables, rewrite, &link, ifindex, source, kind);
                 }
             }
             let cause = Cause::DropEgressVip;
-            let named = named(tables, &link, ifindex, FAMILY_V6, source, cause);
-            Some(verdict(frame, tables, named, 0, 0))
+            let named = accepting(
+                tables,
+                named(tables, &link, ifindex, FAMILY_V6, source, cause),
+            );
+            Some(verdict(frame, tables, rewrite, named, 0, 0))
         }
         link::ARP => {
             frame.window::<{ arp::LEN }>(link.payload)?;
             let Some(arp) = Arp::read(frame, &link) else {
-                return Some(Verdict::Pass);
+                return Some(Ruling::Pass);
             };
             let cause = Cause::DropEgressAnnouncement;
             let named = named(tables, &link, ifindex, FAMILY_V4, arp.sender, cause);
             let at = link.payload + arp::SENDER_MAC;
-            Some(verdict(frame, tables, named, at, 0))
+            Some(verdict(frame, tables, rewrite, named, at, 0))
         }
-        _ => Some(Verdict::Pass),
+        _ => Some(Ruling::Pass),
     }
 }
 
@@ -136,11 +175,12 @@ fn judge_visible<V: View, T: Tables>(
 fn discovery<V: View, T: Tables>(
     frame: &V,
     tables: &T,
+    rewrite: &mut Rewrite,
     link: &Link,
     ifindex: u32,
     source: Address,
     kind: u8,
-) -> Option<Verdict> {
+) -> Option<Ruling> {
     let tells = kind == nd::ADVERTISEMENT;
     let probes = kind == nd::SOLICITATION && source.is_none();
     if tells || probes {
@@ -155,33 +195,35 @@ fn discovery<V: View, T: Tables>(
         let passage = lease::ask(tables, vip.gate, Cause::DropEgressAnnouncement);
         if passage == Passage::Shut {
             // Counted; its source is not looked at as well.
-            return Some(Verdict::Drop);
+            return Some(Ruling::Drop);
         }
         found = Some((passage, vip));
     }
     if !matches!(found, Some((Passage::Unfenced, _))) {
         let cause = Cause::DropEgressVip;
         match named(tables, link, ifindex, FAMILY_V6, source, cause) {
-            Some((Passage::Shut, _)) => return Some(Verdict::Drop),
+            Some((Passage::Shut, _)) => return Some(Ruling::Drop),
             // What an advertisement says is not where its source is.
             speaks if !tells => found = found.or(speaks),
-            speaks if found.is_none() => return Some(verdict(frame, tables, speaks, 0, 0)),
+            speaks if found.is_none() => {
+                return Some(verdict(frame, tables, rewrite, speaks, 0, 0));
+            }
             _ => {}
         }
     }
     if found.is_none_or(|(_, vip)| vip.flags & VIP_VIRTUAL_MAC == 0) {
-        return Some(Verdict::Pass);
+        return Some(Ruling::Pass);
     }
     match nd::said_at(frame, link, kind) {
         SaidAt::Offset(at) => {
             let sum = link.payload + 40 + nd::CHECKSUM;
-            Some(verdict(frame, tables, found, at, sum))
+            Some(verdict(frame, tables, rewrite, found, at, sum))
         }
-        SaidAt::Nowhere => Some(verdict(frame, tables, found, 0, 0)),
+        SaidAt::Nowhere => Some(verdict(frame, tables, rewrite, found, 0, 0)),
         SaidAt::NotShown => None,
         SaidAt::TooFar => {
             tables.count(Cause::DropEgressMac);
-            Some(Verdict::Drop)
+            Some(Ruling::Drop)
         }
     }
 }
@@ -192,27 +234,29 @@ fn discovery<V: View, T: Tables>(
 fn verdict<V: View, T: Tables>(
     frame: &V,
     tables: &T,
+    rewrite: &mut Rewrite,
     named: Option<(Passage, Vip)>,
     at: usize,
     sum: usize,
-) -> Verdict {
+) -> Ruling {
     let Some((passage, vip)) = named else {
-        return Verdict::Pass;
+        return Ruling::Pass;
     };
     if passage == Passage::Shut {
-        return Verdict::Drop;
+        return Ruling::Drop;
     }
     if vip.flags & VIP_VIRTUAL_MAC == 0
         || (link::is_from(frame, &vip.mac) && (at == 0 || says(frame, at, &vip.mac)))
     {
-        return Verdict::Pass;
+        return Ruling::Pass;
     }
     tables.count(Cause::EgressMacSet);
-    Verdict::Rewrite(Rewrite {
+    *rewrite = Rewrite {
         mac: vip.mac,
         at,
         sum,
-    })
+    };
+    Ruling::Rewrite
 }
 
 #[inline(always)]
@@ -237,25 +281,37 @@ fn named<T: Tables>(
     Some((lease::ask(tables, vip.gate, cause), vip))
 }
 
+/// The same of what is neither ARP nor ND: an address that accepts none of it sends
+/// none, whatever its gate.
+#[inline(always)]
+fn accepting<T: Tables>(tables: &T, named: Option<(Passage, Vip)>) -> Option<(Passage, Vip)> {
+    let (mut passage, vip) = named?;
+    if passage != Passage::Shut && vip.flags & VIP_NO_ACCEPT != 0 {
+        tables.count(Cause::DropEgressNotAccepted);
+        passage = Passage::Shut;
+    }
+    Some((passage, vip))
+}
+
 /// An advert leaves. Only those from our own address are ours to judge: others
 /// pass through from a neighbour on the same wire (a macvlan, a routed unicast).
 #[inline(always)]
-fn advert<T: Tables>(tables: &T, found: &Found) -> Verdict {
+fn advert<T: Tables>(tables: &T, found: &Found) -> Ruling {
     let Found::Advert(envelope) = found else {
-        return Verdict::Pass;
+        return Ruling::Pass;
     };
     let Some(router) = tables.router(&envelope.vr) else {
-        return Verdict::Pass;
+        return Ruling::Pass;
     };
     let own = Address::from_octets(&router.own_address);
     if !own.is_none() && envelope.source != own {
-        return Verdict::Pass;
+        return Ruling::Pass;
     }
     // Giving up is always allowed: V8 sends it after the gate is shut.
     if envelope.priority == PRIORITY_RESIGN || lease::may_advertise(tables, router.gate) {
         tables.count(Cause::EgressAdvert);
-        return Verdict::Pass;
+        return Ruling::Pass;
     }
     tables.count(Cause::DropEgressAdvert);
-    Verdict::Drop
+    Ruling::Drop
 }

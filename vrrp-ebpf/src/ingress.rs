@@ -11,7 +11,7 @@ use crate::{
 };
 use vrrp_common::{
     counter::Cause,
-    maps::{FAMILY_V4, FAMILY_V6},
+    maps::{FAMILY_V4, FAMILY_V6, VIP_NO_ACCEPT},
     wire::{IPPROTO_AH, IPPROTO_ICMPV6, IPPROTO_VRRP},
 };
 
@@ -62,7 +62,7 @@ fn ipv4<V: View, T: Tables>(frame: &V, tables: &T, link: &Link, ifindex: u32) ->
     if destination.first_octet() >= 224 {
         return Verdict::Pass;
     }
-    traffic(tables, link, ifindex, FAMILY_V4, destination)
+    traffic(tables, link, ifindex, FAMILY_V4, destination, || false)
 }
 
 #[inline(always)]
@@ -86,10 +86,18 @@ fn ipv6<V: ViewMut, T: Tables>(frame: &mut V, tables: &T, link: &Link, ifindex: 
     if destination.first_octet() == 0xff {
         return Verdict::Pass;
     }
-    traffic(tables, link, ifindex, FAMILY_V6, destination)
+    // A VIP that accepts nothing has its neighbours all the same.
+    let discovers = || {
+        next_header == IPPROTO_ICMPV6
+            && frame
+                .window::<1>(link.payload + 40)
+                .is_some_and(|kind| nd::KINDS.contains(&kind[0]))
+    };
+    traffic(tables, link, ifindex, FAMILY_V6, destination, discovers)
 }
 
-/// A packet to one address: if it is a virtual one, its gate decides.
+/// A packet to one address: if it is a virtual one, its gate decides, and whether it
+/// accepts anything but neighbour discovery.
 #[inline(always)]
 fn traffic<T: Tables>(
     tables: &T,
@@ -97,12 +105,17 @@ fn traffic<T: Tables>(
     ifindex: u32,
     family: u8,
     destination: Address,
+    discovers: impl Fn() -> bool,
 ) -> Verdict {
     let Some((_, vip)) = neighbor::find(tables, link, ifindex, family, destination) else {
         return Verdict::Pass;
     };
     match lease::ask(tables, vip.gate, Cause::DropVipGateShut) {
-        Passage::Open | Passage::Unfenced => Verdict::Pass,
         Passage::Shut => Verdict::Drop,
+        Passage::Open | Passage::Unfenced if vip.flags & VIP_NO_ACCEPT != 0 && !discovers() => {
+            tables.count(Cause::DropNotAccepted);
+            Verdict::Drop
+        }
+        Passage::Open | Passage::Unfenced => Verdict::Pass,
     }
 }

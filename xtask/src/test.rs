@@ -11,8 +11,15 @@ use crate::{build, program, root, workspace};
 /// Test targets that load programs, make namespaces or boot a kernel: they need
 /// root, and share what there is once a machine. (.config/nextest.toml runs them
 /// one after the other.)
-pub(crate) const KERNEL_TESTS: [&str; 7] = [
-    "xdp", "loader", "wire", "netlink", "netns", "interop", "smoke",
+pub(crate) const KERNEL_TESTS: [&str; 8] = [
+    "xdp",
+    "conformance",
+    "loader",
+    "wire",
+    "netlink",
+    "netns",
+    "interop",
+    "smoke",
 ];
 
 /// All tests. The kernel's need root: without it they are run by sudo.

@@ -8,7 +8,7 @@ use vrrp_common::{
     gate::Gate,
     maps::{
         Limits, Peer, PeerKey, Source, Station, StationKey, Talker, TalkerKey,
-        VR_CHECK_UNICAST_SOURCE, Vip, VipKey, VirtualRouter, VrKey,
+        VR_CHECK_UNICAST_SOURCE, VR_LISTED_SOURCES, Vip, VipKey, VirtualRouter, VrKey,
     },
     unproven::Unproven,
 };
@@ -69,7 +69,9 @@ impl Maps {
         }
         if let Some(record) = record {
             routers.insert(record.key, router(record));
-            unicast.extend(record.unicast_peers.iter().map(|peer| PeerKey {
+            let listed = record.unicast_peers.iter();
+            let listed = listed.filter(|_| !record.ignores_adverts);
+            unicast.extend(listed.map(|peer| PeerKey {
                 vr: record.key,
                 source: octets(peer.address),
             }));
@@ -84,9 +86,14 @@ fn router(record: &RouterRecord) -> VirtualRouter {
     });
     VirtualRouter {
         own_address: octets(record.source),
+        group: octets(record.group),
         gate: record.gate.0,
-        flags: if record.check_unicast_source {
+        flags: if record.check_unicast_source || record.ignores_adverts {
             VR_CHECK_UNICAST_SOURCE
+        } else {
+            0
+        } | if record.ignores_adverts {
+            VR_LISTED_SOURCES
         } else {
             0
         },

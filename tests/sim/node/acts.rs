@@ -102,6 +102,7 @@ impl Node {
             | Action::Notify { .. }
             | Action::NotifyFifo { .. }
             | Action::Mail { .. }
+            | Action::StatusChange { .. }
             | Action::Answer { .. }
             | Action::RememberMaintenance(_)
             | Action::Log(..) => {}

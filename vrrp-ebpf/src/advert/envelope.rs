@@ -3,14 +3,13 @@
 use crate::{
     address::Address,
     link::{Link, is_group},
-    view::{View, be16, bits_of},
+    view::{View, be16, bits_of, word},
 };
 use vrrp_common::{
     counter::Cause,
     maps::{CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, VrKey},
     wire::{
-        ADVERT_HEADER_LEN, AH_LEN, AH_LENGTH_WORDS, GROUP_MAC_V4, GROUP_MAC_V6, GROUP_V4, GROUP_V6,
-        IPPROTO_AH, IPPROTO_VRRP,
+        ADVERT_HEADER_LEN, AH_LEN, AH_LENGTH_WORDS, GROUP_V4, GROUP_V6, IPPROTO_AH, IPPROTO_VRRP,
     },
 };
 
@@ -38,9 +37,9 @@ pub struct Envelope {
 /// What a packet of protocol 112 is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// No VRRP message starts in it, and it is not sent to the group.
+    /// No VRRP message starts in it, and it is not sent to VRRP's own group.
     Nothing,
-    /// Sent to the group, but no receiver could find its way in it.
+    /// Sent to VRRP's own group, but no receiver could find its way in it.
     Broken(Envelope, Cause),
     /// A VRRP message.
     Advert(Envelope),
@@ -52,8 +51,6 @@ const FRAGMENT_OFFSET: u16 = 0x1fff;
 // As numbers: to compare with, they need not be read from anywhere.
 const GROUP_ADDRESS_V4: Address = Address([u32::from_ne_bytes(GROUP_V4), 0, 0, 0]);
 const GROUP_ADDRESS_V6: Address = Address::of(&GROUP_V6);
-const GROUP_STATION_V4: u64 = bits_of(&GROUP_MAC_V4);
-const GROUP_STATION_V6: u64 = bits_of(&GROUP_MAC_V6);
 const BROADCAST: u64 = bits_of(&[0xff; 6]);
 
 /// Finds the message of an IPv4 packet of protocol 112, or of protocol 51 if what it
@@ -167,38 +164,56 @@ impl Envelope {
         self
     }
 
-    /// Whether a frame to this station may carry it. To the group: its own
-    /// group MAC (RFC 1112 §6.4, RFC 2464 §7), the broadcast MAC, which
+    /// Whether a frame to this station may carry it. To the virtual router's group:
+    /// that group's MAC (RFC 1112 §6.4, RFC 2464 §7), the broadcast MAC, which
     /// keepalived and FRR accept, or one station, because bridges turn
     /// multicast into unicast. To one address: one station (RFC 1122 §3.3.6).
     /// `v6` is the family, known to the compiler.
     #[inline(always)]
-    pub(super) fn fits_station(&self, v6: bool, station: u64) -> bool {
+    pub(super) fn fits_station(&self, v6: bool, group: &[u8; 16], station: u64) -> bool {
         if self.vr.cast == CAST_UNICAST {
             return !is_group(station);
         }
-        let (group, group_mac) = if v6 {
-            (GROUP_ADDRESS_V6, GROUP_STATION_V6)
+        let is_to_group = if v6 {
+            self.destination == Address::from_octets(group)
         } else {
-            (GROUP_ADDRESS_V4, GROUP_STATION_V4)
+            // The other words of both are zero.
+            self.destination.0[0] == word(group, 0)
         };
-        self.destination == group
-            && (!is_group(station) || station == group_mac || station == BROADCAST)
+        is_to_group
+            && (!is_group(station)
+                || station == group_station(v6, self.destination)
+                || station == BROADCAST)
+    }
+}
+
+/// The Ethernet address of a multicast group.
+#[inline(always)]
+const fn group_station(v6: bool, group: Address) -> u64 {
+    if v6 {
+        let [a, b, c, d] = group.0[3].to_ne_bytes();
+        bits_of(&[0x33, 0x33, a, b, c, d])
+    } else {
+        let [_, b, c, d] = group.0[0].to_ne_bytes();
+        bits_of(&[0x01, 0x00, 0x5e, b & 0x7f, c, d])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BROADCAST, GROUP_ADDRESS_V6, GROUP_STATION_V6, key};
+    use super::{BROADCAST, GROUP_ADDRESS_V4, GROUP_ADDRESS_V6, group_station, key};
     use crate::{address::Address, view::mac_bits};
     use vrrp_common::{
         maps::VrKey,
-        wire::{GROUP_MAC_V6, GROUP_V6},
+        wire::{GROUP_MAC_V4, GROUP_MAC_V6, GROUP_V6},
     };
 
     #[test]
     fn constants_are_what_a_packet_would_give() {
-        assert_eq!(GROUP_STATION_V6, mac_bits(&GROUP_MAC_V6, 0));
+        let stations = [(false, GROUP_ADDRESS_V4), (true, GROUP_ADDRESS_V6)];
+        let stations = stations.map(|(v6, group)| group_station(v6, group));
+        let want = [GROUP_MAC_V4, GROUP_MAC_V6].map(|mac| mac_bits(&mac, 0));
+        assert_eq!(stations, want);
         assert_eq!(BROADCAST, mac_bits(&[0xff; 6], 0));
         assert_eq!(GROUP_ADDRESS_V6, Address::from_octets(&GROUP_V6));
     }

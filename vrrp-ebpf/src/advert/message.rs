@@ -9,8 +9,8 @@ use crate::{
 use vrrp_common::{
     counter::Cause,
     maps::{
-        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, VR_REFUSE_OTHER_ADDRESSES, VR_SKIP_ADDRESSES, VR_STRICT,
-        VR_TRAILER, VR_TRAILER_ONLY, VirtualRouter,
+        CAST_UNICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, CHECKSUM_PSEUDO, VR_REFUSE_OTHER_ADDRESSES,
+        VR_SKIP_ADDRESSES, VR_STRICT, VR_TRAILER, VR_TRAILER_ONLY, VirtualRouter,
     },
     wire::{
         ADVERT_HEADER_LEN, AUTH_SIMPLE, IPPROTO_VRRP, PRIORITY_OWNER, TRAILER_LEN,
@@ -105,10 +105,12 @@ pub(super) fn check<V: View>(
         }
         summed_len += TRAILER_LEN;
     }
-    let checksum_form = checksum_form(sum, v6, envelope, version, summed_len)?;
+    let checksum_form = checksum_form(sum, v6, router, envelope, version, summed_len)?;
 
-    if count == 0 {
-        return Err(Cause::DropAddressCount); // §5.2.5
+    // §5.2.5. Version 2 has no such rule; and whoever has no address itself
+    // (`no_virtual_ipaddress`) has peers that have none.
+    if count == 0 && version == 3 && router.address_count != 0 {
+        return Err(Cause::DropAddressCount);
     }
     let interval_cs = if version == 2 {
         check_v2(frame, router, header, auth_at)?
@@ -185,11 +187,13 @@ fn check_v2<V: View>(
 }
 
 /// §5.2.8. Version 2 sums the message alone, IPv6 with a pseudo-header; for
-/// version 3 over IPv4 implementations disagree, so both are accepted.
+/// version 3 over IPv4 implementations disagree, so both are accepted, and in unicast
+/// old keepalived's, which names the group.
 #[inline(always)]
 fn checksum_form(
     sum: Sum,
     v6: bool,
+    router: &VirtualRouter,
     envelope: &Envelope,
     version: u8,
     len: usize,
@@ -208,6 +212,13 @@ fn checksum_form(
     );
     if with_pseudo.is_valid() {
         return Ok(CHECKSUM_PSEUDO);
+    }
+    if !v6 && envelope.vr.cast == CAST_UNICAST {
+        let group = Address([word(&router.group, 0), 0, 0, 0]);
+        let old = sum.pseudo_header(envelope.source, group, IPPROTO_VRRP, len as u16);
+        if old.is_valid() {
+            return Ok(CHECKSUM_GROUP);
+        }
     }
     Err(Cause::DropChecksum)
 }

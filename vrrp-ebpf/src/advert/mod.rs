@@ -216,7 +216,7 @@ fn check_origin<V: View, T: Tables>(
         return Err(Cause::DropAuthType);
     }
     let station = link::destination(frame).ok_or(Cause::DropTruncated)?;
-    if !envelope.fits_station(v6, station) {
+    if !envelope.fits_station(v6, &router.group, station) {
         return Err(Cause::DropDestination);
     }
     let (mut min_ttl, mut max_ttl) = (router.min_ttl, router.max_ttl);

@@ -181,9 +181,10 @@ fn egress_visible(skb: *mut __sk_buff) -> u32 {
     // SAFETY: read from the context just now, and nothing here resizes.
     let frame = SkbFrame(unsafe { Packet::new(data, end) });
     let accelerated = if tagged != 0 { Some(tag as u16) } else { None };
-    match egress::judge(&frame, &Kernel, ifindex, accelerated) {
-        egress::Verdict::Pass => PASS,
-        egress::Verdict::Rewrite(rewrite) => {
+    let mut rewrite = egress::Rewrite::default();
+    match egress::rule(&frame, &Kernel, ifindex, accelerated, &mut rewrite) {
+        egress::Ruling::Pass => PASS,
+        egress::Ruling::Rewrite => {
             if set_mac(skb, &frame, &rewrite) {
                 PASS
             } else {
@@ -191,8 +192,8 @@ fn egress_visible(skb: *mut __sk_buff) -> u32 {
                 DROP
             }
         }
-        egress::Verdict::Drop => DROP,
-        egress::Verdict::ShowMore => SHOW_MORE,
+        egress::Ruling::Drop => DROP,
+        egress::Ruling::ShowMore => SHOW_MORE,
     }
 }
 

@@ -126,6 +126,8 @@ pub enum Summed {
     Plain,
     /// With a pseudo-header.
     Pseudo,
+    /// With one that names VRRP's group, as old keepalived did in unicast.
+    Group,
 }
 
 /// An advert to build. What is not said is valid.
@@ -190,6 +192,10 @@ impl Advert {
         let pseudo = match self.summed {
             Summed::Plain => Vec::new(),
             Summed::Pseudo => pseudo_header(self.from, self.to, 112, message.len()),
+            Summed::Group => {
+                let group = IpAddr::from([224, 0, 0, 18]);
+                pseudo_header(self.from, group, 112, message.len())
+            }
         };
         let sum = checksum(&[&pseudo, &message]);
         message[6..8].copy_from_slice(&sum);

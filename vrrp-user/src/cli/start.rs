@@ -66,15 +66,16 @@ pub(super) fn run(options: &RunOptions, serve: impl FnOnce(Started) -> Result<()
         Ok(ready) => ready,
         Err(error) => return complain(&anyhow!(error).context("become a daemon"), EXIT_FAILURE),
     };
+    // Its namespace is where everything else starts; what it says of it is logged later.
+    let read = load::read(&config_file, options.config_id.as_deref());
     // Ends the log when dropped: after the last word about a failure.
-    let (_log, runner) = match before_the_configuration(options) {
+    let (_log, runner) = match before_the_configuration(options, read.config.as_ref()) {
         Ok(done) => done,
         Err(error) => {
             ready.fail(EXIT_FAILURE);
             return complain(&error, EXIT_FAILURE);
         }
     };
-    let read = load::read(&config_file, options.config_id.as_deref());
     read.log();
     // A terminal that waits for the daemon should see them as well.
     let terminal = !options.foreground && !options.log.console;
@@ -111,14 +112,18 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn before_the_configuration(options: &RunOptions) -> Result<(log::Guard, process::Runner)> {
+fn before_the_configuration(
+    options: &RunOptions,
+    config: Option<&Config>,
+) -> Result<(log::Guard, process::Runner)> {
     if let Some(mask) = options.umask {
         umask(Mode::from_bits_truncate(mask));
     }
     if options.core_dump {
         setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY).context("allow cores")?;
     }
-    if let Some(name) = &options.namespace {
+    let written = config.and_then(|config| config.global.net_namespace.as_ref());
+    if let Some(name) = options.namespace.as_ref().or(written) {
         enter_namespace(name)?;
     }
     let runner = process::Runner::start().context("start the script process")?;
@@ -126,6 +131,11 @@ fn before_the_configuration(options: &RunOptions) -> Result<(log::Guard, process
     tracing::info!("Starting xvrrpd {}", env!("CARGO_PKG_VERSION"));
     for note in &options.notes {
         tracing::warn!("{note}");
+    }
+    if let (Some(given), Some(written)) = (&options.namespace, written)
+        && given != written
+    {
+        tracing::warn!("`-s {given}` overrules `net_namespace {written}`");
     }
     Ok((log, runner))
 }
@@ -150,11 +160,16 @@ fn after_the_configuration(
         .clone()
         .or_else(|| options.config_id.clone());
     let (file, config_id) = (config_file.clone(), options.config_id.clone());
+    let namespace = config.global.net_namespace.clone();
     let reload: Reload = Box::new(move || {
         let read = load::read(&file, config_id.as_deref());
         read.log();
         let verdict = read.verdict();
-        read.config.ok_or_else(|| anyhow!("{verdict}"))
+        let config = read.config.ok_or_else(|| anyhow!("{verdict}"))?;
+        if config.global.net_namespace != namespace {
+            tracing::warn!("`net_namespace` is obeyed at a start: restart xvrrpd to move it");
+        }
+        Ok(config)
     });
     Ok(Started {
         config,

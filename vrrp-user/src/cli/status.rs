@@ -3,6 +3,7 @@
 
 use super::status_page::{self, MapView, Peer, Router, Talker};
 use crate::{
+    explain::differences,
     ownership::standing::mode_name,
     shell::{
         bpf::{Instance, Reader, reader},
@@ -89,6 +90,7 @@ fn view(snapshot: &reader::Snapshot) -> MapView {
                 interval_ms: u64::from(peer.peer.interval_cs) * 10,
                 age: peer.age,
                 adverts: peer.peer.adverts,
+                differs: differences(view.key.family, &view.router, &peer.peer),
             })
             .collect(),
     });
@@ -126,6 +128,7 @@ fn to_json(maps: &MapView) -> Value {
                 "interval_ms": peer.interval_ms,
                 "age_ms": milliseconds(peer.age),
                 "adverts": peer.adverts,
+                "differs": peer.differs,
             })
         });
         json!({

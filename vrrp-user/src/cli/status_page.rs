@@ -55,6 +55,8 @@ pub(super) struct Peer {
     pub(super) interval_ms: u64,
     pub(super) age: Duration,
     pub(super) adverts: u64,
+    /// What it says otherwise than this router.
+    pub(super) differs: Vec<String>,
 }
 
 /// What the page is made of.
@@ -385,6 +387,9 @@ fn gate(out: &mut Lines, router: &Router) {
                 peer.adverts
             ),
         );
+        for difference in &peer.differs {
+            out.text("    ", &format!("differs: {difference}"));
+        }
     }
 }
 
@@ -425,6 +430,7 @@ mod tests {
             interval_ms: 1000,
             age: Duration::from_millis(420),
             adverts: 12_345,
+            differs: Vec::new(),
         };
         MapView {
             routers: vec![Router {
@@ -558,6 +564,10 @@ VRID 51 on eth0, priority 100
   heard 10.0.0.3 420 ms ago: priority 90, version 3, every 1.0 s, 12345 adverts
 ";
         assert_eq!(page(None, Some(&maps())), expected);
+        let mut differing = maps();
+        differing.routers[0].peers[0].differs = vec!["2 addresses there, 1 here".into()];
+        let expected = format!("{expected}    differs: 2 addresses there, 1 here\n");
+        assert_eq!(page(None, Some(&differing)), expected);
         let neither = "xvrrpd 42: xvrrpd does not answer\nThe maps cannot be read: no such file\n";
         assert_eq!(page(None, None), neither);
     }

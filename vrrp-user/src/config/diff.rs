@@ -4,6 +4,7 @@
 use super::model::{
     Config, Family, Global, Instance, Probe, Script, SyncGroup, TrackFile, TrackProcess,
 };
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 /// What makes two instances the same virtual router, whatever they are called.
@@ -15,8 +16,9 @@ pub struct Identity {
     pub interface: String,
     /// IPv6 rather than IPv4.
     pub v6: bool,
-    /// Unicast rather than multicast.
-    pub unicast: bool,
+    /// Its multicast group, in another one of which somebody else may own; none in
+    /// unicast.
+    pub group: Option<IpAddr>,
 }
 
 impl Identity {
@@ -26,7 +28,7 @@ impl Identity {
             vrid: instance.vrid,
             interface: instance.interface.clone(),
             v6: instance.family == Family::V6,
-            unicast: instance.unicast.is_some(),
+            group: instance.multicast_group(),
         }
     }
 }

@@ -25,6 +25,7 @@ mod words;
 
 pub use diagnostic::{Code, Diagnostic, Severity, exit_code};
 pub(crate) use keyword::suggest::nearest_name;
+pub use keyword::{Entry as Keyword, Status, keywords};
 pub use places::Places;
 pub use source::{Files, Source, Span};
 

@@ -7,7 +7,7 @@ pub mod routing;
 mod telling;
 mod track;
 
-pub use telling::{Dumps, Fifo, Hook, Mail, MailLogin, MailTls};
+pub use telling::{Dbus, Dumps, Fifo, Hook, Mail, MailLogin, MailTls};
 pub use track::{
     HttpRequest, InitFile, Parameters, Probe, ProcessPattern, TrackFile, TrackProcess, Tracked,
     TrackerKind,
@@ -65,6 +65,12 @@ pub struct Global {
     /// `instance NAME`, or `-i`'s config-id where no name is given: separates
     /// two daemons in one network namespace.
     pub instance_name: Option<String>,
+    /// `vrrp_delay_after_boot`: no instance starts before the host has run so long.
+    pub delay_after_boot: Duration,
+    /// `net_namespace NAME`: the daemon runs in this network namespace.
+    pub net_namespace: Option<String>,
+    /// How the transmit thread runs.
+    pub transmit: Transmit,
     /// What a lease and a claim are made of.
     pub lease: Lease,
     /// `notify_fifo` and `vrrp_notify_fifo`; their paths differ.
@@ -81,6 +87,20 @@ pub struct Global {
     pub dumps: Dumps,
     /// `no_email_faults`.
     pub no_mail_on_fault: bool,
+    /// D-Bus, if it is wanted.
+    pub dbus: Option<Dbus>,
+}
+
+/// `vrrp_rt_priority`, `vrrp_cpu_affinity` and `vrrp_rlimit_rttime`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transmit {
+    /// `vrrp_rt_priority`: its `SCHED_FIFO` priority, 1-99.
+    pub realtime_priority: Option<u8>,
+    /// `vrrp_cpu_affinity`: the CPUs it may run on; all if empty.
+    pub cpus: Vec<u16>,
+    /// `vrrp_rlimit_rttime`: how long it may compute without waiting, before the kernel
+    /// ends the process.
+    pub realtime_limit: Option<Duration>,
 }
 
 /// `lease`: what a shut gate does to packets that only an open one is for.
@@ -309,6 +329,9 @@ pub enum ChecksumPolicy {
     Plain,
     /// `v3_checksum_as_v2 off`: with a pseudo-header.
     Pseudo,
+    /// `old_unicast_checksum`: with a pseudo-header that names the multicast group,
+    /// although the advert is unicast.
+    Group,
 }
 
 /// One entry of `virtual_ipaddress`.
@@ -382,6 +405,11 @@ pub struct Garp {
     pub arp_interval: Duration,
     /// `vrrp_gna_interval` / `gna_interval`: between two NAs on an interface.
     pub na_interval: Duration,
+    /// `garp_extra_if`: between two announcements where no advert keeps the switches'
+    /// memory of a virtual MAC fresh; zero: none.
+    pub extra: Duration,
+    /// `garp_extra_if all`: on other interfaces without a virtual MAC too.
+    pub extra_all: bool,
 }
 
 impl Default for Garp {
@@ -395,6 +423,8 @@ impl Default for Garp {
             lower_prio_repeat: 5,
             arp_interval: Duration::ZERO,
             na_interval: Duration::ZERO,
+            extra: Duration::ZERO,
+            extra_all: false,
         }
     }
 }
@@ -513,10 +543,21 @@ pub struct Instance {
     pub preempt_delay: Duration,
     /// `garp_*`.
     pub garp: Garp,
+    /// Its interface's `garp_group`, by its place in the file.
+    pub garp_group: Option<u32>,
     /// `mcast_src_ip` or `unicast_src_ip`; the interface's primary address when absent.
     pub source: Option<IpAddr>,
+    /// `mcast_dst_ip`, or `vrrp_mcast_group4` and `vrrp_mcast_group6`: where multicast
+    /// adverts go, and what an `old_unicast_checksum` names.
+    pub group: IpAddr,
     /// Unicast when present.
     pub unicast: Option<Unicast>,
+    /// `unicast_fault_no_peer`, and unicast without any peer: it stays in FAULT.
+    pub lacks_peers: bool,
+    /// `unicast_ttl`: TTL or hop limit of unicast adverts.
+    pub unicast_ttl: u8,
+    /// `track_src_ip`: without its source address on the interface it is in FAULT.
+    pub tracks_source: bool,
     /// `advert_sources`: multicast adverts only from these; from everybody when empty.
     pub advert_sources: Vec<IpAddr>,
     /// `track_interface`; this and those below include what its sync group tracks.
@@ -537,7 +578,8 @@ pub struct Instance {
     pub dont_track_primary: bool,
     /// `strict_mode` / `vrrp_strict`.
     pub strict: bool,
-    /// `accept`; off (`no_accept`): only ARP and ND answered for the addresses.
+    /// `accept`; off (`no_accept`): nothing but ARP and ND is taken in or sent for the
+    /// addresses. An address owner (priority 255) always accepts.
     pub accept: bool,
     /// `skip_check_adv_addr`: the address list of adverts is not compared.
     pub skip_check_advert_addresses: bool,
@@ -549,17 +591,22 @@ pub struct Instance {
     pub lower_prio_no_advert: bool,
     /// `higher_prio_send_advert`.
     pub higher_prio_send_advert: bool,
+    /// `owner_ignore_adverts`, of an address owner (priority 255): nobody is heard.
+    pub ignores_adverts: bool,
     /// `use_vmac`: the virtual MAC of its adverts (with `vmac_xmit_base` the
     /// interface's own), and of its addresses.
     pub vmac: Vmac,
     /// `oneway_fault`: FAULT while a router that should lose does not heed us.
     pub oneway_fault: bool,
-    /// Keywords that are not served yet and without which its peers and it would
-    /// not hear one another: it is held in FAULT.
-    pub unheard: Vec<String>,
 }
 
 impl Instance {
+    /// Where its adverts go, if it is not unicast.
+    #[must_use]
+    pub fn multicast_group(&self) -> Option<IpAddr> {
+        self.unicast.is_none().then_some(self.group)
+    }
+
     /// The virtual MAC of its addresses of a family, whether they use it or not.
     #[must_use]
     pub fn virtual_mac(&self, ipv6: bool) -> [u8; 6] {

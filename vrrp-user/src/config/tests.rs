@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use std::path::Path;
 
 mod authentication;
+mod by_name;
 mod lowering;
+mod network;
+mod process;
 mod telling;
 mod tracking;
 

@@ -204,6 +204,13 @@ pub enum Action {
         /// With its line feed.
         line: String,
     },
+    /// An instance is in another state, for D-Bus.
+    StatusChange {
+        /// The instance.
+        name: String,
+        /// keepalived's number of the state.
+        status: u32,
+    },
     /// An alert to `notification_email`.
     Mail {
         /// What follows the router's name in the subject.
@@ -243,6 +250,7 @@ pub enum Level {
 }
 
 /// What [`XVRRP_ROUTERS`](vrrp_common::maps) holds for an instance, in engine terms.
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterRecord {
     /// Its key.
@@ -251,6 +259,8 @@ pub struct RouterRecord {
     pub gate: GateId,
     /// Source of our adverts.
     pub source: IpAddr,
+    /// Multicast group of its adverts.
+    pub group: IpAddr,
     /// Effective priority.
     pub priority: u8,
     /// Protocol version.
@@ -276,6 +286,8 @@ pub struct RouterRecord {
     pub checksum: ChecksumPolicy,
     /// `advert_sources`; empty: adverts from everybody. Never with unicast peers.
     pub advert_sources: Vec<IpAddr>,
+    /// `owner_ignore_adverts`: adverts from nobody.
+    pub ignores_adverts: bool,
     /// Hardware address of its interface; no frame from outside may have it.
     pub mac: [u8; 6],
 }
@@ -295,6 +307,8 @@ pub struct VipRecord {
     pub mac: [u8; 6],
     /// The interface's own; the same unless `mac` is virtual.
     pub own: [u8; 6],
+    /// Off: nothing but ARP and ND is for it.
+    pub accepts: bool,
 }
 
 /// An address on an interface.
@@ -361,13 +375,17 @@ pub struct Advert {
     pub interval: Duration,
     /// Source address.
     pub source: IpAddr,
-    /// Unicast destinations; empty: the VRRP group.
+    /// Unicast destinations; empty: the group.
     pub unicast: Vec<IpAddr>,
+    /// The multicast group.
+    pub group: IpAddr,
+    /// TTL or hop limit: of multicast 255.
+    pub ttl: u8,
     /// Virtual addresses, in order.
     pub addresses: Vec<IpAddr>,
     /// Version 2 authentication.
     pub authentication: Option<Authentication>,
-    /// Resolved: `Plain` or `Pseudo`, never `Learn`.
+    /// Resolved: never `Learn`.
     pub checksum: ChecksumPolicy,
 }
 

@@ -3,28 +3,89 @@
 use super::action::Announcement;
 use crate::{config::model::Garp, ownership::command::VrId, time::Instant};
 use core::{net::IpAddr, time::Duration};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What a loser may take to hear our answer and fall silent; until then it may
 /// answer, and hosts believe it once more.
 const LOSER_LEAVES: Duration = Duration::from_millis(50);
 
+/// Announcements that keep a distance from one another (`garp_interval`,
+/// `gna_interval`): those on one interface, or on the interfaces of a `garp_group`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lane {
+    Interface(String),
+    /// By its place in the file.
+    Group(u32),
+}
+
+/// When the last announcement left on each lane: ARP, and ND beside it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Paces(BTreeMap<(Lane, Kind), Instant>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Arp,
+    Nd,
+}
+
+impl Paces {
+    /// When the next one may leave; none: at any time.
+    fn free_at(&self, lane: &(Lane, Kind), pace: Duration) -> Option<Instant> {
+        self.0.get(lane).map(|&last| last + pace)
+    }
+
+    fn is_free(&self, lane: &(Lane, Kind), pace: Duration, now: Instant) -> bool {
+        self.free_at(lane, pace).is_none_or(|at| at <= now)
+    }
+
+    fn left(&mut self, lane: &(Lane, Kind), now: Instant) {
+        match self.0.get_mut(lane) {
+            Some(last) => *last = now,
+            None => drop(self.0.insert(lane.clone(), now)),
+        }
+    }
+}
+
 /// One instance's part in its group's announcements.
 #[derive(Clone, Debug)]
 pub(super) struct Share {
     pub(super) vr: VrId,
+    pub(super) lane: Lane,
     pub(super) garp: Garp,
     /// One for each address.
     pub(super) announcements: Vec<Announcement>,
+    /// One on each interface for which `garp_extra_if` is.
+    pub(super) extra: Vec<Announcement>,
 }
 
 impl Share {
-    fn pace(&self) -> Duration {
+    fn kind(&self) -> Kind {
         match self.announcements.first().map(|first| first.address) {
-            Some(IpAddr::V4(_)) => self.garp.arp_interval,
-            Some(IpAddr::V6(_)) => self.garp.na_interval,
-            None => Duration::ZERO,
+            Some(IpAddr::V6(_)) => Kind::Nd,
+            Some(IpAddr::V4(_)) | None => Kind::Arp,
         }
+    }
+
+    fn pace(&self) -> Duration {
+        match self.kind() {
+            Kind::Arp => self.garp.arp_interval,
+            Kind::Nd => self.garp.na_interval,
+        }
+    }
+
+    /// What comes again and again, and how often.
+    fn periodic(&self) -> impl Iterator<Item = (Duration, Burst)> {
+        let extra = Some(self.garp.extra).filter(|_| !self.extra.is_empty());
+        [
+            (self.garp.refresh, Burst::Refresh),
+            (extra.unwrap_or_default(), Burst::Extra),
+        ]
+        .into_iter()
+        .filter(|(every, _)| !every.is_zero())
+    }
+
+    fn lane(&self) -> (Lane, Kind) {
+        (self.lane.clone(), self.kind())
     }
 
     /// Rounds over all addresses, as keepalived sends them.
@@ -38,14 +99,22 @@ impl Share {
 pub(super) struct Announcer {
     /// Bursts to come: (when, of which instance, which kind).
     bursts: Vec<(Instant, VrId, Burst)>,
-    /// Announcements held back by the pace, soonest first.
-    paced: VecDeque<(Instant, Announcement)>,
+    /// Announcements held back by the pace of their lane.
+    paced: BTreeMap<(Lane, Kind), Queue>,
+}
+
+/// What waits for its turn on a lane.
+#[derive(Clone, Debug)]
+struct Queue {
+    pace: Duration,
+    waiting: VecDeque<Announcement>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Burst {
     Second,
     Refresh,
+    Extra,
     LowerPriority,
     LoserGone,
 }
@@ -66,20 +135,19 @@ impl Announcer {
     }
 
     /// The gate opened at `now`, and the claim's burst left with it.
-    pub(super) fn opened(&mut self, shares: &[Share], now: Instant) {
+    pub(super) fn opened(&mut self, shares: &[Share], paces: &mut Paces, now: Instant) {
         self.clear();
         for share in shares {
-            let pace = share.pace();
-            if !pace.is_zero() {
-                self.pace(share.rounds(share.garp.repeat).skip(1), pace, now + pace);
+            if !share.pace().is_zero() {
+                paces.left(&share.lane(), now);
+                self.hold(share, share.rounds(share.garp.repeat).skip(1));
             }
             if !share.garp.delay.is_zero() {
                 self.bursts
                     .push((now + share.garp.delay, share.vr, Burst::Second));
             }
-            if !share.garp.refresh.is_zero() {
-                self.bursts
-                    .push((now + share.garp.refresh, share.vr, Burst::Refresh));
+            for (every, burst) in share.periodic() {
+                self.bursts.push((now + every, share.vr, burst));
             }
         }
     }
@@ -87,15 +155,17 @@ impl Announcer {
     /// Settings changed while Active: refreshing begins, ends or comes sooner.
     pub(super) fn reconfigure(&mut self, shares: &[Share], now: Instant) {
         for share in shares {
-            let refresh =
-                |burst: &(Instant, VrId, Burst)| burst.1 == share.vr && burst.2 == Burst::Refresh;
-            let pending = self.bursts.iter().find(|burst| refresh(burst));
-            let at = pending.map(|(at, ..)| *at);
-            self.bursts.retain(|burst| !refresh(burst));
-            if !share.garp.refresh.is_zero() {
-                let latest = now + share.garp.refresh;
-                let at = at.map_or(latest, |at| at.min(latest));
-                self.bursts.push((at, share.vr, Burst::Refresh));
+            for kind in [Burst::Refresh, Burst::Extra] {
+                let of_kind =
+                    |burst: &(Instant, VrId, Burst)| burst.1 == share.vr && burst.2 == kind;
+                let pending = self.bursts.iter().find(|burst| of_kind(burst));
+                let at = pending.map(|(at, ..)| *at);
+                self.bursts.retain(|burst| !of_kind(burst));
+                for (every, _) in share.periodic().filter(|(_, burst)| *burst == kind) {
+                    let latest = now + every;
+                    let at = at.map_or(latest, |at| at.min(latest));
+                    self.bursts.push((at, share.vr, kind));
+                }
             }
         }
     }
@@ -107,6 +177,7 @@ impl Announcer {
         &mut self,
         share: &Share,
         first: bool,
+        paces: &mut Paces,
         now: Instant,
     ) -> Vec<Announcement> {
         let pending =
@@ -121,20 +192,27 @@ impl Announcer {
         let again = share.garp.lower_prio_delay.max(Duration::from_secs(1));
         self.bursts
             .push((now + again, share.vr, Burst::LowerPriority));
-        self.start(share, share.garp.lower_prio_repeat, now)
+        self.start(share, share.garp.lower_prio_repeat, paces, now)
     }
 
     /// All addresses once more, at once: another host claimed one of them.
-    pub(super) fn again(&mut self, share: &Share, now: Instant) -> Vec<Announcement> {
-        self.start(share, 1, now)
+    pub(super) fn again(
+        &mut self,
+        share: &Share,
+        paces: &mut Paces,
+        now: Instant,
+    ) -> Vec<Announcement> {
+        self.start(share, 1, paces, now)
     }
 
     /// What is due. `shares` are those of the group as it is now.
-    pub(super) fn due(&mut self, shares: &[Share], now: Instant) -> Vec<Announcement> {
-        let mut due = Vec::new();
-        while self.paced.front().is_some_and(|(at, _)| *at <= now) {
-            due.extend(self.paced.pop_front().map(|(_, announcement)| announcement));
-        }
+    pub(super) fn due(
+        &mut self,
+        shares: &[Share],
+        paces: &mut Paces,
+        now: Instant,
+    ) -> Vec<Announcement> {
+        let mut due = self.released(paces, now);
         let (ready, later): (Vec<_>, Vec<_>) = core::mem::take(&mut self.bursts)
             .into_iter()
             .partition(|(at, ..)| *at <= now);
@@ -148,27 +226,33 @@ impl Announcer {
                 Burst::LowerPriority if share.garp.lower_prio_delay.is_zero() => 0,
                 Burst::LowerPriority => share.garp.lower_prio_repeat,
                 Burst::LoserGone => 1,
-                // Turned off since.
-                Burst::Refresh if share.garp.refresh.is_zero() => 0,
-                Burst::Refresh => {
-                    let next = at + share.garp.refresh;
-                    let next = if next > now {
-                        next
-                    } else {
-                        now + share.garp.refresh
+                Burst::Refresh | Burst::Extra => {
+                    let every = share.periodic().find(|(_, kind)| *kind == burst);
+                    let Some((every, _)) = every else {
+                        // Turned off since.
+                        continue;
                     };
-                    self.bursts.push((next, vr, Burst::Refresh));
+                    let next = at + every;
+                    let next = if next > now { next } else { now + every };
+                    self.bursts.push((next, vr, burst));
+                    if burst == Burst::Extra {
+                        due.extend(share.extra.iter().cloned());
+                        continue;
+                    }
                     share.garp.refresh_repeat
                 }
             };
-            due.extend(self.start(share, repeat, now));
+            due.extend(self.start(share, repeat, paces, now));
         }
         due
     }
 
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self, paces: &Paces) -> Option<Instant> {
         let burst = self.bursts.iter().map(|(at, ..)| *at).min();
-        let paced = self.paced.front().map(|(at, _)| *at);
+        let lanes = self.paced.iter();
+        let paced = lanes
+            .filter_map(|(lane, queue)| paces.free_at(lane, queue.pace))
+            .min();
         [burst, paced].into_iter().flatten().min()
     }
 
@@ -177,32 +261,45 @@ impl Announcer {
         self.paced.clear();
     }
 
-    fn start(&mut self, share: &Share, repeat: u32, now: Instant) -> Vec<Announcement> {
-        let pace = share.pace();
-        if pace.is_zero() {
+    fn start(
+        &mut self,
+        share: &Share,
+        repeat: u32,
+        paces: &mut Paces,
+        now: Instant,
+    ) -> Vec<Announcement> {
+        if share.pace().is_zero() {
             return share.rounds(repeat).cloned().collect();
         }
-        let mut all = share.rounds(repeat);
-        let first = all.next().cloned();
-        let rest: Vec<_> = all.collect();
-        self.pace(rest.into_iter(), pace, now + pace);
-        first.into_iter().collect()
+        self.hold(share, share.rounds(repeat));
+        self.released(paces, now)
     }
 
-    fn pace<'a>(
-        &mut self,
-        announcements: impl Iterator<Item = &'a Announcement>,
-        pace: Duration,
-        from: Instant,
-    ) {
-        let after_last = self
-            .paced
-            .back()
-            .map_or(from, |(at, _)| from.max(*at + pace));
-        let mut at = after_last;
-        for announcement in announcements {
-            self.paced.push_back((at, announcement.clone()));
-            at = at + pace;
+    fn hold<'a>(&mut self, share: &Share, more: impl Iterator<Item = &'a Announcement>) {
+        let mut more = more.cloned().peekable();
+        if more.peek().is_none() {
+            return;
         }
+        let queue = self.paced.entry(share.lane()).or_insert_with(|| Queue {
+            pace: share.pace(),
+            waiting: VecDeque::new(),
+        });
+        queue.pace = share.pace();
+        queue.waiting.extend(more);
+    }
+
+    /// What may leave now, which then has.
+    fn released(&mut self, paces: &mut Paces, now: Instant) -> Vec<Announcement> {
+        let mut released = Vec::new();
+        for (lane, queue) in &mut self.paced {
+            while paces.is_free(lane, queue.pace, now)
+                && let Some(next) = queue.waiting.pop_front()
+            {
+                paces.left(lane, now);
+                released.push(next);
+            }
+        }
+        self.paced.retain(|_, queue| !queue.waiting.is_empty());
+        released
     }
 }

@@ -60,7 +60,7 @@ impl Engine {
             return false;
         };
         let (mut priority, mut faults) =
-            instance.assess(&self.links, &self.unwatched, &self.trackers);
+            instance.assess(&self.links, &self.placed, &self.unwatched, &self.trackers);
         if !instance.awaits(&self.trackers) {
             instance.inherited_priority = None;
         }

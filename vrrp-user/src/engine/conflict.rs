@@ -255,7 +255,7 @@ impl Engine {
             && now >= team.conflict_until
         {
             team.conflict_until = now + QUIET;
-            let announcements = team.announcer.again(share, now);
+            let announcements = team.announcer.again(share, &mut self.paces, now);
             self.announce(gate, announcements);
         }
     }

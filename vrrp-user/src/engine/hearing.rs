@@ -160,7 +160,9 @@ impl Engine {
             return;
         };
         if let Some(share) = shares.iter().find(|share| share.vr == vr) {
-            let announcements = team.announcer.lower_priority(share, first, now);
+            let announcements = team
+                .announcer
+                .lower_priority(share, first, &mut self.paces, now);
             self.announce(gate, announcements);
         }
     }

@@ -28,7 +28,7 @@ use crate::{
 };
 use core::net::IpAddr;
 use std::collections::BTreeSet;
-use vrrp_common::maps::{CHECKSUM_PLAIN, VrKey};
+use vrrp_common::maps::{CHECKSUM_GROUP, CHECKSUM_PLAIN, CHECKSUM_PSEUDO, VrKey};
 
 /// A group whose claim nobody has beaten or given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct InheritedRouter {
     pub key: VrKey,
     /// Source of its adverts.
     pub source: IpAddr,
+    /// Multicast group of its adverts.
+    pub group: IpAddr,
     /// Effective priority.
     pub priority: u8,
     /// 2 or 3.
@@ -193,7 +195,7 @@ impl Engine {
         self.apply(gate, Event::Resume, now, "resumed after a restart");
     }
 
-    /// Peers count on what was advertised: with another version, interval or
+    /// Peers count on what was advertised: with another version, interval, group or
     /// source it is another router to them.
     fn is_as_advertised(&self, vr: VrId, inherited: &Inherited) -> bool {
         let Some(instance) = self.instances.get(&vr) else {
@@ -205,7 +207,9 @@ impl Engine {
         };
         let checksum = match instance.config.checksum {
             ChecksumPolicy::Learn => None,
-            fixed => Some(fixed == ChecksumPolicy::Plain),
+            ChecksumPolicy::Plain => Some(CHECKSUM_PLAIN),
+            ChecksumPolicy::Pseudo => Some(CHECKSUM_PSEUDO),
+            ChecksumPolicy::Group => Some(CHECKSUM_GROUP),
         };
         let key = instance.key_at(&self.links);
         inherited.members.iter().any(|was| {
@@ -213,7 +217,8 @@ impl Engine {
                 && was.version == version
                 && was.interval_cs == instance.interval_cs()
                 && Some(was.source) == instance.source(&self.links)
-                && checksum.is_none_or(|plain| plain == (was.sent_form == CHECKSUM_PLAIN))
+                && was.group == instance.config.group
+                && checksum.is_none_or(|form| form == was.sent_form)
         })
     }
 

@@ -123,6 +123,13 @@ pub enum Input {
         /// Of an instance or a sync group.
         name: String,
     },
+    /// D-Bus's `SendGarp`: announce the addresses of an instance once more.
+    Announce {
+        /// To be answered at once.
+        ticket: Ticket,
+        /// Of an instance.
+        name: String,
+    },
     /// `xvrrpd maintenance`.
     Maintenance {
         /// To be answered at the end. None: so it was when the last daemon ended.

@@ -2,6 +2,7 @@
 
 use super::{
     action::{Advert, Announcement, PlacedAddress, RouterRecord, VipRecord},
+    announce::Lane,
     conflict::Signs,
     input::{Link, Unwatched},
     losers::Losers,
@@ -20,8 +21,11 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
+use std::collections::BTreeSet;
 use vrrp_common::{
-    maps::{CAST_MULTICAST, CAST_UNICAST, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey},
+    maps::{
+        CAST_MULTICAST, CAST_UNICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, FAMILY_V4, FAMILY_V6, VrKey,
+    },
     wire::ADVERT_TTL,
 };
 
@@ -127,21 +131,19 @@ impl Instance {
         }
     }
 
-    /// What keeps it the same instance over a reload, whatever it is called.
-    pub(super) fn identity(config: &model::Instance) -> (u8, bool, String, bool) {
+    /// What keeps it the same instance over a reload, whatever it is called. In another
+    /// group somebody else may own what it owns here.
+    pub(super) fn identity(config: &model::Instance) -> (u8, bool, String, Option<IpAddr>) {
         let ipv6 = config.family == Family::V6;
-        (
-            config.vrid,
-            ipv6,
-            config.interface.clone(),
-            config.unicast.is_some(),
-        )
+        let interface = config.interface.clone();
+        (config.vrid, ipv6, interface, config.multicast_group())
     }
 
     /// Adds up what it tracks; faults of other group members are not among these.
     pub(super) fn assess(
         &self,
         links: &Links,
+        placed: &BTreeSet<(u32, IpAddr)>,
         unwatched: &Unwatched,
         trackers: &Trackers,
     ) -> (u8, Vec<Fault>) {
@@ -158,14 +160,20 @@ impl Instance {
             sum.add(kind, tracked, reading);
         }
         let priority = inherited.unwrap_or_else(|| sum.effective(config.priority));
-        let unheard = config.unheard.iter().cloned().map(Fault::NotServed);
-        sum.faults.extend(unheard);
+        if config.lacks_peers {
+            sum.faults.push(Fault::NoPeers);
+        }
         let own = config.interface.clone();
         match links.named(&own) {
             None => sum.faults.insert(0, Fault::InterfaceMissing(own)),
             Some(link) => {
+                let tracked = config.source.filter(|_| config.tracks_source);
                 if self.source(links).is_none() {
                     sum.faults.insert(0, Fault::NoSourceAddress(own.clone()));
+                } else if let Some(source) = tracked
+                    && !placed.contains(&(link.ifindex, source))
+                {
+                    sum.faults.insert(0, Fault::SourceGone(source.to_string()));
                 }
                 if !link.up && !config.dont_track_primary {
                     sum.faults.insert(0, Fault::InterfaceDown(own));
@@ -223,6 +231,11 @@ impl Instance {
             .addresses()
             .filter_map(|address| address.dev.as_deref());
         core::iter::once(self.config.interface.as_str()).chain(devs)
+    }
+
+    /// Whether it is there decides (`track_src_ip`).
+    pub(super) fn tracks_source(&self, address: IpAddr) -> bool {
+        self.config.tracks_source && self.config.source == Some(address)
     }
 
     /// It concerns this interface.
@@ -316,6 +329,7 @@ impl Instance {
             key: self.key(link.ifindex),
             gate: self.gate,
             source,
+            group: self.config.group,
             priority: self.priority,
             version: self.config.version,
             interval_cs: self.interval_cs(),
@@ -343,6 +357,7 @@ impl Instance {
                 .as_ref()
                 .map_or_else(|| self.checksum(), |advert| advert.checksum),
             advert_sources: self.config.advert_sources.clone(),
+            ignores_adverts: self.config.ignores_adverts,
             mac: link.mac,
         })
     }
@@ -370,6 +385,11 @@ impl Instance {
             interval: self.config.advert_interval,
             source: self.source(links)?,
             unicast: peers.map(|peer| peer.address).collect(),
+            group: self.config.group,
+            ttl: match self.config.unicast {
+                Some(_) => self.config.unicast_ttl,
+                None => ADVERT_TTL,
+            },
             addresses: self.advertised(),
             authentication: self.config.authentication.clone(),
             checksum: self.checksum(),
@@ -382,6 +402,9 @@ impl Instance {
             ChecksumPolicy::Learn if self.learned_form == Some(CHECKSUM_PLAIN) => {
                 ChecksumPolicy::Plain
             }
+            ChecksumPolicy::Learn if self.learned_form == Some(CHECKSUM_GROUP) => {
+                ChecksumPolicy::Group
+            }
             ChecksumPolicy::Learn => ChecksumPolicy::Pseudo,
             fixed => fixed,
         }
@@ -393,6 +416,14 @@ impl Instance {
             .iter()
             .map(|address| address.address)
             .collect()
+    }
+
+    /// What its announcements keep a distance from.
+    pub(super) fn lane(&self) -> Lane {
+        match self.config.garp_group {
+            Some(group) => Lane::Group(group),
+            None => Lane::Interface(self.config.interface.clone()),
+        }
     }
 
     /// Each address with the interface that carries it, where that exists.
@@ -437,6 +468,7 @@ impl Instance {
             in_stack: in_stack(link.ifindex, address.address),
             mac: self.mac(address, link),
             own: link.mac,
+            accepts: self.config.accept,
         })
     }
 
@@ -449,5 +481,30 @@ impl Instance {
             mac: self.mac(address, link),
             address: address.address,
         })
+    }
+
+    /// `garp_extra_if`: one on each interface on which nothing else is sent from the
+    /// address's MAC again and again, and which a switch may therefore forget.
+    pub(super) fn extra_announcements(&self, links: &Links) -> Vec<Announcement> {
+        if self.config.garp.extra.is_zero() {
+            return Vec::new();
+        }
+        let own = links.named(&self.config.interface).map(|link| link.ifindex);
+        let mut found: Vec<Announcement> = Vec::new();
+        for (address, link) in self.carried(links) {
+            let (ifindex, mac) = (link.ifindex, self.mac(address, link));
+            let is_virtual = mac != link.mac;
+            let by_adverts = Some(ifindex) == own && (!is_virtual || self.config.vmac.adverts);
+            let wanted = is_virtual || self.config.garp.extra_all;
+            if wanted && !by_adverts && found.iter().all(|it| it.ifindex != ifindex) {
+                let address = address.address;
+                found.push(Announcement {
+                    ifindex,
+                    mac,
+                    address,
+                });
+            }
+        }
+        found
     }
 }

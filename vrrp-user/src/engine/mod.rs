@@ -104,6 +104,7 @@ pub struct Engine {
     /// Instances wait for this before they start (`vrrp_startup_delay`).
     start_at: Option<Instant>,
     last_epoch: Epoch,
+    paces: announce::Paces,
     links: Links,
     unsettled: Unsettled,
     unwatched: Unwatched,
@@ -138,6 +139,7 @@ impl Engine {
             lease_mode: None,
             start_at: None,
             last_epoch: seen_epochs.into_iter().max().unwrap_or_default(),
+            paces: announce::Paces::default(),
             links: Links::default(),
             unsettled: Unsettled::default(),
             unwatched: Unwatched::default(),
@@ -200,6 +202,9 @@ impl Engine {
                     self.placed.remove(&(ifindex, address))
                 };
                 self.desired.vips_stale |= changed;
+                if changed {
+                    self.reassess_where(now, |it| it.tracks_source(address));
+                }
             }
             Input::Unwatched(unwatched) => {
                 if core::mem::replace(&mut self.unwatched, unwatched) != self.unwatched {
@@ -218,6 +223,10 @@ impl Engine {
                 force,
             } => self.hand_over(ticket, &name, force, now),
             Input::Release { ticket, name } => self.release(ticket, &name, now),
+            Input::Announce { ticket, name } => {
+                let answer = self.announce_again(&name);
+                self.answer(ticket, answer);
+            }
             Input::Maintenance { ticket, on, force } => self.maintain(ticket, on, force, now),
             Input::Shutdown => self.shutdown(now),
             Input::Leave => self.leave(),
@@ -306,7 +315,10 @@ impl Engine {
             Check::Confirm { at } => Some((at, Reason::ConfirmClaim(gate))),
             Check::Lapse { at, .. } => Some((at, Reason::Lapse(gate))),
         };
-        let announce = team.announcer.next().map(|at| (at, Reason::Announce(gate)));
+        let announce = team
+            .announcer
+            .next(&self.paces)
+            .map(|at| (at, Reason::Announce(gate)));
         let offer = team
             .handover
             .as_ref()

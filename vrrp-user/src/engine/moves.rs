@@ -181,7 +181,7 @@ impl Engine {
             return;
         };
         team.times_active += 1;
-        team.announcer.opened(&shares, now);
+        team.announcer.opened(&shares, &mut self.paces, now);
         self.tell_state(gate, Told::Master, State::Claiming);
         for vr in self.members(gate) {
             self.log_installed(vr, "setting");

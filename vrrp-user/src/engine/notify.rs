@@ -1,5 +1,5 @@
 //! Who is told of a change, with keepalived's words and in its order: the specific
-//! script, the generic one, the FIFOs, then mail.
+//! script, the generic one, the FIFOs, D-Bus, then mail.
 
 use super::{Engine, action::Action, team::Team};
 use crate::{
@@ -27,6 +27,16 @@ impl Told {
             Self::Fault => "FAULT",
             Self::Stop => "STOP",
             Self::Deleted => "DELETED",
+        }
+    }
+
+    /// keepalived's number of it. One that a reload drops is told as 3.
+    const fn number(self) -> u32 {
+        match self {
+            Self::Backup => 1,
+            Self::Master => 2,
+            Self::Fault | Self::Deleted => 3,
+            Self::Stop => 98,
         }
     }
 }
@@ -107,6 +117,12 @@ impl<'a> Teller<'a> {
         let arguments = [about.what(), about.name, told.word(), &priority].map(str::to_owned);
         run(&notify.any, arguments.into());
         self.line(about, told.word());
+        if self.global.dbus.is_some() && about.priority.is_some() {
+            self.actions.push_back(Action::StatusChange {
+                name: about.name.to_owned(),
+                status: told.number(),
+            });
+        }
         self.mail(about, told, mailed);
     }
 

@@ -32,7 +32,9 @@ impl Engine {
         }
         let first = self.start_at.is_none();
         if first {
-            self.start_at = Some(now + config.global.startup_delay);
+            // Zero is the boot.
+            let booted = Instant::from_ns(0) + config.global.delay_after_boot;
+            self.start_at = Some(booted.max(now + config.global.startup_delay));
         }
         // Before anything is claimed or fenced by it; the records may hold another one.
         let mode = config.global.lease.mode;

@@ -5,6 +5,7 @@ use super::{
     Engine,
     action::{Action, Announcement, Level, RouterRecord},
     announce::Share,
+    answer::{Answer, Done},
     instance::Instance,
     limit,
     team::Check,
@@ -138,7 +139,7 @@ impl Engine {
         if !self
             .teams
             .get(&gate)
-            .is_some_and(|team| due(team.announcer.next()))
+            .is_some_and(|team| due(team.announcer.next(&self.paces)))
         {
             return;
         }
@@ -146,8 +147,26 @@ impl Engine {
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
         };
-        let announcements = team.announcer.due(&shares, now);
+        let announcements = team.announcer.due(&shares, &mut self.paces, now);
         self.announce(gate, announcements);
+    }
+
+    /// Only what is ours is announced.
+    pub(super) fn announce_again(&mut self, name: &str) -> Answer {
+        let found = self.instances.values().find(|it| it.config.name == name);
+        let Some(instance) = found else {
+            return Err(format!("no instance {name}"));
+        };
+        let state = self.teams.get(&instance.gate).map(|it| it.group.state());
+        if state != Some(State::Active) {
+            return Err(format!(
+                "{name} is not MASTER here: its addresses are another's"
+            ));
+        }
+        let gate = instance.gate;
+        let announcements = instance.announcements(&self.links).collect();
+        self.announce(gate, announcements);
+        Ok(Done::default())
     }
 
     pub(super) fn announce(&mut self, gate: GateId, announcements: Vec<Announcement>) {
@@ -174,8 +193,10 @@ impl Engine {
             .filter_map(|vr| self.instances.get(vr))
             .map(|instance| Share {
                 vr: instance.vr,
+                lane: instance.lane(),
                 garp: instance.config.garp,
                 announcements: instance.announcements(&self.links).collect(),
+                extra: instance.extra_announcements(&self.links),
             })
             .collect()
     }

@@ -3,6 +3,7 @@
 //! say to words; nothing is decided here.
 
 mod change;
+mod differences;
 mod facts;
 mod gate;
 mod heard;
@@ -12,6 +13,7 @@ mod state;
 mod tests;
 mod waiting;
 
+pub use differences::differences;
 pub use facts::{Facts, Heard, Kernel, Key};
 
 use crate::config::nearest_name;

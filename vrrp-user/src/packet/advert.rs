@@ -79,10 +79,6 @@ impl Repr {
             core::cmp::Ordering::Equal => {}
         }
         let checksum = verify(bytes, version, source, destination)?;
-        // §5.2.5
-        if count == 0 {
-            return Err(Error::NoAddresses);
-        }
         let form = if version == 2 {
             Form::V2 {
                 interval_s: header[5],

@@ -41,8 +41,6 @@ pub enum Error {
     Type,
     /// Hardware or protocol address of a kind not read here, or of two kinds.
     AddressKind,
-    /// A list of addresses with none in it.
-    NoAddresses,
     /// An interval of zero.
     IntervalZero,
     /// A flag or an address that its protocol forbids in this place.
@@ -62,7 +60,6 @@ impl fmt::Display for Error {
             Self::Fragment => "fragmented",
             Self::Type => "unexpected type",
             Self::AddressKind => "unexpected kind of address",
-            Self::NoAddresses => "no addresses",
             Self::IntervalZero => "interval of zero",
             Self::Forbidden => "forbidden flag or address",
             Self::OptionLength => "bad option length",

@@ -21,7 +21,7 @@ use std::{
     io,
     net::{IpAddr, Ipv6Addr},
 };
-use vrrp_common::wire::{GROUP_V4, GROUP_V6, IPPROTO_AH, IPPROTO_VRRP};
+use vrrp_common::wire::{IPPROTO_AH, IPPROTO_VRRP};
 
 /// A group joined on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,28 +33,22 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// 224.0.0.18.
+    /// A group adverts are sent to.
     #[must_use]
-    pub fn vrrp_v4(ifindex: u32) -> Self {
-        Self {
-            ifindex,
-            group: GROUP_V4.into(),
-        }
+    pub const fn adverts(ifindex: u32, group: IpAddr) -> Self {
+        Self { ifindex, group }
     }
 
-    /// `ff02::12`.
+    /// A group adverts are sent to, and no solicitations (RFC 4291 section 2.7.1).
     #[must_use]
-    pub fn vrrp_v6(ifindex: u32) -> Self {
-        Self {
-            ifindex,
-            group: GROUP_V6.into(),
+    pub fn is_for_adverts(&self) -> bool {
+        match self.group {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(group) => {
+                let prefix = ipv6::solicited_node(Ipv6Addr::UNSPECIFIED).octets();
+                group.octets()[..13] != prefix[..13]
+            }
         }
-    }
-
-    /// One of VRRP's groups.
-    #[must_use]
-    pub fn is_vrrp(&self) -> bool {
-        self.group == IpAddr::from(GROUP_V4) || self.group == IpAddr::from(GROUP_V6)
     }
 
     /// Where solicitations for `address` go.
@@ -102,6 +96,8 @@ pub struct Listener {
     virtual_macs: BTreeMap<Station, Held>,
     /// What a predecessor may have left there.
     inherited: BTreeSet<Station>,
+    /// The same of groups.
+    inherited_groups: BTreeSet<Station>,
 }
 
 impl Listener {
@@ -124,6 +120,7 @@ impl Listener {
             held: BTreeSet::new(),
             virtual_macs: BTreeMap::new(),
             inherited: BTreeSet::new(),
+            inherited_groups: BTreeSet::new(),
         })
     }
 
@@ -151,10 +148,14 @@ impl Listener {
     fn hold(&mut self, wanted: &BTreeSet<Membership>) {
         let stations: BTreeSet<_> = wanted
             .iter()
-            .filter(|membership| membership.is_vrrp())
+            .filter(|membership| membership.is_for_adverts())
             .map(|membership| (membership.ifindex, station(membership.group)))
             .collect();
-        for &(ifindex, station) in self.held.difference(&stations) {
+        let inherited = core::mem::take(&mut self.inherited_groups);
+        for &(ifindex, station) in self.held.union(&inherited) {
+            if stations.contains(&(ifindex, station)) {
+                continue;
+            }
             // Fails when the interface is gone, and its filter with it.
             let _ = station_filter::release(ifindex, station);
         }
@@ -173,9 +174,11 @@ impl Listener {
         }
     }
 
-    /// A predecessor may have left these.
-    pub fn inherit(&mut self, stations: BTreeSet<Station>) {
+    /// A predecessor may have left these: virtual MACs, and the stations of groups.
+    pub fn inherit(&mut self, stations: BTreeSet<Station>, groups: BTreeSet<(u32, IpAddr)>) {
         self.inherited = stations;
+        let groups = groups.into_iter();
+        self.inherited_groups = groups.map(|(on, group)| (on, station(group))).collect();
     }
 
     /// Makes the interfaces take frames to exactly these virtual MACs; gives back those
@@ -341,10 +344,12 @@ mod tests {
     #[test]
     fn groups_of_an_interface() {
         let joined = [
-            Membership::vrrp_v4(3),
-            Membership::vrrp_v6(3),
+            Membership::adverts(3, "224.0.0.18".parse().unwrap()),
+            Membership::adverts(3, "ff02::12".parse().unwrap()),
             Membership::solicited_node(3, "2001:db8::12:3456".parse().unwrap()),
         ];
+        let for_adverts = joined.map(|membership| membership.is_for_adverts());
+        assert_eq!(for_adverts, [true, true, false]);
         let groups = joined.map(|membership| (membership.ifindex, membership.group.to_string()));
         let want = [(3, "224.0.0.18"), (3, "ff02::12"), (3, "ff02::1:ff12:3456")];
         assert_eq!(

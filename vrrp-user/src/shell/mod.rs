@@ -3,6 +3,7 @@
 pub mod bpf;
 pub mod clock;
 pub mod control;
+pub mod dbus;
 pub mod driver;
 pub mod dump;
 pub mod installed;

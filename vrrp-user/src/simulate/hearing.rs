@@ -17,6 +17,10 @@ pub(super) enum Deaf {
     Interval,
     /// Another password, or only one of them has one.
     Authentication,
+    /// Multicast in another group.
+    Group,
+    /// `owner_ignore_adverts`.
+    Ignored,
     /// `check_unicast_src`, and it is none of the peers.
     NotAPeer,
     /// `advert_sources`, and it is none of them.
@@ -31,6 +35,12 @@ pub(super) fn judge(record: &RouterRecord, wire: &Wire) -> Result<(), Deaf> {
         return Err(Deaf::OwnSource);
     }
     let unicast = record.key.cast == CAST_UNICAST;
+    if !unicast && wire.group != record.group {
+        return Err(Deaf::Group);
+    }
+    if record.ignores_adverts {
+        return Err(Deaf::Ignored);
+    }
     let mut peers = record.unicast_peers.iter();
     if unicast && record.check_unicast_source && !peers.any(|it| it.address == wire.source) {
         return Err(Deaf::NotAPeer);

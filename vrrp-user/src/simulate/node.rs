@@ -42,6 +42,8 @@ pub(super) struct Wire {
     pub(super) source: IpAddr,
     /// Unicast destinations; none: the multicast group.
     pub(super) unicast: Vec<IpAddr>,
+    /// The multicast group.
+    pub(super) group: IpAddr,
     /// For this router alone, whatever the kind of its frames.
     pub(super) only: Option<IpAddr>,
     pub(super) addresses: Vec<IpAddr>,
@@ -60,6 +62,7 @@ impl Wire {
             interval_cs: timers::wire_interval_cs(advert.version, advert.interval),
             source: advert.source,
             unicast: advert.unicast.clone(),
+            group: advert.group,
             only: None,
             addresses: advert.addresses.clone(),
             authentication: advert.authentication.clone(),

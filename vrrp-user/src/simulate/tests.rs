@@ -208,7 +208,7 @@ fn addresses_passwords_and_peers_that_differ() {
         |word: &str| format!("authentication {{\n auth_type PASS\n auth_pass {word}\n }}");
     let peer =
         |own: &str, other: &str| format!("unicast_src_ip {own}\n unicast_peer {{\n {other}\n }}");
-    let cases: [(&str, String, String, &[&str]); 6] = [
+    let cases: [(&str, String, String, &[&str]); 7] = [
         (
             "a VIP more",
             instance(150, ""),
@@ -234,6 +234,15 @@ fn addresses_passwords_and_peers_that_differ() {
             &[
                 "a:1: a and b are MASTER of VRID 51 at the same time",
                 "b:5: VI_1 of b has another password than VI_1 of a: they do not heed each other, and both become MASTER",
+            ],
+        ),
+        (
+            "another multicast group",
+            instance(150, ""),
+            instance(100, "mcast_dst_ip 224.0.0.77"),
+            &[
+                "a:1: a and b are MASTER of VRID 51 at the same time",
+                "b:5: VI_1 of b speaks in group 224.0.0.77, VI_1 of a in 224.0.0.18: they do not hear each other, and both become MASTER",
             ],
         ),
         (

@@ -27,6 +27,10 @@ pub enum Fault {
     InterfaceDown(String),
     /// Its interface has no address to advertise from.
     NoSourceAddress(String),
+    /// The address it is to advertise from is not on its interface (`track_src_ip`).
+    SourceGone(String),
+    /// Unicast, with nobody to send to (`unicast_fault_no_peer`).
+    NoPeers,
     /// An interface a virtual address is to be placed on does not exist (yet).
     DeviceMissing(String),
     /// A tracked interface is down or missing.
@@ -54,8 +58,6 @@ pub enum Fault {
     /// The kernel does not watch this interface for us: adverts would not be
     /// heard, or addresses not fenced.
     Unwatched(String),
-    /// Without this keyword, which is not served yet, its peers would not hear it.
-    NotServed(String),
     /// `xvrrpd maintenance on`.
     Maintenance,
     /// This router goes on as MASTER whatever we advertise (`oneway_fault`).
@@ -85,6 +87,8 @@ impl fmt::Display for Fault {
             Self::InterfaceMissing(name) => write!(f, "interface {name} does not exist"),
             Self::InterfaceDown(name) => write!(f, "interface {name} is down"),
             Self::NoSourceAddress(name) => write!(f, "no address to advertise from on {name}"),
+            Self::SourceGone(address) => write!(f, "source address {address} is gone"),
+            Self::NoPeers => f.write_str("unicast without any unicast_peer"),
             Self::DeviceMissing(name) => write!(f, "interface {name} of an address does not exist"),
             Self::TrackedInterfaceDown(name) => write!(f, "tracked interface {name} is down"),
             Self::ScriptDown(name) => write!(f, "tracked script {name} fails"),
@@ -98,7 +102,6 @@ impl fmt::Display for Fault {
             Self::HttpDown(name) => write!(f, "tracked HTTP service {name} fails"),
             Self::HttpPending(name) => write!(f, "tracked HTTP service {name} has no result yet"),
             Self::Unwatched(name) => write!(f, "{name} is not watched by XDP"),
-            Self::NotServed(keyword) => write!(f, "{keyword} is not served yet"),
             Self::Maintenance => f.write_str("maintenance (`xvrrpd maintenance off` ends it)"),
             Self::OneWay(source) => {
                 write!(f, "oneway: {source} goes on as MASTER and does not heed us")

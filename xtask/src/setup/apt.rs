@@ -5,7 +5,15 @@ use anyhow::{Context as _, Result};
 use crate::{program, root};
 
 /// Services that the packages would start, and that no test wants running.
-const SERVICES: [&str; 2] = ["keepalived", "frr"];
+const SERVICES: [&str; 7] = [
+    "keepalived",
+    "frr",
+    "nginx",
+    "haproxy",
+    "redis-server",
+    "nfs-ganesha",
+    "rpcbind",
+];
 
 const INSTALL: &str = "apt-get install --no-install-recommends";
 
@@ -41,7 +49,7 @@ pub(crate) fn refresh() -> Result<()> {
     Ok(())
 }
 
-/// Installs them. Routing daemons among them are kept from running, now and at
+/// Installs them. Daemons among them are kept from running, now and at
 /// the next boot, unless they were installed before.
 pub(crate) fn install(packages: &[String]) -> Result<()> {
     println!(
@@ -91,7 +99,10 @@ if [ ! -e "$policy" ]; then
 fi
 {install}
 for service in $new; do
-    if command -v systemctl >/dev/null; then systemctl disable -q "$service" || true
+    if command -v systemctl >/dev/null; then
+        systemctl disable -q "$service" || true
+        # Where a socket would start it all the same.
+        systemctl disable -q "$service.socket" 2>/dev/null || true
     else update-rc.d "$service" disable || true
     fi
 done
@@ -111,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn only_routing_daemons_are_kept_from_starting() {
+    fn only_daemons_are_kept_from_starting() {
         let plain = super::script(&["cpio".to_owned()], &[]);
         assert!(!plain.contains("policy"), "{plain}");
         let frr = super::script(&["frr".to_owned()], &["frr"]);

@@ -86,18 +86,22 @@ impl Need {
 pub(crate) fn of(groups: &[Group]) -> Vec<Need> {
     all()
         .into_iter()
+        .chain(servers())
         .filter(|need| groups.iter().any(|group| need.groups.contains(group)))
         .collect()
 }
 
+/// A program that a package brings.
+#[rustfmt::skip]
+const fn package(
+    name: &'static str, purpose: &'static str, groups: &'static [Group],
+    apt: &'static [&'static str], dnf: &'static [&'static str], pacman: &'static [&'static str],
+) -> Need {
+    Need { name, purpose, groups, find: Find::Program, fix: Fix::Package { apt, dnf, pacman } }
+}
+
 #[rustfmt::skip] // One need, one block of lines that reads like a table.
 fn all() -> Vec<Need> {
-    const fn package(
-        name: &'static str, purpose: &'static str, groups: &'static [Group],
-        apt: &'static [&'static str], dnf: &'static [&'static str], pacman: &'static [&'static str],
-    ) -> Need {
-        Need { name, purpose, groups, find: Find::Program, fix: Fix::Package { apt, dnf, pacman } }
-    }
     vec![
         Need {
             name: "core-source", purpose: "a rustc with the source of `core` compiles the XDP object",
@@ -177,6 +181,42 @@ fn all() -> Vec<Need> {
     ]
 }
 
+/// What health scripts look at, and D-Bus.
+#[rustfmt::skip]
+fn servers() -> Vec<Need> {
+    vec![
+        package("nginx", "tests: a server for scripts/health", &[Test],
+            &["nginx"], &["nginx"], &["nginx"]),
+        package("haproxy", "tests: a server for scripts/health", &[Test],
+            &["haproxy"], &["haproxy"], &["haproxy"]),
+        package("redis-server", "tests: a server for scripts/health, and its client", &[Test],
+            &["redis-server"], &["redis"], &["redis"]),
+        package("mariadbd", "tests: a server for scripts/health", &[Test],
+            &["mariadb-server-core"], &["mariadb-server"], &["mariadb"]),
+        package("mariadb", "tests: its client", &[Test],
+            &["mariadb-client-core"], &["mariadb"], &["mariadb-clients"]),
+        // In user space: a kernel without nfsd has an NFS server, too.
+        Need {
+            name: "nfs-ganesha", purpose: "tests: a server for scripts/health",
+            groups: &[Test], find: Find::By(ganesha),
+            fix: Fix::Package {
+                apt: &["nfs-ganesha", "nfs-ganesha-mem"], dnf: &["nfs-ganesha", "nfs-ganesha-mem"],
+                pacman: &["nfs-ganesha"],
+            },
+        },
+        package("rpcbind", "tests: what an NFS server registers with, and rpcinfo", &[Test],
+            &["rpcbind"], &["rpcbind"], &["rpcbind"]),
+        package("dbus-daemon", "tests: a bus", &[Test],
+            &["dbus"], &["dbus-daemon"], &["dbus"]),
+        package("dbus-monitor", "tests: what is said on it", &[Test],
+            &["dbus"], &["dbus-tools"], &["dbus"]),
+        package("busctl", "tests: somebody who calls", &[Test],
+            &["systemd"], &["systemd"], &["systemd"]),
+        package("setpriv", "tests: a user without rights", &[Test],
+            &["util-linux"], &["util-linux"], &["util-linux"]),
+    ]
+}
+
 /// The program of a component, asked for its version: rustup leaves stand-ins
 /// for components that are not there.
 fn rust_component(program: &str) -> Result<String, String> {
@@ -194,6 +234,22 @@ fn bpffs() -> Result<String, String> {
         .any(|fields| fields.get(1..3) == Some(&["/sys/fs/bpf", "bpf"]))
         .then(|| "/sys/fs/bpf".to_owned())
         .ok_or_else(|| "not mounted on /sys/fs/bpf".to_owned())
+}
+
+/// The server and the file system in memory that the tests export.
+fn ganesha() -> Result<String, String> {
+    let path = program::find("ganesha.nfsd").ok_or("no ganesha.nfsd")?;
+    let libraries = [
+        "/usr/lib64",
+        "/usr/lib",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+    ];
+    libraries
+        .iter()
+        .any(|it| Path::new(it).join("ganesha/libfsalmem.so").is_file())
+        .then(|| path.display().to_string())
+        .ok_or_else(|| "no ganesha/libfsalmem.so".to_owned())
 }
 
 /// An image in /boot whose modules are there as well.

@@ -7,8 +7,8 @@ use crate::testing::{
 };
 use vrrp_common::{
     counter::Cause::{
-        DropEgressAdvert, DropEgressAnnouncement, DropEgressVip, EgressAdvert,
-        ObserveEgressAnnouncement, ObserveEgressVip,
+        DropEgressAdvert, DropEgressAnnouncement, DropEgressNotAccepted, DropEgressVip,
+        EgressAdvert, ObserveEgressAnnouncement, ObserveEgressVip,
     },
     gate::{LEASE_OBSERVE, LEASE_OFF},
 };
@@ -227,6 +227,22 @@ fn announcements() -> Vec<Case> {
             .drops(DropEgressVip),
         Case::leaving("NS from a virtual address, gate open", from_vip.build())
             .in_scene(|scene| scene.open(GATE_V6)),
+        Case::leaving(
+            "NS from a virtual address that accepts nothing",
+            from_vip.build(),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V6);
+            scene.no_accept(GATE_V6);
+        }),
+        Case::leaving(
+            "announcement of a virtual address that accepts nothing",
+            announce(vip).build(BROADCAST, &[]),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V3);
+            scene.no_accept(GATE_V3);
+        }),
     ]
 }
 
@@ -259,6 +275,24 @@ fn packets() -> Vec<Case> {
             packet("2001:db8::55", "2001:db8::9"),
         )
         .drops(DropEgressVip),
+        Case::leaving(
+            "from a virtual address that accepts nothing",
+            packet("10.9.0.51", CLIENT),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V2);
+            scene.no_accept(GATE_V2);
+        })
+        .drops(DropEgressNotAccepted),
+        Case::leaving(
+            "from an IPv6 virtual address that accepts nothing",
+            packet("2001:db8::55", "2001:db8::9"),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V6);
+            scene.no_accept(GATE_V6);
+        })
+        .drops(DropEgressNotAccepted),
         Case::leaving("from another address", packet("10.9.0.1", CLIENT)),
         Case::leaving(
             "neither IP nor ARP leaves",

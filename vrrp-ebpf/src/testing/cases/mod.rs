@@ -11,7 +11,8 @@ mod traffic;
 mod virtual_mac;
 
 #[cfg(test)]
-pub(crate) use advert::{ah, v3};
+pub(crate) use advert::ah;
+pub use advert::{unicast, v2, v3, v6};
 use scene::GATE_UNICAST;
 pub use scene::{
     GATE_V2, GATE_V3, GATE_V6, GATE_VLAN, GATE_VMAC, GATE_VMAC_VLAN, GATE_VMAC6, IFINDEX, Scene,
@@ -167,6 +168,7 @@ pub fn all() -> Vec<Case> {
         news::cases(),
         neighbor::cases(),
         traffic::cases(),
+        traffic::not_accepted(),
         virtual_mac::cases(),
         egress::cases(),
     ]

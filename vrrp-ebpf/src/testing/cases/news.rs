@@ -52,7 +52,7 @@ fn known_just_now(scene: &mut Scene) -> &mut Peer {
 fn heard(name: &'static str, advert: &Advert) -> Case {
     let form = match advert.summed {
         Summed::Plain => Cause::AdvertChecksumPlain,
-        Summed::Pseudo => Cause::AdvertChecksumPseudo,
+        Summed::Pseudo | Summed::Group => Cause::AdvertChecksumPseudo,
     };
     let case = Case::arriving(name, advert.build()).counts(&[Cause::AdvertAccepted]);
     if advert.from.is_ipv4() {

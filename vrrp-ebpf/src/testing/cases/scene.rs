@@ -10,8 +10,8 @@ use vrrp_common::{
     gate::Gate,
     maps::{
         CAST_MULTICAST, CAST_UNICAST, FAMILY_V4, FAMILY_V6, Peer, PeerKey, Source, Station,
-        StationKey, VIP_IN_STACK, VIP_VIRTUAL_MAC, VR_LISTED_SOURCES, Vip, VipKey, VirtualRouter,
-        VrKey,
+        StationKey, VIP_IN_STACK, VIP_NO_ACCEPT, VIP_VIRTUAL_MAC, VR_LISTED_SOURCES, Vip, VipKey,
+        VirtualRouter, VrKey,
     },
     wire::AUTH_SIMPLE,
 };
@@ -87,6 +87,11 @@ pub(super) fn vr_key(vrid: u8, family: u8, vlan: u16) -> VrKey {
 fn router(own: &str, gate: u32, version: u8, addresses: &[&str]) -> VirtualRouter {
     VirtualRouter {
         own_address: octets(ip(own)),
+        group: octets(ip(if ip(own).is_ipv4() {
+            "224.0.0.18"
+        } else {
+            "ff02::12"
+        })),
         gate,
         interval_cs: if version == 2 { 100 } else { 10 },
         address_sum: address_sum(addresses),
@@ -225,6 +230,17 @@ impl Scene {
             .iter_mut()
             .find(|(_, router)| router.gate == gate);
         &mut found.expect("a virtual router of the scene").1
+    }
+
+    /// The virtual router behind a gate listens to another group.
+    pub(super) fn hears(&mut self, gate: u32, group: &str) {
+        self.router(gate).group = octets(ip(group));
+    }
+
+    /// The virtual addresses behind a gate accept nothing but ARP and ND.
+    pub(super) fn no_accept(&mut self, gate: u32) {
+        let of_gate = self.vips.iter_mut().filter(|(_, vip)| vip.gate == gate);
+        of_gate.for_each(|(_, vip)| vip.flags |= VIP_NO_ACCEPT);
     }
 
     /// The record of a gate.

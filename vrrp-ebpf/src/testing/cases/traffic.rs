@@ -1,12 +1,12 @@
 //! Packets to virtual addresses, and everything that is none of our business.
 
-use super::{Case, GATE_V3, GATE_V6, advert};
+use super::{Case, GATE_V2, GATE_V3, GATE_V6, advert};
 use crate::testing::{
-    frames::{Advert, BROADCAST, CLIENT_MAC, Ip, OUR_MAC, ethernet},
+    frames::{Advert, BROADCAST, CLIENT_MAC, Discovery, Ip, OUR_MAC, ethernet, mac_option},
     ip,
 };
 use vrrp_common::{
-    counter::Cause::{AdvertUnknownVrid, DropVipGateShut, ObserveVipGateShut},
+    counter::Cause::{AdvertUnknownVrid, DropNotAccepted, DropVipGateShut, ObserveVipGateShut},
     gate::{LEASE_OBSERVE, LEASE_OFF},
 };
 
@@ -24,9 +24,87 @@ fn packet(from: &str, to: &str, tags: &[(u16, u16)]) -> Vec<u8> {
     ethernet(OUR_MAC, CLIENT_MAC, tags, ethertype, &packet)
 }
 
+const CLIENT: &str = "10.9.0.9";
+const CLIENT6: &str = "2001:db8::9";
+
+/// `no_accept`.
+pub(super) fn not_accepted() -> Vec<Case> {
+    let advertisement = Discovery {
+        kind: 136,
+        stations: (CLIENT_MAC, OUR_MAC),
+        ips: (ip(CLIENT6), ip("2001:db8::55")),
+        hop_limit: 255,
+        flags: 0x60,
+        target: ip(CLIENT6),
+        options: mac_option(2, CLIENT_MAC),
+    };
+    vec![
+        Case::arriving(
+            "to a virtual address that accepts nothing",
+            packet(CLIENT, "10.9.0.51", &[]),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V2);
+            scene.no_accept(GATE_V2);
+        })
+        .drops(DropNotAccepted),
+        Case::arriving(
+            "to a virtual address that accepts nothing, gate shut",
+            packet(CLIENT, "10.9.0.51", &[]),
+        )
+        .in_scene(|scene| scene.no_accept(GATE_V2))
+        .drops(DropVipGateShut),
+        Case::arriving(
+            "to a virtual address that accepts nothing, gate shut, lease off",
+            packet(CLIENT, "10.9.0.51", &[]),
+        )
+        .in_scene(|scene| {
+            scene.no_accept(GATE_V2);
+            scene.gate(GATE_V2).mode = LEASE_OFF;
+        })
+        .drops(DropNotAccepted),
+        Case::arriving(
+            "routed by way of a virtual address that accepts nothing",
+            packet(CLIENT, "192.0.2.9", &[]),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V2);
+            scene.no_accept(GATE_V2);
+        }),
+        Case::arriving(
+            "to an IPv6 virtual address that accepts nothing",
+            packet(CLIENT6, "2001:db8::55", &[]),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V6);
+            scene.no_accept(GATE_V6);
+        })
+        .drops(DropNotAccepted),
+        Case::arriving(
+            "NA to a virtual address that accepts nothing",
+            advertisement.build(),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V6);
+            scene.no_accept(GATE_V6);
+        }),
+        Case::arriving(
+            "echo request to a virtual address that accepts nothing",
+            Discovery {
+                kind: 128,
+                ..advertisement
+            }
+            .build(),
+        )
+        .in_scene(|scene| {
+            scene.open(GATE_V6);
+            scene.no_accept(GATE_V6);
+        })
+        .drops(DropNotAccepted),
+    ]
+}
+
 pub(super) fn cases() -> Vec<Case> {
-    const CLIENT: &str = "10.9.0.9";
-    const CLIENT6: &str = "2001:db8::9";
     vec![
         Case::arriving(
             "to a virtual address, gate shut",

@@ -2,7 +2,8 @@
 
 use super::{Keyword, Kind, block, idle, later, old, served};
 
-const REAL_TIME: &str = "the transmit thread runs in real time and is locked in memory by itself";
+const IN_REAL_TIME: &str = "the transmit thread runs in real time from the start; `vrrp_rt_priority` says at which priority";
+const LOCKED: &str = "the transmit thread is locked in memory by itself";
 const NO_CHILD: &str = "there are no separate checker and BFD processes to set this for";
 const NO_FIREWALL: &str = "addresses are fenced in XDP, without firewall rules";
 const NO_SNMP: &str = "there is no SNMP agent";
@@ -24,11 +25,11 @@ pub(super) const VRRP: &[Keyword] = &[
     served("vrrp_garp_interval", 1, "SECONDS"),
     served("vrrp_gna_interval", 1, "SECONDS"),
     served("vrrp_lower_prio_no_advert", 0, "[on|off]"),
-    later(
+    idle(
         "vrrp_higher_prio_send_advert",
         0,
         "[on|off]",
-        "a MASTER that is beaten falls silent at once",
+        super::instance::TOLD_ANYWAY,
     ),
     served("vrrp_down_timer_adverts", 1, "NUMBER"),
     served("vrrp_startup_delay", 1, "SECONDS"),
@@ -37,24 +38,9 @@ pub(super) const VRRP: &[Keyword] = &[
     served("lease_adverts", 1, "1-3"),
     served("claim_hold", 1, "SECONDS"),
     served("v3_checksum_as_v2", 0, "[on|off]"),
-    later(
-        "vrrp_delay_after_boot",
-        1,
-        "SECONDS",
-        "instances start at once; `vrrp_startup_delay` waits from the daemon's start",
-    ),
-    later(
-        "vrrp_min_garp",
-        0,
-        "[on|off]",
-        "announcements go out for every address",
-    ),
-    later(
-        "vrrp_garp_extra_if",
-        1,
-        "[all] SECONDS",
-        "only the instance's interface is announced on",
-    ),
+    served("vrrp_delay_after_boot", 1, "SECONDS"),
+    served("vrrp_min_garp", 0, "[on|off]"),
+    served("vrrp_garp_extra_if", 1, "[all] SECONDS"),
     old(
         "vrrp_vmac_garp_intvl",
         1,
@@ -63,24 +49,9 @@ pub(super) const VRRP: &[Keyword] = &[
     ),
     served("vrrp_mcast_group4", 1, "ADDRESS"),
     served("vrrp_mcast_group6", 1, "ADDRESS"),
-    later(
-        "vrrp_owner_ignore_adverts",
-        0,
-        "[on|off]",
-        "an address owner listens to adverts",
-    ),
-    later(
-        "max_auto_priority",
-        0,
-        "[NUMBER]",
-        "priorities are not raised by load",
-    ),
-    later(
-        "min_auto_priority_delay",
-        1,
-        "MICROSECONDS",
-        "priorities are not raised by load",
-    ),
+    served("vrrp_owner_ignore_adverts", 0, "[on|off]"),
+    idle("max_auto_priority", 0, "[NUMBER]", IN_REAL_TIME),
+    idle("min_auto_priority_delay", 1, "MICROSECONDS", IN_REAL_TIME),
     idle(
         "log_unknown_vrids",
         0,
@@ -170,11 +141,11 @@ pub(super) const PROCESS: &[Keyword] = &[
     idle("checker_process_name", 1, "NAME", NO_CHILD),
     old("lvs_process_name", 1, "NAME", "checker_process_name"),
     idle("bfd_process_name", 1, "NAME", NO_CHILD),
-    idle("vrrp_priority", 1, "NUMBER", REAL_TIME),
-    idle("vrrp_no_swap", 0, "", REAL_TIME),
-    idle("vrrp_rt_priority", 1, "NUMBER", REAL_TIME),
-    idle("vrrp_cpu_affinity", 1, "NUMBER ...", REAL_TIME),
-    idle("vrrp_rlimit_rttime", 1, "MICROSECONDS", REAL_TIME),
+    idle("vrrp_priority", 1, "NUMBER", IN_REAL_TIME),
+    idle("vrrp_no_swap", 0, "", LOCKED),
+    served("vrrp_rt_priority", 1, "1-99"),
+    served("vrrp_cpu_affinity", 1, "NUMBER ..."),
+    served("vrrp_rlimit_rttime", 1, "MICROSECONDS"),
     old("vrrp_rlimit_rtime", 1, "MICROSECONDS", "vrrp_rlimit_rttime"),
     idle("checker_priority", 1, "NUMBER", NO_CHILD),
     idle("checker_no_swap", 0, "", NO_CHILD),
@@ -228,13 +199,13 @@ pub(super) const MANAGEMENT: &[Keyword] = &[
     later("enable_snmp_checker", 0, "", NO_SNMP),
     later("snmp_vs_stats_update_interval", 1, "SECONDS", NO_SNMP),
     later("snmp_rs_stats_update_interval", 1, "SECONDS", NO_SNMP),
-    later("enable_dbus", 0, "", "there is no D-Bus service"),
-    later("dbus_service_name", 1, "NAME", "there is no D-Bus service"),
-    later(
+    served("enable_dbus", 0, ""),
+    served("dbus_service_name", 1, "NAME"),
+    idle(
         "dbus_no_interface_name",
         1,
         "NAME",
-        "there is no D-Bus service",
+        "every instance has an interface to be named after",
     ),
     idle(
         "reload_check_config",

@@ -2,6 +2,10 @@
 
 use super::{Keyword, Kind, block, idle, later, old, served};
 
+/// Why nothing follows from `higher_prio_send_advert`.
+pub(super) const TOLD_ANYWAY: &str =
+    "whoever beats a MASTER is always told, by priority 0 to it alone";
+
 pub(super) const INSTANCE: &[Keyword] = &[
     served("state", 1, "MASTER|BACKUP"),
     served("interface", 1, "INTERFACE"),
@@ -27,12 +31,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("garp_master_refresh_repeat", 1, "NUMBER"),
     served("garp_lower_prio_delay", 1, "SECONDS"),
     served("garp_lower_prio_repeat", 1, "NUMBER"),
-    later(
-        "garp_extra_if",
-        1,
-        "[all] SECONDS",
-        "only the instance's interface is announced on",
-    ),
+    served("garp_extra_if", 1, "[all] SECONDS"),
     old("vmac_garp_intvl", 1, "[all] SECONDS", "garp_extra_if"),
     served("mcast_src_ip", 1, "ADDRESS"),
     served("mcast_dst_ip", 1, "ADDRESS"),
@@ -41,42 +40,17 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("check_unicast_src", 0, ""),
     // On one line, because keepalived stumbles over a block it does not know.
     served("advert_sources", 1, "ADDRESS ..."),
-    later("unicast_ttl", 1, "0-255", "adverts are sent with TTL 255"),
-    later(
-        "unicast_fault_no_peer",
-        0,
-        "",
-        "an instance without peers uses multicast",
-    ),
-    idle(
-        "old_unicast_checksum",
-        0,
-        "[never]",
-        "both checksums are accepted, and the peer's is sent",
-    ),
+    served("unicast_ttl", 1, "0-255"),
+    served("unicast_fault_no_peer", 0, ""),
+    served("old_unicast_checksum", 0, "[never]"),
     served("v3_checksum_as_v2", 0, "[on|off]"),
     served("accept", 0, ""),
-    later(
-        "no_accept",
-        0,
-        "",
-        "packets to the addresses are accepted, as without it",
-    ),
+    served("no_accept", 0, ""),
     served("strict_mode", 0, "[on|off]"),
     served("skip_check_adv_addr", 0, "[on|off]"),
     served("lower_prio_no_advert", 0, "[on|off]"),
-    later(
-        "higher_prio_send_advert",
-        0,
-        "[on|off]",
-        "a MASTER that is beaten falls silent at once",
-    ),
-    later(
-        "owner_ignore_adverts",
-        0,
-        "[on|off]",
-        "an address owner listens to adverts",
-    ),
+    idle("higher_prio_send_advert", 0, "[on|off]", TOLD_ANYWAY),
+    served("owner_ignore_adverts", 0, "[on|off]"),
     served("down_timer_adverts", 1, "NUMBER"),
     served("oneway_fault", 0, "[on|off]"),
     idle(
@@ -153,12 +127,7 @@ pub(super) const TRACK: &[Keyword] = &[
         Kind::Names,
     ),
     served("dont_track_primary", 0, ""),
-    later(
-        "track_src_ip",
-        0,
-        "",
-        "losing the source address is no fault",
-    ),
+    served("track_src_ip", 0, ""),
 ];
 
 pub(super) const AUTHENTICATION: &[Keyword] = &[

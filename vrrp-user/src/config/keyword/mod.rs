@@ -6,10 +6,13 @@ mod checker;
 mod garp;
 mod global;
 mod instance;
+mod listing;
 mod lvs;
 mod root;
 pub(crate) mod suggest;
 mod tracker;
+
+pub use listing::{Entry, keywords};
 
 /// A block, by what may stand in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +57,7 @@ pub(crate) enum Kind {
 
 /// What becomes of a keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+pub enum Status {
     /// It does what it says.
     Served,
     /// Not yet; the text says what therefore does not happen.

@@ -8,12 +8,7 @@ pub(super) const ROOT: &[Keyword] = &[
     block(served("vrrp_script", 1, "NAME"), Kind::Script),
     block(served("vrrp_sync_group", 1, "NAME"), Kind::SyncGroup),
     served("instance", 1, "NAME"),
-    later(
-        "net_namespace",
-        1,
-        "NAME",
-        "xvrrpd stays in the network namespace it was started in; start it with `-s NAME`",
-    ),
+    served("net_namespace", 1, "NAME"),
     later(
         "net_namespace_ipvs",
         1,
@@ -48,15 +43,7 @@ pub(super) const ROOT: &[Keyword] = &[
     block(served("static_routes", 0, ""), Kind::Free),
     block(served("static_rules", 0, ""), Kind::Free),
     block(served("track_group", 1, "NAME"), Kind::TrackGroup),
-    block(
-        later(
-            "garp_group",
-            0,
-            "",
-            "announcements are paced per interface, not per group",
-        ),
-        Kind::GarpGroup,
-    ),
+    block(served("garp_group", 0, ""), Kind::GarpGroup),
     block(served("track_file", 1, "NAME"), Kind::TrackFile),
     block(
         old("vrrp_track_file", 1, "NAME", "track_file"),

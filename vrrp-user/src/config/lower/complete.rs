@@ -1,25 +1,25 @@
 //! From what is written to what runs: defaults, rounding, what overrules what.
 
 use super::{
-    Places, authentication,
+    Places, authentication, checksum,
     global::Globals,
     instance::Draft,
-    strict,
+    multicast, strict,
     track::{self, Track},
     trackers::Trackers,
-    unheard, vmac,
+    vmac,
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     model::{
-        ChecksumPolicy, Family, Garp, InitialState, Instance, Lease, TrackerKind, Unicast, Version,
-        VirtualAddress,
+        Family, Garp, InitialState, Instance, Lease, TrackerKind, Unicast, Version, VirtualAddress,
     },
     source::Span,
     tree::Statement,
     value::is_link_local,
 };
 use core::{net::IpAddr, time::Duration};
+use vrrp_common::wire::ADVERT_TTL;
 
 /// An instance, and what `lint` wants to know about where it came from.
 #[derive(Debug)]
@@ -84,8 +84,13 @@ pub(super) fn complete(
         nopreempt: draft.nopreempt,
         preempt_delay: draft.preempt_delay,
         garp: garp(&draft, globals, strict),
+        garp_group: None,
         source: draft.source,
+        group: multicast::of(&draft, family, globals, diagnostics),
         unicast: unicast(&draft, globals, diagnostics),
+        lacks_peers: lacks_peers(&draft),
+        unicast_ttl: draft.unicast_ttl.unwrap_or(ADVERT_TTL),
+        tracks_source: tracks_source(&draft, diagnostics),
         advert_sources: advert_sources(&draft, diagnostics),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
@@ -96,9 +101,9 @@ pub(super) fn complete(
         notify: draft.notify.finish(globals),
         dont_track_primary: draft.dont_track_primary,
         strict,
-        accept: draft.accept.unwrap_or(owner || !strict),
+        accept: accept(&draft, owner, strict, diagnostics),
         skip_check_advert_addresses: draft.skip_check.unwrap_or(globals.skip_check),
-        checksum: checksum(draft.checksum_plain.or(globals.checksum_plain)),
+        checksum: checksum::policy(&draft, family, version, globals, diagnostics),
         down_timer_adverts: draft
             .down_timer_adverts
             .or(globals.down_timer_adverts)
@@ -109,12 +114,11 @@ pub(super) fn complete(
         higher_prio_send_advert: draft
             .higher_prio_send_advert
             .unwrap_or(!strict && globals.higher_prio_send_advert),
+        ignores_adverts: ignores_adverts(&draft, owner, strict, globals, diagnostics),
         vmac: vmac::vmac(&draft, strict, diagnostics),
         oneway_fault: draft.oneway_fault.unwrap_or(false),
-        unheard: Vec::new(),
     };
     instance.authentication = authentication::in_force(&mut draft, &instance, diagnostics);
-    instance.unheard = unheard::unheard(&instance, &draft, globals);
     if strict {
         strict::apply(&mut instance, &draft, globals, diagnostics);
     }
@@ -166,12 +170,43 @@ fn standing(draft: &Draft) -> (u8, InitialState) {
     (priority, state)
 }
 
-const fn checksum(plain: Option<bool>) -> ChecksumPolicy {
-    match plain {
-        None => ChecksumPolicy::Learn,
-        Some(true) => ChecksumPolicy::Plain,
-        Some(false) => ChecksumPolicy::Pseudo,
+/// What is sent to the addresses is for this router. Strict mode has it so only where
+/// the addresses are its own (RFC 9568 section 6.1).
+fn accept(draft: &Draft, owner: bool, strict: bool, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    if owner && draft.accept == Some(false) {
+        let message = "an address owner (priority 255) accepts what is sent to its addresses: `no_accept` is ignored";
+        let at = draft.places.at("no_accept");
+        diagnostics.push(Diagnostic::warning(Code::Overruled, at, message).help("remove it"));
     }
+    owner || draft.accept.unwrap_or(!strict)
+}
+
+/// `owner_ignore_adverts`, which strict mode implies.
+fn ignores_adverts(
+    draft: &Draft,
+    owner: bool,
+    strict: bool,
+    globals: &Globals,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> bool {
+    let own = draft.owner_ignore_adverts;
+    let mut overruled = |message: &str, help: &str| {
+        let at = draft.places.at("owner_ignore_adverts");
+        diagnostics.push(Diagnostic::warning(Code::Overruled, at, message).help(help));
+    };
+    if !owner && own == Some(true) {
+        overruled(
+            "`owner_ignore_adverts` is for an address owner (priority 255): it is ignored",
+            "remove it",
+        );
+    }
+    if owner && strict && own == Some(false) {
+        overruled(
+            "in strict mode an address owner ignores adverts",
+            "remove it, or remove `vrrp_strict`",
+        );
+    }
+    owner && (strict || own.unwrap_or(globals.owner_ignore_adverts))
 }
 
 /// Without these nothing can run.
@@ -258,6 +293,7 @@ fn garp(draft: &Draft, globals: &Globals, strict: bool) -> Garp {
     let (own, all) = (&draft.garp, &globals.garp);
     let all_delay = all.delay.unwrap_or(default.delay);
     let all_repeat = all.repeat.unwrap_or(default.repeat);
+    let extra = own.extra.or(all.extra);
     Garp {
         delay: own.delay.unwrap_or(all_delay),
         repeat: own.repeat.unwrap_or(all_repeat),
@@ -282,12 +318,41 @@ fn garp(draft: &Draft, globals: &Globals, strict: bool) -> Garp {
         },
         arp_interval: all.arp_interval.unwrap_or(default.arp_interval),
         na_interval: all.na_interval.unwrap_or(default.na_interval),
+        extra: extra.map_or(default.extra, |(every, _)| every),
+        extra_all: extra.is_some_and(|(_, all)| all),
     }
+}
+
+/// `unicast_fault_no_peer` where there is none.
+fn lacks_peers(draft: &Draft) -> bool {
+    draft.fault_no_peer && draft.unicast && draft.peers.is_empty()
+}
+
+/// `track_src_ip`; the interface's own primary address is tracked in any case.
+fn tracks_source(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    let Some(at) = draft.places.get("track_src_ip") else {
+        return false;
+    };
+    if draft.source.is_none() {
+        let message = "`track_src_ip` without `mcast_src_ip` or `unicast_src_ip`: the interface's primary address is needed in any case";
+        diagnostics.push(
+            Diagnostic::warning(Code::Overruled, at, message)
+                .help("remove it, or write which address: `mcast_src_ip ADDRESS`"),
+        );
+    }
+    draft.source.is_some()
 }
 
 fn unicast(draft: &Draft, globals: &Globals, diagnostics: &mut Vec<Diagnostic>) -> Option<Unicast> {
     if draft.peers.is_empty() {
-        if draft.unicast {
+        if draft.unicast && draft.fault_no_peer {
+            let at = draft.places.at("unicast_fault_no_peer");
+            let message = "unicast without any `unicast_peer`: the instance stays in FAULT";
+            diagnostics.push(
+                Diagnostic::warning(Code::Overruled, at, message)
+                    .help("list the peers: `unicast_peer { ADDRESS }`"),
+            );
+        } else if draft.unicast {
             let keyword = ["unicast_peer", "unicast_src_ip", "check_unicast_src"];
             let at = keyword
                 .iter()

@@ -1,22 +1,25 @@
 //! `global_defs`, and the defaults it gives to every instance.
 
-use super::{Places, telling::Telling, told_twice, unheard};
+use super::{Places, multicast, telling::Telling, told_twice, transmit};
 use crate::config::{
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
-    model::{Global, Lease, LeaseMode, User, Version},
+    model::{Family, Global, Lease, LeaseMode, User, Version},
     source::Span,
     tree::Statement,
     value::{number, seconds, surplus, switch},
     words::Word,
 };
-use core::{ops::RangeInclusive, time::Duration};
+use core::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 /// Most whole seconds keepalived's microsecond counters hold.
 pub(super) const MOST_MICROS: u64 = u32::MAX as u64;
 
 /// `claim_hold`: less than a burst takes would be none, more than a second a gap.
 const HOLD_MICROS: RangeInclusive<u64> = 100..=1_000_000;
+
+/// Longest `garp_extra_if`, seconds: a day.
+const MOST_EXTRA_S: i64 = 86_400;
 
 /// What `global_defs` says, and what instances take from it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
@@ -26,17 +29,20 @@ pub(super) struct Globals {
     places: Option<Places>,
     pub(super) telling: Option<Telling>,
     pub(super) version: Version,
-    /// `vrrp_mcast_group4` names another group than the usual one.
-    pub(super) other_group_v4: bool,
-    /// `vrrp_mcast_group6` does.
-    pub(super) other_group_v6: bool,
+    /// `vrrp_mcast_group4`.
+    pub(super) group_v4: Option<IpAddr>,
+    /// `vrrp_mcast_group6`.
+    pub(super) group_v6: Option<IpAddr>,
     pub(super) strict: bool,
     pub(super) skip_check: bool,
     pub(super) check_unicast_source: bool,
     pub(super) checksum_plain: Option<bool>,
     pub(super) lower_prio_no_advert: bool,
     pub(super) higher_prio_send_advert: bool,
+    pub(super) owner_ignore_adverts: bool,
     pub(super) down_timer_adverts: Option<u8>,
+    /// `vrrp_min_garp`: one announcement of each address, unless more are asked for.
+    pub(super) min_garp: bool,
     pub(super) garp: GarpWords,
 }
 
@@ -51,6 +57,8 @@ pub(super) struct GarpWords {
     pub(super) lower_prio_repeat: Option<u32>,
     pub(super) arp_interval: Option<Duration>,
     pub(super) na_interval: Option<Duration>,
+    /// `garp_extra_if`: how often, and whether on `all` interfaces.
+    pub(super) extra: Option<(Duration, bool)>,
 }
 
 impl GarpWords {
@@ -86,6 +94,25 @@ impl GarpWords {
             }
             "garp_interval" => {
                 self.arp_interval = pace(first, diagnostics).or(self.arp_interval);
+            }
+            "garp_extra_if" => {
+                let words = statement.arguments();
+                let all = first.is_some_and(|word| word.text == "all");
+                let rest = if all { &words[1..] } else { words };
+                let every = rest
+                    .first()
+                    .and_then(|word| number(word, 0..=MOST_EXTRA_S, diagnostics));
+                if all && rest.is_empty() {
+                    let message = "`garp_extra_if all` says not how often";
+                    let found =
+                        Diagnostic::error(Code::MissingParameter, statement.span(), message);
+                    diagnostics.push(found.help("write `garp_extra_if all 100`"));
+                }
+                if let Some(every) = every.and_then(|n| u64::try_from(n).ok()) {
+                    self.extra = Some((Duration::from_secs(every), all));
+                }
+                surplus(rest, 1, diagnostics);
+                return true;
             }
             "gna_interval" => {
                 self.na_interval = pace(first, diagnostics).or(self.na_interval);
@@ -124,6 +151,11 @@ impl Globals {
         if let Some(places) = self.places.as_ref().filter(|_| served) {
             told_twice(places, statement, false, diagnostics);
         }
+        if transmit::read(&mut self.global.transmit, statement, diagnostics)
+            || self.lease_word(statement, diagnostics)
+        {
+            return;
+        }
         if name
             .strip_prefix("vrrp_")
             .is_some_and(|n| self.garp.read(n, statement, diagnostics))
@@ -146,6 +178,67 @@ impl Globals {
                     self.global.startup_delay = delay;
                 }
             }
+            "vrrp_delay_after_boot" => {
+                if let Some(delay) =
+                    first.and_then(|w| seconds(w, 1_000..=MOST_MICROS, 6, diagnostics))
+                {
+                    self.global.delay_after_boot = delay;
+                }
+            }
+            "vrrp_min_garp" => set(&mut self.min_garp, switch(first, diagnostics)),
+            "vrrp_version" => {
+                if let Some(version) = first.and_then(|w| version(w, diagnostics)) {
+                    self.version = version;
+                }
+            }
+            "vrrp_mcast_group4" => {
+                self.group_v4 = first
+                    .and_then(|w| multicast::group(name, w, Some(Family::V4), diagnostics))
+                    .or(self.group_v4);
+                surplus(words, 1, diagnostics);
+            }
+            "vrrp_mcast_group6" => {
+                self.group_v6 = first
+                    .and_then(|w| multicast::group(name, w, Some(Family::V6), diagnostics))
+                    .or(self.group_v6);
+                surplus(words, 1, diagnostics);
+            }
+            "vrrp_strict" => {
+                set(&mut self.strict, switch(first, diagnostics));
+            }
+            "vrrp_skip_check_adv_addr" => {
+                set(&mut self.skip_check, switch(first, diagnostics));
+            }
+            "vrrp_check_unicast_src" => {
+                self.check_unicast_source = true;
+            }
+            "vrrp_lower_prio_no_advert" => {
+                set(&mut self.lower_prio_no_advert, switch(first, diagnostics));
+            }
+            "vrrp_higher_prio_send_advert" => set(
+                &mut self.higher_prio_send_advert,
+                switch(first, diagnostics),
+            ),
+            "vrrp_owner_ignore_adverts" => {
+                set(&mut self.owner_ignore_adverts, switch(first, diagnostics));
+            }
+            "v3_checksum_as_v2" => {
+                self.checksum_plain = switch(first, diagnostics).or(self.checksum_plain);
+            }
+            "vrrp_down_timer_adverts" => {
+                self.down_timer_adverts = first
+                    .and_then(|w| down_timer_adverts(w, diagnostics))
+                    .or(self.down_timer_adverts);
+            }
+            _ => {}
+        }
+    }
+
+    /// What a lease and a claim are made of; false if it is none of that.
+    fn lease_word(&mut self, statement: &Statement, diagnostics: &mut Vec<Diagnostic>) -> bool {
+        let words = statement.arguments();
+        let first = words.first();
+        match statement.name() {
             "lease" => {
                 let lease = &mut self.global.lease;
                 lease.mode = first
@@ -167,45 +260,9 @@ impl Globals {
                     self.global.lease.claim_hold = hold;
                 }
             }
-            "vrrp_version" => {
-                if let Some(version) = first.and_then(|w| version(w, diagnostics)) {
-                    self.version = version;
-                }
-            }
-            "vrrp_mcast_group4" => {
-                self.other_group_v4 =
-                    first.is_some_and(|w| unheard::other_group(name, w, diagnostics));
-            }
-            "vrrp_mcast_group6" => {
-                self.other_group_v6 =
-                    first.is_some_and(|w| unheard::other_group(name, w, diagnostics));
-            }
-            "vrrp_strict" => {
-                set(&mut self.strict, switch(first, diagnostics));
-            }
-            "vrrp_skip_check_adv_addr" => {
-                set(&mut self.skip_check, switch(first, diagnostics));
-            }
-            "vrrp_check_unicast_src" => {
-                self.check_unicast_source = true;
-            }
-            "vrrp_lower_prio_no_advert" => {
-                set(&mut self.lower_prio_no_advert, switch(first, diagnostics));
-            }
-            "vrrp_higher_prio_send_advert" => set(
-                &mut self.higher_prio_send_advert,
-                switch(first, diagnostics),
-            ),
-            "v3_checksum_as_v2" => {
-                self.checksum_plain = switch(first, diagnostics).or(self.checksum_plain);
-            }
-            "vrrp_down_timer_adverts" => {
-                self.down_timer_adverts = first
-                    .and_then(|w| down_timer_adverts(w, diagnostics))
-                    .or(self.down_timer_adverts);
-            }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     /// `instance NAME`, outside all blocks.
@@ -224,8 +281,37 @@ impl Globals {
         self.global.instance_name = Some(word.text.clone());
     }
 
+    /// `net_namespace NAME`, outside all blocks.
+    pub(super) fn net_namespace(
+        &mut self,
+        statement: &Statement,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let Some(word) = statement.arguments().first() else {
+            return;
+        };
+        surplus(statement.arguments(), 1, diagnostics);
+        if self.global.net_namespace.is_some() {
+            diagnostics.push(Diagnostic::warning(
+                Code::Overruled,
+                statement.span(),
+                "`net_namespace` is given more than once; the first counts",
+            ));
+        } else if word.text.contains('/') || word.text.starts_with('.') {
+            let message = format!("`{}` is no name of a network namespace", word.text);
+            let found = Diagnostic::error(Code::BadValue, word.span, message);
+            diagnostics.push(found.help("write a name that `ip netns list` shows"));
+        } else {
+            self.global.net_namespace = Some(word.text.clone());
+        }
+    }
+
     /// Once every `global_defs` is read.
     pub(super) fn settle(&mut self, diagnostics: &mut Vec<Diagnostic>) {
+        if self.min_garp {
+            self.garp.repeat.get_or_insert(1);
+            self.garp.delay.get_or_insert(Duration::ZERO);
+        }
         if let Some(telling) = &mut self.telling {
             telling.settle(&mut self.global, diagnostics);
         }
@@ -318,6 +404,6 @@ fn at_least_one(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> Optio
 }
 
 /// 0, which widespread files write, means no pause.
-fn pace(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> Option<Duration> {
+pub(super) fn pace(word: Option<&Word>, diagnostics: &mut Vec<Diagnostic>) -> Option<Duration> {
     seconds(word?, 0..=MOST_MICROS, 6, diagnostics)
 }

@@ -4,9 +4,9 @@ use super::{
     Places, address, body,
     global::{self, GarpWords, set},
     hmac::HmacWords,
-    named,
+    multicast, named,
     notify::NotifyWords,
-    told_twice, track, unheard,
+    told_twice, track,
     vmac::VmacWords,
 };
 use crate::config::{
@@ -39,8 +39,8 @@ pub(super) struct Draft {
     pub(super) auth_type: Option<AuthType>,
     pub(super) password: Option<Vec<u8>>,
     pub(super) hmac: Option<HmacWords>,
-    /// `mcast_dst_ip` names another group than the usual one.
-    pub(super) other_group: bool,
+    /// `mcast_dst_ip`.
+    pub(super) group: Option<IpAddr>,
     pub(super) addresses: Vec<(VirtualAddress, Span)>,
     pub(super) excluded: Vec<(VirtualAddress, Span)>,
     /// Rows of `virtual_routes` and `virtual_rules`.
@@ -55,6 +55,9 @@ pub(super) struct Draft {
     pub(super) garp: GarpWords,
     pub(super) source: Option<IpAddr>,
     pub(super) unicast: bool,
+    pub(super) unicast_ttl: Option<u8>,
+    /// `unicast_fault_no_peer`.
+    pub(super) fault_no_peer: bool,
     pub(super) peers: Vec<UnicastPeer>,
     pub(super) check_source: bool,
     pub(super) advert_sources: Vec<IpAddr>,
@@ -65,9 +68,12 @@ pub(super) struct Draft {
     pub(super) accept: Option<bool>,
     pub(super) skip_check: Option<bool>,
     pub(super) checksum_plain: Option<bool>,
+    /// `old_unicast_checksum`, without `never`.
+    pub(super) old_checksum: bool,
     pub(super) down_timer_adverts: Option<u8>,
     pub(super) lower_prio_no_advert: Option<bool>,
     pub(super) higher_prio_send_advert: Option<bool>,
+    pub(super) owner_ignore_adverts: Option<bool>,
     pub(super) oneway_fault: Option<bool>,
     pub(super) vmac: VmacWords,
 }
@@ -108,7 +114,7 @@ impl Draft {
             auth_type: None,
             password: None,
             hmac: None,
-            other_group: false,
+            group: None,
             addresses: Vec::new(),
             excluded: Vec::new(),
             routes: Vec::new(),
@@ -121,6 +127,8 @@ impl Draft {
             garp: GarpWords::default(),
             source: None,
             unicast: false,
+            unicast_ttl: None,
+            fault_no_peer: false,
             peers: Vec::new(),
             check_source: false,
             advert_sources: Vec::new(),
@@ -131,9 +139,11 @@ impl Draft {
             accept: None,
             skip_check: None,
             checksum_plain: None,
+            old_checksum: false,
             down_timer_adverts: None,
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
+            owner_ignore_adverts: None,
             oneway_fault: None,
             vmac: VmacWords::default(),
         }
@@ -203,7 +213,16 @@ impl Draft {
                 self.down_timer_adverts =
                     global::down_timer_adverts(word, diagnostics).or(self.down_timer_adverts);
             }
-            "mcast_dst_ip" => self.other_group = unheard::other_group(name, word, diagnostics),
+            "unicast_ttl" => {
+                self.unicast_ttl = byte(number(word, 0..=255, diagnostics)).or(self.unicast_ttl);
+            }
+            "mcast_dst_ip" => {
+                if let Some(group) = multicast::group(name, word, None, diagnostics)
+                    && self.same_family(group, word.span, diagnostics)
+                {
+                    self.group = Some(group);
+                }
+            }
             "mcast_src_ip" | "unicast_src_ip" => {
                 self.unicast |= name == "unicast_src_ip";
                 if let Some(source) = plain_address(word, diagnostics)
@@ -249,6 +268,7 @@ impl Draft {
                     self.family = Some(Family::V6);
                 }
             }
+            "unicast_fault_no_peer" => self.fault_no_peer = true,
             "check_unicast_src" => {
                 self.unicast = true;
                 self.check_source = true;
@@ -270,9 +290,14 @@ impl Draft {
                 self.higher_prio_send_advert =
                     switch(first, diagnostics).or(self.higher_prio_send_advert);
             }
+            "old_unicast_checksum" => self.old_unicast_checksum(statement, diagnostics),
             "use_vmac" => self.vmac.read(statement.arguments(), diagnostics),
             "use_vmac_addr" => self.vmac.elsewhere = true,
             "vmac_xmit_base" => self.vmac.xmit_base = true,
+            "owner_ignore_adverts" => {
+                self.owner_ignore_adverts =
+                    switch(first, diagnostics).or(self.owner_ignore_adverts);
+            }
             "oneway_fault" => {
                 self.oneway_fault = switch(first, diagnostics).or(self.oneway_fault);
             }
@@ -404,6 +429,19 @@ impl Draft {
             _ => return,
         }
         surplus(statement.arguments(), 1, diagnostics);
+    }
+
+    fn old_unicast_checksum(&mut self, statement: &Statement, diagnostics: &mut Vec<Diagnostic>) {
+        surplus(statement.arguments(), 1, diagnostics);
+        match statement.arguments().first() {
+            None => self.old_checksum = true,
+            Some(word) if word.text == "never" => self.old_checksum = false,
+            Some(word) => {
+                let message = format!("`{}` says nothing to `old_unicast_checksum`", word.text);
+                let found = Diagnostic::error(Code::BadValue, word.span, message);
+                diagnostics.push(found.help("write it alone, or with `never`"));
+            }
+        }
     }
 
     fn address(&mut self, row: &Statement, diagnostics: &mut Vec<Diagnostic>) {

@@ -2,14 +2,18 @@
 
 mod address;
 mod authentication;
+mod checksum;
 mod complete;
 mod cross;
+mod dbus;
 mod delays;
 mod file;
+mod garp_group;
 mod global;
 mod group;
 mod hmac;
 mod instance;
+mod multicast;
 mod notify;
 mod probe;
 mod process;
@@ -20,7 +24,7 @@ mod strict;
 mod telling;
 mod track;
 mod trackers;
-mod unheard;
+mod transmit;
 mod vmac;
 
 pub(crate) use complete::Completed;
@@ -83,6 +87,7 @@ pub(crate) fn lower(
         match statement.name() {
             "global_defs" => globals.read(body(statement), diagnostics),
             "instance" => globals.instance(statement, diagnostics),
+            "net_namespace" => globals.net_namespace(statement, diagnostics),
             _ => {}
         }
     }
@@ -130,6 +135,7 @@ pub(crate) fn lower(
             done
         }));
     }
+    garp_group::settle(root, &mut completed, diagnostics);
     statics::track(root, &statics, &mut completed, diagnostics);
     cross::check(&completed, &groups, root, diagnostics);
     let delays = delays::all(root, &completed, diagnostics);

@@ -100,16 +100,15 @@ pub(super) fn apply(
         );
         instance.accept = false;
     }
-    if !instance.accept && draft.accept.is_none() && !owner {
+    if !instance.accept && draft.accept.is_none() {
         let at = places
             .get("strict_mode")
             .or_else(|| globals.place("vrrp_strict"))
             .unwrap_or(draft.name.span);
-        let message = "in strict mode a router that does not own the addresses drops what is sent to them (no ping, no service); that is not served yet: it is accepted";
-        diagnostics.push(
-            Diagnostic::note(Code::NotServed, at, message)
-                .help("remove `vrrp_strict` if clients talk to the addresses"),
-        );
+        let message = "in strict mode a router that does not own the addresses drops what is sent to them: no ping, no service";
+        diagnostics.push(Diagnostic::note(Code::Lint, at, message).help(
+            "remove `vrrp_strict` if clients talk to the addresses, or write `accept` in version 3",
+        ));
     }
     if instance.unicast.is_some() {
         let at = places.at("unicast_peer");

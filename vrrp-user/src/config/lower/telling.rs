@@ -1,6 +1,6 @@
 //! `global_defs`: FIFOs, mail, scripts at the start and at the end.
 
-use super::{Places, body, global, told_twice};
+use super::{Places, body, dbus, global, told_twice};
 use crate::config::{
     command::{self, Command},
     diagnostic::{Code, Diagnostic},
@@ -43,6 +43,7 @@ pub(super) struct Telling {
     mail_vrrp: Option<bool>,
     pub(super) priority_changes: bool,
     dumps: Dumps,
+    dbus: dbus::Words,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +80,7 @@ impl Telling {
             mail_vrrp: None,
             priority_changes: false,
             dumps: Dumps::default(),
+            dbus: dbus::Words::default(),
         }
     }
 
@@ -133,6 +135,8 @@ impl Telling {
             "state_dump_file" => self.dumps.data = first.map(|word| word.text.clone()),
             "stats_dump_file" => self.dumps.stats = first.map(|word| word.text.clone()),
             "json_dump_file" => self.dumps.json = first.map(|word| word.text.clone()),
+            "enable_dbus" => self.dbus.enabled = true,
+            "dbus_service_name" => self.dbus.service = dbus::service(first, diagnostics),
             _ => return false,
         }
         if keyword.name != "notification_email" {
@@ -188,6 +192,8 @@ impl Telling {
         global.dumps = core::mem::take(&mut self.dumps);
         global.no_mail_on_fault = self.no_mail_on_fault;
         global.mail = self.settle_mail(diagnostics);
+        let dbus = core::mem::take(&mut self.dbus);
+        global.dbus = dbus.settle(&self.places, diagnostics);
     }
 
     fn settle_fifo(

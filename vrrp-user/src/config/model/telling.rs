@@ -29,6 +29,13 @@ pub struct Hook {
     pub timeout: Duration,
 }
 
+/// `enable_dbus`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dbus {
+    /// `dbus_service_name`: the name to have on the bus.
+    pub service: String,
+}
+
 /// Where dump files go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dumps {

@@ -200,6 +200,49 @@ fn notify_deleted_with_and_without_a_command() {
 }
 
 #[test]
+fn dbus_is_off_unless_it_is_enabled() {
+    let service = |globals| good(globals, "", "").0.dbus.map(|it| it.service);
+    assert_eq!(service(""), None);
+    assert_eq!(
+        service("enable_dbus").as_deref(),
+        Some("org.keepalived.Vrrp1")
+    );
+    let two = "enable_dbus\ndbus_service_name org.example.Two-2";
+    assert_eq!(service(two).as_deref(), Some("org.example.Two-2"));
+}
+
+#[test]
+fn what_is_wrong_with_dbus() {
+    for (globals, error, want, help) in [
+        (
+            "enable_dbus\ndbus_service_name keepalived",
+            true,
+            "no name for a bus",
+            "org.keepalived.Vrrp1",
+        ),
+        (
+            "enable_dbus\ndbus_service_name org.9lives",
+            true,
+            "no name for a bus",
+            "org.keepalived.Vrrp1",
+        ),
+        (
+            "dbus_service_name org.example.Two",
+            false,
+            "without `enable_dbus`",
+            "write `enable_dbus`",
+        ),
+    ] {
+        let (config, told) = whole(globals, "", "");
+        assert_eq!(config.is_none(), error, "{globals}: {told}");
+        assert!(
+            told.contains(want) && told.contains(help),
+            "{globals}: {told}"
+        );
+    }
+}
+
+#[test]
 fn dump_files() {
     let (global, ..) = good(
         "dump_directory /tmp\nstate_dump_file /var/a.data\nstats_dump_file b.stats\njson_dump_file c.json",

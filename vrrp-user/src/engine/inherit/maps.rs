@@ -49,6 +49,7 @@ fn inherited_router((key, record): &(VrKey, VirtualRouter)) -> InheritedRouter {
     InheritedRouter {
         key: *key,
         source: address(key.family, record.own_address),
+        group: address(key.family, record.group),
         priority: record.priority,
         version: record.version,
         interval_cs: record.interval_cs,
@@ -60,7 +61,10 @@ fn inherited_router((key, record): &(VrKey, VirtualRouter)) -> InheritedRouter {
 mod tests {
     use super::*;
     use std::net::IpAddr;
-    use vrrp_common::maps::{CHECKSUM_PSEUDO, FAMILY_V4};
+    use vrrp_common::{
+        maps::{CHECKSUM_PSEUDO, FAMILY_V4},
+        wire::GROUP_V4,
+    };
 
     fn key(vrid: u8) -> VrKey {
         VrKey {
@@ -74,8 +78,11 @@ mod tests {
     fn router(vrid: u8, gate: u32) -> (VrKey, VirtualRouter) {
         let mut own_address = [0; 16];
         own_address[..4].copy_from_slice(&[10, 0, 0, vrid]);
+        let mut group = [0; 16];
+        group[..4].copy_from_slice(&GROUP_V4);
         let record = VirtualRouter {
             own_address,
+            group,
             gate,
             interval_cs: 10,
             priority: 150,
@@ -146,6 +153,7 @@ mod tests {
         let want = InheritedRouter {
             key: key(1),
             source: IpAddr::from([10, 0, 0, 1]),
+            group: IpAddr::from(GROUP_V4),
             priority: 150,
             version: 3,
             interval_cs: 10,

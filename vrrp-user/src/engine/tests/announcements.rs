@@ -221,3 +221,106 @@ fn an_address_is_announced_where_it_lives() {
     });
     assert_eq!(found, Some(vec![2, 9]));
 }
+
+/// Of two instances with two addresses each that become Active at the same moment, what
+/// follows the first announcement of each.
+fn two_paced(change: impl Fn(u8, &mut Instance)) -> Vec<Duration> {
+    let paced = |n: u8| {
+        instance(n, |it| {
+            it.garp.repeat = 1;
+            it.garp.delay = Duration::ZERO;
+            it.garp.arp_interval = ms(20);
+            it.addresses = vec![vip(n), vip(100 + n)];
+            change(n, it);
+        })
+    };
+    let mut bench = Bench::without_links();
+    bench.link(link(2, "eth0"));
+    bench.link(link(3, "eth1"));
+    bench.configure(config(vec![paced(1), paced(2)]));
+    bench.until(ms(60_000));
+    let late = bench.times("announce").into_iter();
+    late.map(|at| at.saturating_sub(OPEN)).collect()
+}
+
+/// `garp_interval` is kept between all instances of an interface, and between those of
+/// the interfaces of a `garp_group`.
+#[test]
+fn one_distance_for_an_interface_or_a_garp_group() {
+    assert_eq!(two_paced(|_, _| {}), [ms(20), ms(40)]);
+    let other_interface = |n, it: &mut Instance| {
+        if n == 2 {
+            it.interface = "eth1".into();
+        }
+    };
+    assert_eq!(two_paced(other_interface), [ms(20), ms(20)]);
+    let grouped = |n, it: &mut Instance| {
+        other_interface(n, it);
+        it.garp_group = Some(0);
+    };
+    assert_eq!(two_paced(grouped), [ms(20), ms(40)]);
+}
+
+/// `garp_extra_if`: one announcement on each interface whose switches hear no advert from
+/// the address's MAC.
+#[test]
+fn extra_interfaces() {
+    let elsewhere = |n, use_vmac| {
+        let mut other = vip(n);
+        other.dev = Some("eth1".into());
+        other.use_vmac = use_vmac;
+        other
+    };
+    let extra = |change: &dyn Fn(&mut Instance)| {
+        let mut bench = Bench::without_links();
+        bench.link(link(2, "eth0"));
+        bench.link(link(3, "eth1"));
+        bench.configure(config(vec![instance(1, |it| {
+            it.garp.delay = Duration::ZERO;
+            it.garp.extra = ms(10_000);
+            change(it);
+        })]));
+        bench.until(ms(25_000));
+        let announced = bench.actions().filter_map(|action| match action {
+            Action::Announce { announcements, .. } => {
+                let each = announcements.iter();
+                Some(
+                    each.map(|it| (it.ifindex, it.address.to_string()))
+                        .collect::<Vec<_>>(),
+                )
+            }
+            _ => None,
+        });
+        let announced: Vec<_> = announced.collect();
+        let times: Vec<_> = bench
+            .times("announce")
+            .iter()
+            .map(|at| at.saturating_sub(OPEN))
+            .collect();
+        if !times.is_empty() {
+            assert_eq!(times, [ms(10_000), ms(20_000)]);
+        }
+        announced.into_iter().next().unwrap_or_default()
+    };
+    let one = |ifindex, address: &str| vec![(ifindex, address.to_owned())];
+    let nothing = vec![];
+    assert_eq!(extra(&|_| {}), nothing, "adverts do it");
+    let plain = |it: &mut Instance| it.excluded_addresses = vec![elsewhere(50, false)];
+    assert_eq!(extra(&plain), nothing, "no virtual MAC, and not `all`");
+    let all = |it: &mut Instance| {
+        plain(it);
+        it.garp.extra_all = true;
+    };
+    assert_eq!(extra(&all), one(3, "198.51.100.50"));
+    let with_mac = |it: &mut Instance| {
+        it.excluded_addresses = vec![elsewhere(50, true), elsewhere(51, true)];
+    };
+    assert_eq!(extra(&with_mac), one(3, "198.51.100.50"));
+    let own = |it: &mut Instance| it.addresses[0].use_vmac = true;
+    assert_eq!(extra(&own), one(2, "198.51.100.1"), "`vmac_xmit_base`");
+    let by_adverts = |it: &mut Instance| {
+        own(it);
+        it.vmac.adverts = true;
+    };
+    assert_eq!(extra(&by_adverts), nothing);
+}

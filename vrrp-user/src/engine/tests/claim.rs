@@ -7,7 +7,7 @@ use crate::{
     ownership::command::{Epoch, GateId, Report, VrId},
 };
 use core::time::Duration;
-use vrrp_common::maps::{CHECKSUM_PLAIN, CHECKSUM_PSEUDO};
+use vrrp_common::maps::{CHECKSUM_GROUP, CHECKSUM_PLAIN, CHECKSUM_PSEUDO};
 
 const GATE: GateId = GateId(0);
 const VR: VrId = VrId(0);
@@ -115,12 +115,14 @@ fn what_a_claim_carries() {
 /// on so for as long as it lasts (keepalived's default is the pseudo-header).
 #[test]
 fn a_claim_speaks_the_groups_checksum() {
-    use ChecksumPolicy::{Learn, Plain, Pseudo};
+    use ChecksumPolicy::{Group, Learn, Plain, Pseudo};
     let cases = [
         (Learn, None, Pseudo),
         (Learn, Some(CHECKSUM_PLAIN), Plain),
         (Learn, Some(CHECKSUM_PSEUDO), Pseudo),
+        (Learn, Some(CHECKSUM_GROUP), Group),
         (Plain, Some(CHECKSUM_PSEUDO), Plain),
+        (Group, Some(CHECKSUM_PSEUDO), Group),
         (Pseudo, Some(CHECKSUM_PLAIN), Pseudo),
     ];
     for (policy, heard, want) in cases {

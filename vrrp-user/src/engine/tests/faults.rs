@@ -30,6 +30,15 @@ fn unwatched<const I: usize, const R: usize>(interfaces: [u32; I], routers: [VrI
     })
 }
 
+/// The source address that is tracked, on eth0.
+fn placed(present: bool) -> Input {
+    Input::AddressPlaced {
+        ifindex: 2,
+        address: host(77),
+        present,
+    }
+}
+
 /// What goes wrong, with its reason, and what mends it.
 struct Case {
     config: Config,
@@ -169,27 +178,6 @@ fn every_fault_and_its_recovery() {
     }
 }
 
-/// Without these its peers would not hear it, and two routers would be MASTER.
-#[test]
-fn keywords_that_are_not_served_hold_it_in_fault() {
-    for keyword in ["mcast_dst_ip", "vrrp_mcast_group4"] {
-        let mut bench = Bench::new(one(|it| it.unheard = vec![keyword.into()]));
-        assert_eq!(bench.state(1), "FAULT");
-        assert_eq!(
-            bench.status(1).fault_text,
-            [format!("{keyword} is not served yet")]
-        );
-        bench.hear(advert(host(1), 1));
-        bench.until(ms(60_000));
-        assert_eq!(bench.trace(&["claim"]), [""; 0]);
-        bench.configure(one(|_| {}));
-        assert_eq!(bench.state(1), "BACKUP", "a reload without it ends it");
-        bench.clear();
-        bench.until(ms(100_000));
-        assert_eq!(bench.times("claim"), [ms(60_000) + WAIT]);
-    }
-}
-
 /// keepalived: `dont_track_primary`.
 #[test]
 fn its_own_interface_may_go_untracked() {
@@ -318,4 +306,25 @@ fn a_missing_interface_is_waited_for() {
     assert_eq!(bench.trace(&["attach"]), ["attach [2]"]);
     bench.until(ms(20_000));
     assert_eq!(bench.times("claim"), [ms(5_000) + WAIT]);
+}
+
+/// `track_src_ip`: without its address on the interface it neither starts nor goes on.
+#[test]
+fn a_tracked_source_address() {
+    let mut bench = Bench::new(one(|it| {
+        it.source = Some(host(77));
+        it.tracks_source = true;
+    }));
+    let reason = "source address 192.0.2.77 is gone";
+    let faults = |bench: &Bench| {
+        let faults = bench.status(1).faults;
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(&bench), [reason]);
+    bench.feed(placed(true));
+    bench.until(ms(60_000));
+    assert_eq!(bench.state(1), "MASTER");
+    bench.feed(placed(false));
+    assert_eq!(faults(&bench), [reason]);
+    assert_eq!(bench.trace(&["cease"]).len(), 1);
 }

@@ -14,6 +14,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
+use vrrp_common::wire::GROUP_V4;
 
 /// Everything starts here, far enough from zero to look back.
 pub(super) const T0: Instant = Instant::from_ns(1_000_000_000_000);
@@ -95,8 +96,13 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         nopreempt: false,
         preempt_delay: Duration::ZERO,
         garp: Garp::default(),
+        garp_group: None,
         source: None,
+        group: GROUP_V4.into(),
         unicast: None,
+        lacks_peers: false,
+        unicast_ttl: 255,
+        tracks_source: false,
         advert_sources: Vec::new(),
         track_interfaces: Vec::new(),
         track_scripts: Vec::new(),
@@ -113,9 +119,9 @@ pub(super) fn instance(n: u8, change: impl FnOnce(&mut Instance)) -> Instance {
         down_timer_adverts: 3,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
+        ignores_adverts: false,
         vmac: Vmac::default(),
         oneway_fault: false,
-        unheard: Vec::new(),
     };
     change(&mut instance);
     instance

@@ -13,7 +13,10 @@ use crate::{
     ownership::command::{Epoch, GateId, Report, VrId},
     time::Instant,
 };
-use vrrp_common::maps::{CAST_MULTICAST, CHECKSUM_PLAIN, FAMILY_V4, VrKey};
+use vrrp_common::{
+    maps::{CAST_MULTICAST, CHECKSUM_PLAIN, FAMILY_V4, VrKey},
+    wire::GROUP_V4,
+};
 
 /// `VI_n` as the fixture has it, with this priority.
 fn router(n: u8, priority: u8) -> InheritedRouter {
@@ -27,6 +30,7 @@ fn router(n: u8, priority: u8) -> InheritedRouter {
             pad: [0; 3],
         },
         source: host(10),
+        group: GROUP_V4.into(),
         priority,
         version: 3,
         interval_cs: 100,
@@ -305,4 +309,13 @@ fn only_the_first_configuration_inherits() {
     bench.configure(config(vec![instance(1, |it| it.version = Version::V3)]));
     assert_eq!(bench.state(1), "BACKUP");
     assert_eq!(bench.trace(&["close"]).len(), 1);
+}
+
+/// In another multicast group nobody knows of the claim, and somebody else may own.
+#[test]
+fn another_group_inherits_nothing() {
+    let config = config(vec![instance(1, |it| it.group = [239, 1, 2, 3].into())]);
+    let bench = start(config, vec![left(vec![router(1, 100)])]);
+    assert_eq!(bench.state(1), "BACKUP");
+    assert_eq!(bench.trace(&["close", "resume"]), ["close all but"]);
 }

@@ -319,3 +319,60 @@ fn the_lease_mode_is_told_before_anything_and_at_once() {
         assert_eq!(bench.trace(&kinds)[0], format!("lease {mode:?}"));
     }
 }
+
+/// In another multicast group somebody else may own: it resigns here, and waits there.
+#[test]
+fn another_multicast_group_is_another_router() {
+    let mut bench = Bench::active(one(|_| {}));
+    bench.configure(one(|it| it.group = [239, 1, 2, 3].into()));
+    assert_eq!(bench.state(1), "BACKUP");
+    assert_eq!(bench.trace(&["cease"]).len(), 1);
+    let records = bench.actions().filter_map(|action| match action {
+        Action::SetRouter { record, .. } => Some(record.as_ref().map(|it| it.group.to_string())),
+        _ => None,
+    });
+    assert_eq!(records.last(), Some(Some("239.1.2.3".to_owned())));
+    bench.until(ms(70_000));
+    assert_eq!(bench.times("claim"), [ms(60_000) + lead(3_609_375)]);
+    // Of unicast it says nothing but what an old checksum names.
+    let unicast = |it: &mut Instance| {
+        let peer = UnicastPeer {
+            address: host(1),
+            min_ttl: 255,
+            max_ttl: 255,
+        };
+        it.unicast = Some(Unicast {
+            peers: vec![peer],
+            check_source: false,
+        });
+    };
+    let mut bench = Bench::active(one(unicast));
+    bench.configure(one(|it| {
+        unicast(it);
+        it.group = [239, 1, 2, 3].into();
+    }));
+    assert_eq!(bench.state(1), "MASTER");
+}
+
+/// `no_accept`, `owner_ignore_adverts`: the kernel is told, and nothing else changes.
+#[test]
+fn what_is_accepted_is_for_the_kernel_to_know() {
+    let mut bench = Bench::active(one(|it| it.priority = 255));
+    bench.configure(one(|it| {
+        it.priority = 255;
+        it.accept = false;
+        it.ignores_adverts = true;
+    }));
+    assert_eq!(bench.state(1), "MASTER");
+    let accepts = bench.actions().filter_map(|action| match action {
+        Action::SetVips(vips) => Some(vips.iter().any(|vip| vip.accepts)),
+        _ => None,
+    });
+    assert_eq!(accepts.collect::<Vec<_>>(), [false]);
+    let ignores = bench.actions().filter_map(|action| match action {
+        Action::SetRouter { record, .. } => record.as_ref().map(|it| it.ignores_adverts),
+        _ => None,
+    });
+    assert_eq!(ignores.collect::<Vec<_>>(), [true]);
+    assert_eq!(bench.trace(&["cease", "claim", "addresses"]), NOTHING);
+}

@@ -136,3 +136,46 @@ fn waiting_begins_when_the_kernel_listens() {
     bench.until(ms(10_000));
     assert_eq!(bench.times("claim"), [lead(3_000_000 + 3_609_375)]);
 }
+
+/// `vrrp_delay_after_boot` counts from the boot, `vrrp_startup_delay` from the start; the
+/// later end counts (keepalived).
+#[test]
+fn nothing_starts_before_the_host_has_run_long_enough() {
+    // The bench's host has run for 1000 s.
+    for (after_boot, after_start, want) in [
+        (ms(900_000), ms(0), ms(0)),
+        (ms(1_010_000), ms(0), ms(10_000)),
+        (ms(1_010_000), ms(20_000), ms(20_000)),
+        (ms(1_010_000), ms(5_000), ms(10_000)),
+    ] {
+        let mut config = config(vec![instance(1, |it| it.priority = 255)]);
+        config.global = Global {
+            delay_after_boot: after_boot,
+            startup_delay: after_start,
+            ..Global::default()
+        };
+        let mut bench = Bench::new(config);
+        bench.until(ms(60_000));
+        assert_eq!(
+            bench.times("claim"),
+            [want],
+            "{after_boot:?} {after_start:?}"
+        );
+    }
+}
+
+/// `unicast_fault_no_peer`: rather nothing than multicast.
+#[test]
+fn unicast_without_peers_stays_in_fault() {
+    let mut bench = Bench::new(config(vec![instance(1, |it| it.lacks_peers = true)]));
+    bench.until(ms(60_000));
+    assert_eq!(bench.state(1), "FAULT");
+    assert_eq!(bench.times("claim"), []);
+    let reason = bench
+        .status(1)
+        .faults
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
+    assert_eq!(reason, ["unicast without any unicast_peer"]);
+}

@@ -4,8 +4,8 @@ use super::fixture::{
     Bench, advert, config, grouped, host, instance, link, ms, notify, script, tracked,
 };
 use crate::{
-    config::model::{Config, Fifo, Mail, MailTls},
-    engine::input::Input,
+    config::model::{Config, Dbus, Fifo, Mail, MailTls},
+    engine::input::{Input, Ticket},
 };
 
 fn with_fifo(mut config: Config) -> Config {
@@ -90,6 +90,57 @@ fn scripts_then_lines_then_mail() {
     let mut bench = Bench::new(one());
     bench.until(ms(10_000));
     assert_eq!(bench.trace(&["fifo", "mail"]), [""; 0]);
+}
+
+/// By keepalived's numbers, of instances alone, and only where D-Bus is wanted.
+#[test]
+fn states_for_dbus() {
+    let one = |wanted: bool| {
+        let mut config = grouped(vec![instance(1, |_| {}), instance(2, |_| {})]);
+        config.global.dbus = wanted.then(|| Dbus {
+            service: "org.keepalived.Vrrp1".into(),
+        });
+        let mut bench = Bench::new(config);
+        bench.until(ms(10_000));
+        let mut down = link(2, "eth0");
+        down.up = false;
+        bench.link(down);
+        bench.feed(Input::Shutdown);
+        bench.trace(&["status"])
+    };
+    let each = |number| [1, 2].map(|it| format!("status VI_{it} {number}"));
+    assert_eq!(one(true), [1, 2, 3, 98].map(each).concat());
+    assert_eq!(one(false), [""; 0]);
+}
+
+/// What is ours is announced once more, and nothing else is.
+#[test]
+fn announced_on_request() {
+    let ask = |bench: &mut Bench, name: &str| {
+        bench.clear();
+        bench.feed(Input::Announce {
+            ticket: Ticket(7),
+            name: name.into(),
+        });
+        bench.trace(&["announce", "answer"]).join("; ")
+    };
+    let mut bench = Bench::active(config(vec![instance(1, |_| {})]));
+    let told = ask(&mut bench, "VI_1");
+    assert!(
+        told.starts_with("announce ") && told.ends_with("answer done"),
+        "{told}"
+    );
+    let told = ask(&mut bench, "VI_9");
+    assert!(
+        told.contains("no instance VI_9") && !told.contains("announce "),
+        "{told}"
+    );
+    let mut bench = Bench::new(config(vec![instance(1, |_| {})]));
+    let told = ask(&mut bench, "VI_1");
+    assert!(
+        told.contains("VI_1 is not MASTER here") && !told.contains("announce "),
+        "{told}"
+    );
 }
 
 /// `notify_priority_changes`, while MASTER and while not.

@@ -88,6 +88,7 @@ pub(super) fn words(action: &Action) -> String {
             format!("notify{}", list(&mut argv.into_iter()))
         }
         Action::NotifyFifo { line } => format!("fifo {}", line.trim_end()),
+        Action::StatusChange { name, status } => format!("status {name} {status}"),
         Action::Mail { subject, body } => format!("mail {subject} | {body}"),
         Action::Answer {
             answer: Ok(done), ..

@@ -186,15 +186,6 @@ fn names_what_is_wrong() {
             Error::TrailingBytes,
         ),
         (
-            "no addresses",
-            fixtures::FRR_V3,
-            |b| {
-                b[3] = 0;
-                b.truncate(8);
-            },
-            Error::NoAddresses,
-        ),
-        (
             "no authentication data",
             fixtures::FRR_V2,
             |b| b.truncate(12),

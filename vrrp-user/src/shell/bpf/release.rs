@@ -5,12 +5,14 @@ use super::{
     instance::Instance,
     pins::{self, Pins},
     reader::Reader,
-    rtnl, vlan_offload,
+    rtnl,
+    tables::address,
+    vlan_offload,
 };
-use crate::shell::unicast_filter;
+use crate::shell::{station_filter, unicast_filter};
 use anyhow::{Context, Result, anyhow, bail};
 use std::{collections::BTreeSet, net::IpAddr};
-use vrrp_common::maps::{LAYOUT_VERSION, VIP_VIRTUAL_MAC};
+use vrrp_common::maps::{CAST_MULTICAST, LAYOUT_VERSION, VIP_VIRTUAL_MAC};
 
 /// Pins of a daemon that is no more; its lock is the caller's.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Leftovers {
     pub addresses: Vec<(u32, IpAddr)>,
     /// Virtual MACs, and the interfaces that take frames to them.
     stations: BTreeSet<(u32, [u8; 6])>,
+    /// Interfaces and the multicast groups they take adverts from.
+    groups: BTreeSet<(u32, IpAddr)>,
 }
 
 /// Something is pinned for this instance.
@@ -39,7 +43,7 @@ impl Leftovers {
                 dir.display()
             );
         }
-        let mut stations = BTreeSet::new();
+        let (mut stations, mut groups) = (BTreeSet::new(), BTreeSet::new());
         let addresses = if found.is_empty() {
             Vec::new()
         } else {
@@ -51,6 +55,12 @@ impl Leftovers {
                     stations.insert((view.ifindex, view.vip.mac));
                 }
             }
+            for view in &snapshot.routers {
+                if view.key.cast == CAST_MULTICAST {
+                    let group = address(view.key.family, view.router.group);
+                    groups.insert((view.key.ifindex, group));
+                }
+            }
             let vips = snapshot.vips.iter();
             vips.map(|vip| (vip.ifindex, vip.address)).collect()
         };
@@ -58,6 +68,7 @@ impl Leftovers {
             pins: Pins::open(instance),
             addresses,
             stations,
+            groups,
         })
     }
 
@@ -89,6 +100,10 @@ impl Leftovers {
         }
         for (ifindex, mac) in self.stations {
             unicast_filter::release(ifindex, mac).context("take a virtual MAC back")?;
+        }
+        for (ifindex, group) in self.groups {
+            station_filter::release(ifindex, station_filter::station(group))
+                .context("take a group's station back")?;
         }
         self.pins.remove_all()?;
         Ok(said)

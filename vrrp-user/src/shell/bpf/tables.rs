@@ -19,10 +19,10 @@ use vrrp_common::{
     counter::Counters,
     gate::Gate,
     maps::{
-        CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6, Hints, Peer, PeerKey, Source,
-        Station, StationKey, VIP_IN_STACK, VIP_VIRTUAL_MAC, VR_CHECK_UNICAST_SOURCE,
-        VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT, VR_TRAILER, VR_TRAILER_ONLY, Vip, VipKey,
-        VirtualRouter, VrKey, name,
+        CAST_MULTICAST, CHECKSUM_GROUP, CHECKSUM_PLAIN, CHECKSUM_PSEUDO, FAMILY_V4, FAMILY_V6,
+        Hints, Peer, PeerKey, Source, Station, StationKey, VIP_IN_STACK, VIP_NO_ACCEPT,
+        VIP_VIRTUAL_MAC, VR_CHECK_UNICAST_SOURCE, VR_LISTED_SOURCES, VR_SKIP_ADDRESSES, VR_STRICT,
+        VR_TRAILER, VR_TRAILER_ONLY, Vip, VipKey, VirtualRouter, VrKey, name,
     },
     wire::{AUTH_AH, AUTH_NONE, AUTH_SIMPLE},
 };
@@ -186,6 +186,17 @@ impl Tables {
         self.stations_written.keys().map(place).collect()
     }
 
+    /// Interface and multicast group of every virtual router's record, a predecessor's
+    /// among them.
+    pub fn group_places(&self) -> Result<BTreeSet<(u32, IpAddr)>> {
+        let multicast = self.routers()?.into_iter();
+        let multicast = multicast.filter(|(key, _)| key.cast == CAST_MULTICAST);
+        let place = |(key, record): (VrKey, VirtualRouter)| {
+            (key.ifindex, address(key.family, record.group))
+        };
+        Ok(multicast.map(place).collect())
+    }
+
     /// Interface and address of every record, a predecessor's among them.
     #[must_use]
     pub fn vip_places(&self) -> BTreeSet<(u32, IpAddr)> {
@@ -209,6 +220,15 @@ impl Tables {
             Ok(peer) => Ok(Some(peer)),
             Err(MapError::KeyNotFound) => Ok(None),
             Err(e) => Err(e).context(name::PEERS),
+        }
+    }
+
+    /// How the adverts of one virtual router are judged.
+    pub fn router(&self, key: &VrKey) -> Result<Option<VirtualRouter>> {
+        match self.routers.get(key, 0) {
+            Ok(router) => Ok(Some(router)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(e) => Err(e).context(name::ROUTERS),
         }
     }
 
@@ -287,7 +307,9 @@ impl Tables {
         let (min_ttl, max_ttl) = record.ttl;
         let sources = record.advert_sources.iter();
         let sources = sources.map(|&address| listed(address, min_ttl, max_ttl));
-        let wanted: BTreeMap<PeerKey, Source> = peers.chain(sources).collect();
+        let all = peers.chain(sources);
+        // Who heeds nobody lists nobody.
+        let wanted: BTreeMap<PeerKey, Source> = all.filter(|_| !record.ignores_adverts).collect();
         for (key, source) in &wanted {
             self.sources.insert(key, source, 0).context(name::SOURCES)?;
         }
@@ -344,14 +366,18 @@ fn router(record: &RouterRecord) -> VirtualRouter {
     };
     VirtualRouter {
         own_address: octets(record.source),
+        group: octets(record.group),
         gate: record.gate.0,
         flags: flag(record.strict, VR_STRICT)
             // As keepalived does where there is a trailer.
             | flag(
-                record.check_unicast_source || trailer != 0,
+                record.check_unicast_source || record.ignores_adverts || trailer != 0,
                 VR_CHECK_UNICAST_SOURCE,
             )
-            | flag(!record.advert_sources.is_empty(), VR_LISTED_SOURCES)
+            | flag(
+                !record.advert_sources.is_empty() || record.ignores_adverts,
+                VR_LISTED_SOURCES,
+            )
             | flag(record.skip_check_advert_addresses, VR_SKIP_ADDRESSES)
             | trailer,
         interval_cs: record.interval_cs,
@@ -368,7 +394,8 @@ fn router(record: &RouterRecord) -> VirtualRouter {
         max_ttl: record.ttl.1,
         sent_form: match record.checksum {
             ChecksumPolicy::Plain => CHECKSUM_PLAIN,
-            _ => CHECKSUM_PSEUDO,
+            ChecksumPolicy::Group => CHECKSUM_GROUP,
+            ChecksumPolicy::Pseudo | ChecksumPolicy::Learn => CHECKSUM_PSEUDO,
         },
         pad: 0,
         auth_data,
@@ -408,7 +435,8 @@ fn vip(record: &VipRecord) -> (VipKey, Vip) {
                 0
             } else {
                 VIP_VIRTUAL_MAC
-            },
+            }
+            | if record.accepts { 0 } else { VIP_NO_ACCEPT },
         mac: record.mac,
         vlan: 0,
         own: record.own,

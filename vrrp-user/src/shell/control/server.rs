@@ -5,6 +5,7 @@
 //! second.
 
 use super::{Command, REQUEST_MAX_BYTES, VERSION};
+use crate::shell::signals::Signal;
 use serde_json::{Value, json};
 use std::{
     fs, io,
@@ -48,6 +49,8 @@ pub enum Request {
     Stop(Reply<()>),
     /// End, with everything in place for a successor.
     Leave(Reply<()>),
+    /// As if this signal had come.
+    Signal(Signal, Reply<()>),
     /// For the engine, which answers in its own time.
     Engine(Asked, Reply<Result<Value, String>>),
 }
@@ -65,6 +68,11 @@ pub enum Asked {
     /// It may preempt again.
     Release {
         /// Of an instance or sync group.
+        name: String,
+    },
+    /// Announce the addresses once more.
+    Announce {
+        /// Of an instance.
         name: String,
     },
     /// Take no part, or take part again.
@@ -85,6 +93,12 @@ pub type Requests = mpsc::Receiver<Request>;
 pub struct Reply<T>(oneshot::Sender<T>);
 
 impl<T> Reply<T> {
+    /// With where it comes out.
+    pub(in crate::shell) fn new() -> (Self, oneshot::Receiver<T>) {
+        let (reply, answer) = oneshot::channel();
+        (Self(reply), answer)
+    }
+
     /// Answers. A client that has left meanwhile is no concern.
     pub fn send(self, answer: T) {
         let _ = self.0.send(answer);
@@ -244,8 +258,8 @@ impl Gate {
         request: impl FnOnce(Reply<T>) -> Request,
         show: impl FnOnce(T) -> Result<Value, String>,
     ) -> Value {
-        let (reply, answer) = oneshot::channel();
-        if self.requests.try_send(request(Reply(reply))).is_err() {
+        let (reply, answer) = Reply::new();
+        if self.requests.try_send(request(reply)).is_err() {
             return error("the daemon is busy or ending");
         }
         match timeout(limit, answer).await {

@@ -33,7 +33,9 @@ fn daemon(name: &str) -> World {
             match request {
                 Request::Status(reply) => reply.send(json!({ "pid": 7 })),
                 Request::Reload(reply) => reply.send(Err("line 3: no".into())),
-                Request::Stop(reply) | Request::Leave(reply) => reply.send(()),
+                Request::Stop(reply) | Request::Leave(reply) | Request::Signal(_, reply) => {
+                    reply.send(());
+                }
                 Request::Engine(asked, reply) => reply.send(Ok(json!(format!("{asked:?}")))),
             }
         }

@@ -37,6 +37,7 @@ impl Driver {
                 force,
             },
             Asked::Release { name } => Input::Release { ticket, name },
+            Asked::Announce { name } => Input::Announce { ticket, name },
             Asked::Maintenance { on, force } => Input::Maintenance {
                 ticket: Some(ticket),
                 on,

@@ -124,6 +124,7 @@ impl Driver {
                 self.runner.notify(&queue, command, arguments, user);
             }
             Action::NotifyFifo { line } => self.fifos.write(&line),
+            Action::StatusChange { name, status } => self.dbus.status(&name, status),
             Action::Mail { subject, body } => self.mailer.send(subject, body),
             Action::Answer { ticket, answer } => self.answered(ticket, answer),
             Action::RememberMaintenance(on) => self.remember_maintenance(on),

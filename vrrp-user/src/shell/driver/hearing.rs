@@ -248,6 +248,7 @@ mod tests {
             key: key(vrid),
             gate: GateId(0),
             source: IpAddr::from([10, 0, 0, 1]),
+            group: IpAddr::from([224, 0, 0, 18]),
             priority: 100,
             version: Version::V3,
             interval_cs: 100,
@@ -260,6 +261,7 @@ mod tests {
             check_unicast_source: false,
             checksum: crate::config::model::ChecksumPolicy::Pseudo,
             advert_sources: Vec::new(),
+            ignores_adverts: false,
             mac: [2, 0, 0, 0, 0, 1],
         }
     }
@@ -352,6 +354,7 @@ mod tests {
             in_stack: true,
             mac: [0; 6],
             own: [0; 6],
+            accepts: true,
         }]);
         let event = |cause: Cause, vrid, last| Event {
             kind: KIND_CONFLICT,

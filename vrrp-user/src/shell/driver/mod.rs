@@ -7,6 +7,7 @@
 
 mod asked;
 mod deadline;
+mod differences;
 mod dumps;
 mod execute;
 mod gate_writer;
@@ -22,6 +23,7 @@ mod watch;
 use self::{
     asked::Tickets,
     deadline::Deadline,
+    differences::Differences,
     dumps::{Counts, Dump},
     gate_writer::MappedGates,
     hearing::Hearing,
@@ -31,7 +33,7 @@ use self::{
     watch::Watch,
 };
 use crate::{
-    config::model::{Config, Global, Hook},
+    config::model::{Config, Hook},
     engine::{Engine, input::Input, settings::Settings},
     ownership::command::{Epoch, GateId, Report, VrId},
     shell::{
@@ -41,6 +43,7 @@ use crate::{
         },
         clock,
         control::{Request, Requests},
+        dbus::Dbus,
         installed::Record,
         listen::Listener,
         netlink,
@@ -69,6 +72,8 @@ const FORGET_PEER: Duration = Duration::from_hours(1);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How long it waits for whoever reads FIFOs.
 const FIFO_LIMIT: Duration = Duration::from_secs(1);
+/// How long it waits for D-Bus to take the last signals.
+const DBUS_LIMIT: Duration = Duration::from_secs(1);
 /// How long it waits for the last alerts to be sent.
 const MAIL_LIMIT: Duration = Duration::from_secs(3);
 /// Ring records taken in before anything else gets its turn again.
@@ -114,6 +119,7 @@ struct Driver {
     runner: RunnerHandle,
     tracking: Tracking,
     fifos: Fifos,
+    dbus: Dbus,
     mailer: Mailer,
     hearing: Hearing,
     watch: Watch,
@@ -125,6 +131,7 @@ struct Driver {
     /// As it stood when all peers were last read.
     events_missed: Missed,
     rejections: Rejections,
+    differences: Differences,
     /// Leases the transmit thread saw end.
     leases_over: u64,
     upkeeps: u32,
@@ -140,6 +147,8 @@ struct Inbox {
     finished: Receiver<Finished>,
     found: Receiver<Found>,
     control: Requests,
+    /// What D-Bus asks.
+    calls: Requests,
     signals: Signals,
 }
 
@@ -194,13 +203,14 @@ pub async fn run(
     let epochs = epochs(&loop_gates);
     let (transmit, reports) = transmit::start(
         MappedGates(sender_gates),
-        transmit::thread::Settings::default(),
+        transmit::thread::Settings::from(&config.global.transmit),
     )
     .context("start the transmit thread")?;
     let (netlink, mut links) = netlink::spawn().context("watch links and addresses")?;
     let mut listener = Listener::open().context("open the VRRP sockets")?;
-    listener.inherit(tables.station_places());
+    listener.inherit(tables.station_places(), tables.group_places()?);
     let (tracking, found) = Tracking::new();
+    let (dbus, calls) = Dbus::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -215,6 +225,7 @@ pub async fn run(
         runner,
         tracking,
         fifos: Fifos::new(umask),
+        dbus,
         mailer: Mailer::default(),
         hearing: Hearing::default(),
         watch: Watch::default(),
@@ -225,6 +236,7 @@ pub async fn run(
         names: BTreeMap::new(),
         events_missed: Missed::default(),
         rejections: Rejections::default(),
+        differences: Differences::default(),
         leases_over: 0,
         upkeeps: 0,
         finished: None,
@@ -241,6 +253,7 @@ pub async fn run(
         finished,
         found,
         control,
+        calls,
         signals,
     };
     driver.serve(inbox).await?;
@@ -316,6 +329,7 @@ impl Driver {
                 },
                 Some(found) = inbox.found.recv() => self.found(found),
                 Some(request) = inbox.control.recv() => self.answer(request),
+                Some(request) = inbox.calls.recv() => self.answer(request),
                 signal = inbox.signals.recv() => self.signal(signal),
                 _ = renewal.tick(), if !self.permission.is_idle() => {}
                 _ = upkeep.tick() => self.upkeep(),
@@ -323,6 +337,7 @@ impl Driver {
             self.hear();
             self.prove();
             self.execute();
+            self.dbus.finish_reload();
             self.permission.renew(clock::now());
         }
         Ok(())
@@ -335,7 +350,7 @@ impl Driver {
             self.take(input);
         }
         self.recall_maintenance();
-        self.configure_telling(&config.global);
+        self.configure_telling(&config);
         self.take(Input::Config(Box::new(config)));
         self.execute();
         // What came while nobody ran.
@@ -384,7 +399,10 @@ impl Driver {
 
     fn hear_event(&mut self, event: &vrrp_common::event::Event) {
         match self.hearing.event(event) {
-            Some(input) => self.take(input),
+            Some(input) => {
+                self.log_differences(event);
+                self.take(input);
+            }
             None => self.log_rejected(event),
         }
     }
@@ -479,7 +497,9 @@ impl Driver {
                     script_user: config.global.script_user.clone(),
                     script_security: config.global.script_security,
                 });
-                self.configure_telling(&config.global);
+                self.configure_telling(&config);
+                self.transmit
+                    .schedule_as(transmit::thread::Settings::from(&config.global.transmit));
                 self.take(Input::Config(Box::new(config)));
                 Ok(())
             }
@@ -491,7 +511,9 @@ impl Driver {
     }
 
     /// Before the engine tells of anything.
-    fn configure_telling(&mut self, global: &Global) {
+    fn configure_telling(&mut self, config: &Config) {
+        let global = &config.global;
+        self.dbus.configure(config);
         let script_user = global.script_user.as_ref();
         self.fifos
             .configure(&global.fifos, script_user, &self.runner);
@@ -513,6 +535,10 @@ impl Driver {
             Request::Leave(reply) => {
                 reply.send(());
                 self.signal(Signal::Leave);
+            }
+            Request::Signal(signal, reply) => {
+                self.signal(signal);
+                reply.send(());
             }
             Request::Engine(asked, reply) => self.ask_engine(asked, reply),
         }
@@ -540,6 +566,7 @@ impl Driver {
         match self.finished {
             Some(Ending::Left) => {
                 self.fifos.close(FIFO_LIMIT, true).await;
+                self.dbus.close(DBUS_LIMIT).await;
                 // The transmit thread ends with its last commands carried out.
                 drop(self.transmit);
                 tracing::info!("Left");
@@ -552,6 +579,7 @@ impl Driver {
     /// A clean stop: nothing is left to fence, so nothing is left attached.
     async fn leave_nothing(mut self) -> Result<()> {
         self.fifos.close(FIFO_LIMIT, false).await;
+        self.dbus.close(DBUS_LIMIT).await;
         if !self.netlink.settled(STOP_LIMIT).await {
             tracing::error!("addresses are still being removed after {STOP_LIMIT:?}");
         }

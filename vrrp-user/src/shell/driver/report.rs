@@ -48,6 +48,7 @@ impl Driver {
                 "shortfalls": self.transmit.shortfalls().iter().map(ToString::to_string).collect::<Vec<_>>(),
             },
             "fifos": self.fifos.describe(),
+            "dbus": self.dbus.describe(),
             "mail": self.mailer.describe(),
             "gate_closures": self.permission.closures().chain([("lease_over", self.leases_over)]).collect::<BTreeMap<_, _>>(),
             "counters": counters.unwrap_or_default(),

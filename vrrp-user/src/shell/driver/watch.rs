@@ -21,7 +21,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
-use vrrp_common::maps::{CAST_MULTICAST, FAMILY_V6, VrKey};
+use vrrp_common::maps::CAST_MULTICAST;
 
 /// What is wanted, and what of it failed.
 #[derive(Default)]
@@ -229,7 +229,7 @@ impl Driver {
         // A solicited-node group not joined costs an early answer, no more.
         self.watch.deaf = failures
             .iter()
-            .filter(|failure| failure.membership.is_vrrp())
+            .filter(|failure| failure.membership.is_for_adverts())
             .map(|failure| failure.membership.ifindex)
             .chain(not_taken.iter().map(|failure| failure.station.0))
             .collect();
@@ -272,7 +272,7 @@ impl Driver {
 /// What the memberships follow from.
 #[derive(Default)]
 struct Groups {
-    routers: BTreeMap<VrId, VrKey>,
+    routers: BTreeMap<VrId, Membership>,
     solicited: BTreeSet<Membership>,
     /// Backups hold them as well: a claim opens without a word to the network card.
     stations: BTreeSet<Station>,
@@ -281,7 +281,10 @@ struct Groups {
 impl Groups {
     fn set_router(&mut self, vr: VrId, record: Option<&RouterRecord>) {
         match record.filter(|record| record.key.cast == CAST_MULTICAST) {
-            Some(record) => self.routers.insert(vr, record.key),
+            Some(record) => {
+                let heard_on = Membership::adverts(record.key.ifindex, record.group);
+                self.routers.insert(vr, heard_on)
+            }
             None => self.routers.remove(&vr),
         };
     }
@@ -301,10 +304,7 @@ impl Groups {
     }
 
     fn wanted(&self) -> BTreeSet<Membership> {
-        let vrrp = self.routers.values().map(|key| match key.family {
-            FAMILY_V6 => Membership::vrrp_v6(key.ifindex),
-            _ => Membership::vrrp_v4(key.ifindex),
-        });
-        vrrp.chain(self.solicited.iter().copied()).collect()
+        let adverts = self.routers.values();
+        adverts.chain(&self.solicited).copied().collect()
     }
 }

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 /// A queue that has room for so much and loses the oldest.
 #[derive(Debug)]
-pub(super) struct Backlog<T> {
+pub(in crate::shell) struct Backlog<T> {
     items: VecDeque<T>,
     capacity: usize,
     lost: u64,
 }
 
 impl<T> Backlog<T> {
-    pub(super) const fn new(capacity: usize) -> Self {
+    pub(in crate::shell) const fn new(capacity: usize) -> Self {
         Self {
             items: VecDeque::new(),
             capacity,
@@ -20,7 +20,7 @@ impl<T> Backlog<T> {
     }
 
     /// `true`: it is the first of a row for which another one had to go.
-    pub(super) fn push(&mut self, item: T) -> bool {
+    pub(in crate::shell) fn push(&mut self, item: T) -> bool {
         let full = self.items.len() >= self.capacity;
         if full {
             self.items.pop_front();
@@ -30,15 +30,20 @@ impl<T> Backlog<T> {
         full
     }
 
-    pub(super) fn pop(&mut self) -> Option<T> {
+    pub(in crate::shell) fn pop(&mut self) -> Option<T> {
         self.items.pop_front()
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// Those that wait are wanted no more.
+    pub(in crate::shell) fn forget(&mut self) {
+        self.items.clear();
+    }
+
+    pub(in crate::shell) fn len(&self) -> usize {
         self.items.len()
     }
 
-    pub(super) const fn lost(&self) -> u64 {
+    pub(in crate::shell) const fn lost(&self) -> u64 {
         self.lost
     }
 }

@@ -7,5 +7,6 @@ mod backlog;
 pub mod fifo;
 pub mod mail;
 
+pub(super) use backlog::Backlog;
 pub use fifo::Fifos;
 pub use mail::Mailer;

@@ -12,14 +12,9 @@ use crate::{
     packet::{advert, arp, ethernet, ipv4, ipv6, ndisc},
     shell::transmit::seal::{Seal, Sequence},
 };
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
-};
+use std::{fmt, net::IpAddr, sync::Arc};
 use vrrp_common::wire::{
-    ADVERT_TTL, AH_LEN, AUTH_AH, AUTH_NONE, AUTH_SIMPLE, GROUP_V4, GROUP_V6, IPPROTO_AH,
-    IPPROTO_VRRP, PRIORITY_RESIGN, TRAILER_LEN,
+    AH_LEN, AUTH_AH, AUTH_NONE, AUTH_SIMPLE, IPPROTO_AH, IPPROTO_VRRP, PRIORITY_RESIGN, TRAILER_LEN,
 };
 
 /// Bytes to send, any number of times. A copy shares them.
@@ -55,7 +50,7 @@ pub enum Way {
 pub enum Unsendable {
     /// An address, the source or a peer is of another family than the instance.
     MixedFamilies,
-    /// The one octet that counts addresses holds 1 to 255.
+    /// The one octet that counts addresses holds up to 255.
     AddressCount(usize),
     /// Version 2 has no IPv6.
     Version2OverIpv6,
@@ -65,7 +60,7 @@ impl fmt::Display for Unsendable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MixedFamilies => f.write_str("an advert cannot carry both IPv4 and IPv6"),
-            Self::AddressCount(n) => write!(f, "an advert carries 1 to 255 addresses, not {n}"),
+            Self::AddressCount(n) => write!(f, "an advert carries up to 255 addresses, not {n}"),
             Self::Version2OverIpv6 => f.write_str("VRRP version 2 has no IPv6"),
         }
     }
@@ -157,30 +152,32 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
     let repr = message(advert, priority)?;
     let checksum = match advert.checksum {
         ChecksumPolicy::Plain => advert::Checksum::Plain,
-        ChecksumPolicy::Pseudo | ChecksumPolicy::Learn => advert::Checksum::Pseudo,
+        ChecksumPolicy::Pseudo | ChecksumPolicy::Learn | ChecksumPolicy::Group => {
+            advert::Checksum::Pseudo
+        }
     };
     let seal = seal_of(advert);
     let packet = |destination: IpAddr| {
-        let seal = seal.as_ref();
-        packet(&repr, seal, advert.source, destination, checksum)
+        // What the pseudo-header names.
+        let named = match advert.checksum {
+            ChecksumPolicy::Group => advert.group,
+            _ => destination,
+        };
+        packet(
+            &repr,
+            seal.as_ref(),
+            (advert.source, destination),
+            named,
+            advert.ttl,
+            checksum,
+        )
     };
     if advert.unicast.is_empty() {
-        let (group, mac, ethertype): (IpAddr, _, _) = if advert.source.is_ipv4() {
-            let group = Ipv4Addr::from(GROUP_V4);
-            (
-                group.into(),
-                ethernet::multicast_v4(group),
-                ethernet::TYPE_IPV4,
-            )
-        } else {
-            let group = Ipv6Addr::from(GROUP_V6);
-            (
-                group.into(),
-                ethernet::multicast_v6(group),
-                ethernet::TYPE_IPV6,
-            )
+        let (mac, ethertype) = match advert.group {
+            IpAddr::V4(group) => (ethernet::multicast_v4(group), ethernet::TYPE_IPV4),
+            IpAddr::V6(group) => (ethernet::multicast_v6(group), ethernet::TYPE_IPV6),
         };
-        let packet = packet(group)?;
+        let packet = packet(advert.group)?;
         let mut frame = link(
             advert.ifindex,
             advert.mac,
@@ -211,14 +208,12 @@ fn adverts(advert: &Advert, priority: u8) -> Result<Vec<Frame>, Unsendable> {
 
 fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
     let ipv6 = advert.source.is_ipv6();
-    if advert
-        .addresses
-        .iter()
-        .any(|address| address.is_ipv6() != ipv6)
-    {
+    let mut others = advert.addresses.iter().chain([&advert.group]);
+    if others.any(|address| address.is_ipv6() != ipv6) {
         return Err(Unsendable::MixedFamilies);
     }
-    if !(1..=255).contains(&advert.addresses.len()) {
+    // None: `no_virtual_ipaddress`.
+    if advert.addresses.len() > 255 {
         return Err(Unsendable::AddressCount(advert.addresses.len()));
     }
     let interval_cs = wire_interval_cs(advert.version, advert.interval);
@@ -249,12 +244,14 @@ fn message(advert: &Advert, priority: u8) -> Result<advert::Repr, Unsendable> {
     })
 }
 
-/// IP header and VRRP message, with room for what the hash is carried in.
+/// IP header and VRRP message, with room for what the hash is carried in. `named`: the
+/// destination that the checksum covers.
 fn packet(
     repr: &advert::Repr,
     seal: Option<&Seal>,
-    source: IpAddr,
-    destination: IpAddr,
+    (source, destination): (IpAddr, IpAddr),
+    named: IpAddr,
+    ttl: u8,
     checksum: advert::Checksum,
 ) -> Result<Vec<u8>, Unsendable> {
     let (ahead, behind) = match seal.map(|seal| &seal.authentication) {
@@ -271,7 +268,7 @@ fn packet(
                 source,
                 destination,
                 protocol: if ahead == 0 { IPPROTO_VRRP } else { IPPROTO_AH },
-                ttl: ADVERT_TTL,
+                ttl,
                 tos: ipv4::TOS_CONTROL,
                 payload_len: payload_len(len),
             };
@@ -285,7 +282,7 @@ fn packet(
                 source,
                 destination,
                 next_header: IPPROTO_VRRP,
-                hop_limit: ADVERT_TTL,
+                hop_limit: ttl,
                 traffic_class: ipv6::CLASS_CONTROL,
                 payload_len: payload_len(len),
             };
@@ -295,7 +292,7 @@ fn packet(
         _ => return Err(Unsendable::MixedFamilies),
     };
     let message_at = header_len + ahead;
-    repr.emit(source, destination, checksum, &mut bytes[message_at..]);
+    repr.emit(source, named, checksum, &mut bytes[message_at..]);
     Ok(bytes)
 }
 

@@ -7,7 +7,16 @@
 //! process starts others by `posix_spawn`, which copies nothing, or has them
 //! started by one that holds no timing.
 
-use std::{ffi::c_void, fmt, io, ptr};
+use super::thread::Settings;
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    sys::resource::{Resource, getrlimit, rlim_t, setrlimit},
+    unistd::Pid,
+};
+use std::{ffi::c_void, fmt, io, ptr, sync::OnceLock, time::Duration};
+
+/// As the system calls name it.
+const CALLING_THREAD: libc::pid_t = 0;
 
 /// Stack of the thread, in bytes: all of it may be locked.
 pub(super) const STACK_BYTES: usize = 256 * 1024;
@@ -32,12 +41,8 @@ impl fmt::Display for Shortfall {
 
 /// Makes the calling thread real-time and locks what it runs on: its stack,
 /// `buffers`, and the code it executes. Not the heap, which it shares.
-pub(super) fn prepare(priority: u8, buffers: (*const c_void, usize)) -> Vec<Shortfall> {
+pub(super) fn prepare(settings: &Settings, buffers: (*const c_void, usize)) -> Vec<Shortfall> {
     let steps = [
-        (
-            "no real-time scheduling for the transmit thread (CAP_SYS_NICE or RLIMIT_RTPRIO)",
-            schedule(priority),
-        ),
         (
             "the transmit thread's stack is not locked in memory (CAP_IPC_LOCK or RLIMIT_MEMLOCK)",
             lock_stack(),
@@ -52,26 +57,49 @@ pub(super) fn prepare(priority: u8, buffers: (*const c_void, usize)) -> Vec<Shor
         ),
     ];
     touch_stack();
-    steps
-        .into_iter()
-        .filter_map(|(what, result)| {
-            Some(Shortfall {
-                what,
-                why: result.err()?,
-            })
-        })
-        .collect()
+    let mut missing = schedule_as(CALLING_THREAD, settings);
+    missing.extend(refused(steps));
+    missing
+}
+
+/// Gives a thread its class, its CPUs and its limit; what is refused is left as it was.
+pub(super) fn schedule_as(thread: libc::pid_t, settings: &Settings) -> Vec<Shortfall> {
+    let steps = [
+        (
+            "no real-time scheduling for the transmit thread (CAP_SYS_NICE or RLIMIT_RTPRIO)",
+            schedule(thread, settings.realtime_priority),
+        ),
+        (
+            "the transmit thread runs on any CPU: `vrrp_cpu_affinity` names none that it may have",
+            run_on(thread, &settings.cpus),
+        ),
+        (
+            "`vrrp_rlimit_rttime` is not in force",
+            limit(settings.realtime_limit),
+        ),
+    ];
+    refused(steps).collect()
+}
+
+fn refused<const N: usize>(
+    steps: [(&'static str, io::Result<()>); N],
+) -> impl Iterator<Item = Shortfall> {
+    let refused = |(what, result): (_, io::Result<()>)| {
+        let why = result.err()?;
+        Some(Shortfall { what, why })
+    };
+    steps.into_iter().filter_map(refused)
 }
 
 /// `SCHED_FIFO`; children are not to inherit it.
-fn schedule(priority: u8) -> io::Result<()> {
+fn schedule(thread: libc::pid_t, priority: u8) -> io::Result<()> {
     let parameters = libc::sched_param {
         sched_priority: priority.into(),
     };
-    // SAFETY: 0 is the calling thread; the parameters outlive the call.
+    // SAFETY: the parameters outlive the call.
     let result = unsafe {
         libc::sched_setscheduler(
-            0,
+            thread,
             libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK,
             &raw const parameters,
         )
@@ -81,6 +109,35 @@ fn schedule(priority: u8) -> io::Result<()> {
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// On these CPUs, or on those the process was started on.
+fn run_on(thread: libc::pid_t, cpus: &[u16]) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    if cpus.is_empty() {
+        // Its first thread keeps them.
+        set = sched_getaffinity(Pid::this())?;
+    }
+    for &cpu in cpus {
+        set.set(usize::from(cpu))?;
+    }
+    sched_setaffinity(Pid::from_raw(thread), &set)?;
+    Ok(())
+}
+
+/// How long a real-time thread of this process may compute without waiting; as it was
+/// started, where nothing is said. The hard limit stays.
+fn limit(most: Option<Duration>) -> io::Result<()> {
+    static AT_START: OnceLock<rlim_t> = OnceLock::new();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_RTTIME)?;
+    let at_start = *AT_START.get_or_init(|| soft);
+    let wanted = most.map_or(at_start, |most| {
+        rlim_t::try_from(most.as_micros()).unwrap_or(rlim_t::MAX)
+    });
+    if wanted != soft {
+        setrlimit(Resource::RLIMIT_RTTIME, wanted, hard)?;
+    }
+    Ok(())
 }
 
 fn lock_stack() -> io::Result<()> {
@@ -152,7 +209,13 @@ fn touch_stack() {
 
 #[cfg(test)]
 mod tests {
-    use super::{executable, prepare};
+    use super::{Settings, executable, prepare, schedule_as};
+    use nix::{
+        sched::sched_getaffinity,
+        sys::resource::{Resource, getrlimit},
+        unistd::{Pid, gettid},
+    };
+    use std::time::Duration;
 
     #[test]
     fn finds_executable_mappings() {
@@ -169,7 +232,11 @@ not a mapping
     #[test]
     fn says_what_was_refused() {
         // No scheduling class has such a priority.
-        let refused = std::thread::spawn(|| prepare(200, (std::ptr::null(), 0)))
+        let settings = Settings {
+            realtime_priority: 200,
+            ..Settings::default()
+        };
+        let refused = std::thread::spawn(move || prepare(&settings, (std::ptr::null(), 0)))
             .join()
             .unwrap();
         let [shortfall] = &refused[..] else {
@@ -183,10 +250,66 @@ not a mapping
     }
 
     #[test]
+    fn a_thread_runs_where_and_as_long_as_it_is_told() {
+        let one = std::thread::spawn(|| {
+            let settings = Settings {
+                realtime_priority: 1,
+                cpus: vec![0],
+                realtime_limit: Some(Duration::from_secs(7)),
+            };
+            // Scheduling may be refused where tests run.
+            let (at_start, _) = getrlimit(Resource::RLIMIT_RTTIME).unwrap();
+            let refused = schedule_as(0, &settings);
+            assert!(
+                refused.iter().all(|it| it.what.contains("real-time")),
+                "{refused:?}"
+            );
+            let cpus = sched_getaffinity(Pid::from_raw(0)).unwrap();
+            assert!(cpus.is_set(0).unwrap() && !cpus.is_set(1).unwrap());
+            let (soft, _) = getrlimit(Resource::RLIMIT_RTTIME).unwrap();
+            assert_eq!(soft, 7_000_000);
+            // From another thread, as a reload does it: everything as it was.
+            let this = gettid().as_raw();
+            let back = Settings {
+                realtime_priority: 1,
+                ..Settings::default()
+            };
+            std::thread::spawn(move || schedule_as(this, &back))
+                .join()
+                .unwrap();
+            let cpus = sched_getaffinity(Pid::from_raw(0)).unwrap();
+            let (soft, _) = getrlimit(Resource::RLIMIT_RTTIME).unwrap();
+            assert_eq!(soft, at_start);
+            std::thread::available_parallelism().is_ok_and(|n| n.get() == 1)
+                || cpus.is_set(1).unwrap()
+        });
+        assert!(one.join().unwrap());
+        let nowhere = Settings {
+            cpus: vec![1000],
+            ..Settings::default()
+        };
+        let refused = std::thread::spawn(move || schedule_as(0, &nowhere));
+        let refused = refused.join().unwrap();
+        let refused = refused.iter().map(ToString::to_string);
+        assert!(
+            refused
+                .into_iter()
+                .any(|it| it.contains("vrrp_cpu_affinity")),
+            "a CPU that is not there"
+        );
+    }
+
+    #[test]
     fn locks_its_own_stack_buffers_and_code() {
         let locked = std::thread::spawn(|| {
             let buffer = Box::new([0_u8; 4096]);
-            let shortfalls = prepare(1, (std::ptr::from_ref(&*buffer).cast(), 4096));
+            let shortfalls = prepare(
+                &Settings {
+                    realtime_priority: 1,
+                    ..Settings::default()
+                },
+                (std::ptr::from_ref(&*buffer).cast(), 4096),
+            );
             // Scheduling may be refused where tests run; locked memory is counted.
             let locking: Vec<_> = shortfalls
                 .iter()

@@ -9,6 +9,7 @@ use super::{
     sockets::{BATCH, Outcome, Sockets},
 };
 use crate::{
+    config::model::Transmit,
     ownership::{
         command::{Command, Report, VrId},
         sender::{Effect, SendKind, Sender, Ticket},
@@ -24,12 +25,14 @@ use nix::{
         time::TimeSpec,
         timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
     },
+    unistd::{Pid, gettid},
 };
 use std::{
     io,
     os::fd::AsFd,
     sync::{Arc, mpsc::sync_channel},
     thread::JoinHandle,
+    time::Duration,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -37,10 +40,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub type Reports = UnboundedReceiver<Report>;
 
 /// How the thread is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `SCHED_FIFO` priority, 1-99.
     pub realtime_priority: u8,
+    /// The CPUs it may run on; all if empty.
+    pub cpus: Vec<u16>,
+    /// How long it may compute without waiting.
+    pub realtime_limit: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -49,6 +56,19 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             realtime_priority: 40,
+            cpus: Vec::new(),
+            realtime_limit: None,
+        }
+    }
+}
+
+impl From<&Transmit> for Settings {
+    fn from(wanted: &Transmit) -> Self {
+        let usual = Self::default();
+        Self {
+            realtime_priority: wanted.realtime_priority.unwrap_or(usual.realtime_priority),
+            cpus: wanted.cpus.clone(),
+            realtime_limit: wanted.realtime_limit,
         }
     }
 }
@@ -58,6 +78,9 @@ pub struct TransmitHandle {
     queue: Arc<Queue>,
     record: Arc<Record>,
     shortfalls: Vec<Shortfall>,
+    settings: Settings,
+    /// As the kernel names it.
+    id: Pid,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -81,6 +104,7 @@ pub fn start(
         batch: Sends::default(),
     };
     let (ready, prepared) = sync_channel(1);
+    let wanted = settings.clone();
     let thread = std::thread::Builder::new()
         .name("transmit".into())
         .stack_size(realtime::STACK_BYTES)
@@ -88,10 +112,10 @@ pub fn start(
             // Signals are the event loop's.
             let _ = SigSet::all().thread_block();
             let buffers = transmitter.sockets.buffers();
-            let _ = ready.send(realtime::prepare(settings.realtime_priority, buffers));
+            let _ = ready.send((gettid(), realtime::prepare(&wanted, buffers)));
             transmitter.run();
         })?;
-    let shortfalls = prepared.recv().unwrap_or_default();
+    let (id, shortfalls) = prepared.recv().map_err(io::Error::other)?;
     for shortfall in &shortfalls {
         tracing::warn!("{shortfall}");
     }
@@ -100,6 +124,8 @@ pub fn start(
             queue,
             record,
             shortfalls,
+            settings,
+            id,
             thread: Some(thread),
         },
         received,
@@ -110,6 +136,17 @@ impl TransmitHandle {
     /// Hands a command over. Never waits for the thread.
     pub fn send(&self, command: Command<Frame>) {
         self.queue.push(command);
+    }
+
+    /// A reload: the thread is to run otherwise from now on.
+    pub fn schedule_as(&mut self, settings: Settings) {
+        if settings == self.settings {
+            return;
+        }
+        for shortfall in realtime::schedule_as(self.id.as_raw(), &settings) {
+            tracing::warn!("{shortfall}");
+        }
+        self.settings = settings;
     }
 
     /// How late the thread was so far, and what it sent.
@@ -310,8 +347,7 @@ impl Timer {
         let result = match deadline {
             Some(at) => {
                 // Zero would disarm it; no deadline lies at boot.
-                let at =
-                    TimeSpec::from_duration(std::time::Duration::from_nanos(at.as_ns().max(1)));
+                let at = TimeSpec::from_duration(Duration::from_nanos(at.as_ns().max(1)));
                 self.fd.set(
                     Expiration::OneShot(at),
                     TimerSetTimeFlags::TFD_TIMER_ABSTIME,

@@ -109,7 +109,9 @@ impl Review<'_> {
             Deaf::NotAPeer => "check_unicast_src",
             Deaf::NotListed => "advert_sources",
             Deaf::OwnSource => "unicast_src_ip",
-            Deaf::Version | Deaf::Interval | Deaf::Authentication => return,
+            Deaf::Version | Deaf::Interval | Deaf::Authentication | Deaf::Group | Deaf::Ignored => {
+                return;
+            }
         };
         let given = self.given;
         let (Some(it), Some(from)) = (given.get(hearer), given.get(sender)) else {

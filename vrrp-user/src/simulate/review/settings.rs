@@ -88,6 +88,13 @@ impl Review<'_> {
             );
             let help = "write `unicast_peer` on both, or on none";
             self.about(b, &["unicast_peer"], message, help);
+        } else if first.multicast_group() != second.multicast_group() {
+            let message = format!(
+                "{ours} speaks in group {}, {theirs} in {}: they do not hear each other, and both become MASTER",
+                second.group, first.group
+            );
+            let help = "write the same group on both";
+            self.about(b, &["mcast_dst_ip"], message, help);
         }
         self.addresses(a, b);
     }

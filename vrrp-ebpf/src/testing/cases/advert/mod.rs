@@ -4,9 +4,10 @@ mod hash;
 mod message;
 mod network;
 
+#[cfg(test)]
 pub(crate) use hash::ah;
 
-use super::{Case, GATE_V2, GATE_V3};
+use super::{Case, GATE_V2, GATE_V3, scene::GATE_UNICAST};
 use crate::testing::{
     frames::{Advert, BROADCAST, OUR_MAC, Summed},
     ip,
@@ -19,7 +20,8 @@ use vrrp_common::{
 };
 
 /// VRID 52, version 3 over IPv4, as keepalived sends it.
-pub(crate) fn v3() -> Advert {
+#[must_use]
+pub fn v3() -> Advert {
     Advert {
         to_mac: GROUP_MAC_V4,
         tags: vec![],
@@ -43,7 +45,8 @@ pub(crate) fn v3() -> Advert {
 }
 
 /// VRID 51, version 2 with a password.
-pub(super) fn v2() -> Advert {
+#[must_use]
+pub fn v2() -> Advert {
     Advert {
         version_type: 0x21,
         vrid: 51,
@@ -56,7 +59,8 @@ pub(super) fn v2() -> Advert {
 }
 
 /// VRID 54, version 2, unicast, no authentication.
-fn unicast() -> Advert {
+#[must_use]
+pub fn unicast() -> Advert {
     Advert {
         to_mac: OUR_MAC,
         to: ip("10.9.0.1"),
@@ -68,8 +72,20 @@ fn unicast() -> Advert {
     }
 }
 
+/// VRID 54 in version 3.
+fn unicast_v3(summed: Summed) -> Advert {
+    Advert {
+        version_type: 0x31,
+        interval: [0, 10],
+        tail: vec![],
+        summed,
+        ..unicast()
+    }
+}
+
 /// VRID 55, IPv6.
-pub(super) fn v6() -> Advert {
+#[must_use]
+pub fn v6() -> Advert {
     Advert {
         to_mac: GROUP_MAC_V6,
         from: ip("fe80::2"),
@@ -139,6 +155,29 @@ fn good() -> Vec<Case> {
         ),
         accepted("v2 with a password", v2().build(), &[], 0),
         accepted("v2 unicast", unicast().build(), &[], 0),
+        accepted(
+            "v3 unicast, checksum that names the group",
+            unicast_v3(Summed::Group).build(),
+            pseudo,
+            0,
+        )
+        .in_scene(|scene| scene.router(GATE_UNICAST).version = 3),
+        accepted(
+            "v3 unicast, checksum that names the destination",
+            unicast_v3(Summed::Pseudo).build(),
+            pseudo,
+            0,
+        )
+        .in_scene(|scene| scene.router(GATE_UNICAST).version = 3),
+        refused(
+            "v3 unicast, checksum that names another group",
+            unicast_v3(Summed::Group).build(),
+            Cause::DropChecksum,
+        )
+        .in_scene(|scene| {
+            scene.router(GATE_UNICAST).version = 3;
+            scene.hears(GATE_UNICAST, "239.129.2.3");
+        }),
         accepted("IPv6, link-local first", v6().build(), &[], 0),
         accepted(
             "IPv6, global first",
@@ -329,6 +368,30 @@ fn good() -> Vec<Case> {
         ),
         accepted("while we are the owner", v3().build(), pseudo, 0)
             .in_scene(|scene| scene.router(GATE_V3).priority = 255),
+        accepted(
+            "v3 without any address, like ours",
+            Advert {
+                addresses: vec![],
+                ..v3()
+            }
+            .build(),
+            pseudo,
+            0,
+        )
+        .in_scene(|scene| {
+            scene.router(GATE_V3).address_count = 0;
+            scene.router(GATE_V3).address_sum = 0;
+        }),
+        accepted(
+            "v2 without any address",
+            Advert {
+                addresses: vec![],
+                ..v2()
+            }
+            .build(),
+            &[Cause::AdvertAddressesDiffer],
+            NEWS_ADDRESSES,
+        ),
     ]
 }
 

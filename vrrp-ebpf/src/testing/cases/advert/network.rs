@@ -130,6 +130,7 @@ pub(super) fn origin() -> Vec<Case> {
         .build()
     };
     let other_group = [1, 0, 0x5e, 0, 0, 5];
+    let other_group_mac = [1, 0, 0x5e, 1, 2, 3];
     vec![
         refused("from 0.0.0.0", from("0.0.0.0"), DropSource),
         refused("from loopback", from("127.0.0.1"), DropSource),
@@ -199,6 +200,80 @@ pub(super) fn origin() -> Vec<Case> {
             .build(),
             DropDestination,
         ),
+        accepted(
+            "to the group it listens to",
+            Advert {
+                to_mac: other_group_mac,
+                to: ip("239.129.2.3"),
+                ..v3()
+            }
+            .build(),
+            &[AdvertChecksumPseudo],
+            0,
+        )
+        .in_scene(|scene| scene.hears(GATE_V3, "239.129.2.3")),
+        accepted(
+            "to the group it listens to, made unicast by a bridge",
+            Advert {
+                to_mac: OUR_MAC,
+                to: ip("239.129.2.3"),
+                ..v3()
+            }
+            .build(),
+            &[AdvertChecksumPseudo],
+            0,
+        )
+        .in_scene(|scene| scene.hears(GATE_V3, "239.129.2.3")),
+        refused(
+            "to VRRP's group while it listens to another",
+            v3().build(),
+            DropDestination,
+        )
+        .in_scene(|scene| scene.hears(GATE_V3, "239.129.2.3")),
+        refused(
+            "to a group that differs in its first octet alone",
+            Advert {
+                to_mac: other_group_mac,
+                to: ip("224.129.2.3"),
+                ..v3()
+            }
+            .build(),
+            DropDestination,
+        )
+        .in_scene(|scene| scene.hears(GATE_V3, "239.129.2.3")),
+        refused(
+            "to the group it listens to, in a frame to VRRP's",
+            Advert {
+                to: ip("239.129.2.3"),
+                ..v3()
+            }
+            .build(),
+            DropDestination,
+        )
+        .in_scene(|scene| scene.hears(GATE_V3, "239.129.2.3")),
+        accepted(
+            "IPv6 to the group it listens to",
+            Advert {
+                to_mac: [0x33, 0x33, 0x89, 0xab, 0xcd, 0xef],
+                to: ip("ff12:1::89ab:cdef"),
+                ..v6()
+            }
+            .build(),
+            &[],
+            0,
+        )
+        .in_scene(|scene| scene.hears(GATE_V6, "ff12:1::89ab:cdef")),
+        refused(
+            "IPv6 to a group that ends the same",
+            Advert {
+                to_mac: [0x33, 0x33, 0x89, 0xab, 0xcd, 0xef],
+                to: ip("ff12::89ab:cdef"),
+                ..v6()
+            }
+            .build(),
+            DropDestination,
+        )
+        .in_scene(|scene| scene.hears(GATE_V6, "ff12:1::89ab:cdef")),
         refused(
             "IPv6 to another group",
             Advert {

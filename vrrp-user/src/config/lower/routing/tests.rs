@@ -149,6 +149,7 @@ fn every_word_of_a_route_is_understood() {
         ("append", |r| r.placing == Placing::Append),
         ("append prepend", |r| r.placing == Placing::Prepend),
         ("no_track", |r| r.no_track),
+        ("inet", |r| !r.v6),
     ];
     for (option, check) in rows {
         let read = route(&format!("10.9.0.0/16 dev eth1 {option}"));

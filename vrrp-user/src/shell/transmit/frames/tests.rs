@@ -31,6 +31,8 @@ fn v2() -> Advert {
         interval: Duration::from_secs(1),
         source: "198.51.100.1".parse().unwrap(),
         unicast: vec![],
+        group: "224.0.0.18".parse().unwrap(),
+        ttl: 255,
         addresses: addresses(&["198.51.100.10", "198.51.100.11", "198.51.100.12"]),
         authentication: Some(Authentication::Pass(*b"s3cret\0\0")),
         checksum: ChecksumPolicy::Pseudo,
@@ -58,6 +60,7 @@ fn ipv6() -> Advert {
         priority: 254,
         interval: Duration::from_millis(500),
         source: "fe80::ff:fe00:a01".parse().unwrap(),
+        group: "ff02::12".parse().unwrap(),
         addresses: addresses(&["fe80::61", "2001:db8::61"]),
         ..v3()
     }
@@ -228,6 +231,63 @@ fn the_checksum_form_is_the_one_asked_for() {
 }
 
 #[test]
+fn an_advert_goes_to_its_group() {
+    let cases = [
+        (v2(), "239.129.2.3", [0x01, 0, 0x5e, 1, 2, 3]),
+        (v3(), "224.0.0.77", [0x01, 0, 0x5e, 0, 0, 77]),
+        (
+            ipv6(),
+            "ff12::89ab:cdef",
+            [0x33, 0x33, 0x89, 0xab, 0xcd, 0xef],
+        ),
+    ];
+    for (advert, group, station) in cases {
+        let group: IpAddr = group.parse().unwrap();
+        let member = member(&Advert { group, ..advert }).unwrap();
+        for frame in member.adverts.iter().chain(&member.resigns) {
+            let (link, packet) = ethernet::Repr::parse(frame.bytes()).unwrap();
+            assert_eq!(link.destination, station);
+            let (source, destination, message) = match group {
+                IpAddr::V4(_) => {
+                    let (ip, message) = ipv4::Repr::parse(packet).unwrap();
+                    (ip.source.into(), IpAddr::from(ip.destination), message)
+                }
+                IpAddr::V6(_) => {
+                    let (ip, message) = ipv6::Repr::parse(packet).unwrap();
+                    (ip.source.into(), IpAddr::from(ip.destination), message)
+                }
+            };
+            assert_eq!(destination, group);
+            advert::Repr::parse(message, source, destination).unwrap();
+        }
+    }
+    let mixed = Advert {
+        group: "ff02::12".parse().unwrap(),
+        ..v3()
+    };
+    assert_eq!(member(&mixed), Err(Unsendable::MixedFamilies));
+}
+
+#[test]
+fn in_unicast_an_old_checksum_names_the_group() {
+    let advert = Advert {
+        unicast: addresses(&["198.51.100.2"]),
+        checksum: ChecksumPolicy::Group,
+        ttl: 4,
+        ..v3()
+    };
+    let member = member(&advert).unwrap();
+    let (ip, message) = ipv4::Repr::parse(member.adverts[0].bytes()).unwrap();
+    assert_eq!(
+        (ip.destination.to_string().as_str(), ip.ttl),
+        ("198.51.100.2", 4)
+    );
+    let parsed = |destination| advert::Repr::parse(message, ip.source.into(), destination);
+    assert!(parsed(ip.destination.into()).is_err());
+    assert_eq!(parsed(advert.group).unwrap().1, advert::Checksum::Pseudo);
+}
+
+#[test]
 fn version_2_without_a_password_still_carries_eight_octets() {
     let frame = &member(&Advert {
         authentication: None,
@@ -237,6 +297,26 @@ fn version_2_without_a_password_still_carries_eight_octets() {
     .adverts[0];
     assert_eq!(frame.bytes().len(), fixtures::KEEPALIVED_V2_PASS.len());
     assert_eq!(frame.bytes()[frame.bytes().len() - 8..], [0; 8]);
+}
+
+/// `no_virtual_ipaddress`: as keepalived sends it, and as a peer reads it.
+#[test]
+fn an_advert_without_any_address_is_sent() {
+    for (advert, len) in [(v2(), 16), (v3(), 8)] {
+        let vrid = advert.vrid;
+        let frame = &member(&Advert {
+            addresses: vec![],
+            ..advert
+        })
+        .unwrap()
+        .adverts[0];
+        let (_, packet) = ethernet::Repr::parse(frame.bytes()).unwrap();
+        let (ip, message) = ipv4::Repr::parse(packet).unwrap();
+        assert_eq!(message.len(), len);
+        let ends = (ip.source.into(), ip.destination.into());
+        let (read, _) = advert::Repr::parse(message, ends.0, ends.1).unwrap();
+        assert_eq!((read.vrid, read.addresses), (vrid, vec![]));
+    }
 }
 
 #[test]
@@ -258,14 +338,6 @@ fn says_what_cannot_be_sent() {
                 ..ipv6()
             },
             Unsendable::MixedFamilies,
-        ),
-        (
-            "no addresses",
-            Advert {
-                addresses: vec![],
-                ..v3()
-            },
-            Unsendable::AddressCount(0),
         ),
         (
             "too many",

@@ -19,7 +19,7 @@ pub struct SimulateOptions {
     /// One for each node; NAME is what `@id` is compared with
     #[arg(required = true, value_name = "[NAME=]FILE")]
     pub files: Vec<String>,
-    /// Only this: node:A, link:A:eth0, script:A:chk; several with +
+    /// Only node:A, link:A:eth0, script:A:chk; + for several
     #[arg(long, value_name = "WHAT")]
     pub fail: Vec<String>,
     /// One segment: a:eth0,b:ens3; else those of one name are

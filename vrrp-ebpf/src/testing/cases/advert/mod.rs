@@ -4,7 +4,6 @@ mod hash;
 mod message;
 mod network;
 
-#[cfg(test)]
 pub(crate) use hash::ah;
 
 use super::{Case, GATE_V2, GATE_V3, scene::GATE_UNICAST};

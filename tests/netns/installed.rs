@@ -297,11 +297,12 @@ fn what_a_dead_daemon_left_is_removed() {
         "    virtual_routes {\n10.101.0.0/24 via 10.60.0.253 dev dm0 src 10.77.0.50\n}\n",
     );
     let mut running = Xvrrpd.start_text(node, &other);
-    let left = expect(node, "only what is configured", 2, everything);
-    assert!(
-        left.iter().any(|line| line.contains("10.60.0.253")),
-        "{left:#?}"
-    );
+    eventually(PATIENCE, "only what is configured", || {
+        match everything(node) {
+            left if left.len() == 2 && left.iter().any(|it| it.contains("10.60.0.253")) => Ok(()),
+            left => Err(format!("{left:#?}")),
+        }
+    });
     running.kill();
     let _running = Xvrrpd.start_text(node, "global_defs {\n    router_id r1\n}\n");
     expect(node, "nothing is left", 0, everything);

@@ -283,6 +283,10 @@ impl Router {
         if heard.priority == PRIORITY_RESIGN {
             return self.heed_resignation(heard);
         }
+        if matches!(self.wait, Wait::Owner(_)) && !self.is_beaten_by(heard.priority, heard.source) {
+            // §6.4.1: an owner claims at once, and then beats the sender.
+            return Heeded::Discarded;
+        }
         let lower = heard.priority < self.params.priority;
         if lower && self.params.preempt && self.preempts(heard.at) {
             // §6.4.2: Preempt_Mode and a lower priority: discard

@@ -98,3 +98,24 @@ fn a_weaker_router_never_makes_it_claim_sooner_than_the_active_would() {
         }
     }
 }
+
+/// Two address owners are a mistake; the greater address is to win whoever starts last.
+#[test]
+fn an_owner_follows_nobody_it_beats() {
+    for (other, heeded) in [
+        (host(1), Heeded::Discarded),
+        (host(9), Heeded::Adopted { changed: true }),
+    ] {
+        let mut params = *router().params();
+        params.priority = PRIORITY_OWNER;
+        let mut router = Router::new(params, at(0));
+        router.start(at(0));
+        let heard = Heard {
+            source: other,
+            ..advert(PRIORITY_OWNER, 100, 1)
+        };
+        assert_eq!(router.heed(&heard), heeded, "{other}");
+        let claims = router.claim_at(Duration::ZERO) == at(0);
+        assert_eq!(claims, heeded == Heeded::Discarded, "{other}");
+    }
+}

@@ -124,13 +124,19 @@ impl Dataplane {
             }
         };
         let served: Vec<u32> = self.interfaces.keys().copied().collect();
+        let mut offload_off = BTreeSet::new();
         for ifindex in served {
             let attached = self.interfaces.get(&ifindex);
             if attached.is_some_and(Attached::is_alive) && wanted.contains(&ifindex) {
                 let readdresses = self.readdressing.contains(&ifindex);
                 if !attached.is_some_and(|it| it.suits(readdresses)) {
                     // Attached anew below, from what is pinned: the way out stays fenced.
-                    self.interfaces.remove(&ifindex);
+                    let before = self.interfaces.remove(&ifindex);
+                    offload_off.extend(
+                        before
+                            .filter(|it| it.shown.vlan_offload_off)
+                            .map(|_| ifindex),
+                    );
                 }
                 continue;
             }
@@ -150,6 +156,12 @@ impl Dataplane {
             if !self.interfaces.contains_key(&ifindex) {
                 let attached = self.attach(ifindex);
                 fail(ifindex, attached);
+            }
+        }
+        // Switched off by the attachment before: to be switched on again all the same.
+        for ifindex in offload_off {
+            if let Some(attached) = self.interfaces.get_mut(&ifindex) {
+                attached.shown.vlan_offload_off = true;
             }
         }
         if failures.is_empty() {

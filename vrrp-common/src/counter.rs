@@ -5,55 +5,55 @@
 //! fields by index, so that the program can point at one.
 
 macro_rules! causes {
-    ($($(#[doc = $doc:literal])+ $variant:ident => $field:ident,)+) => {
-        /// Why a packet was counted.
+    ($(#[doc = $what:literal])+ $Cause:ident, $Counters:ident;
+     $($(#[doc = $doc:literal])+ $variant:ident => $field:ident,)+) => {
+        $(#[doc = $what])+
         #[repr(u32)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Cause { $($(#[doc = $doc])+ $variant,)+ }
+        pub enum $Cause { $($(#[doc = $doc])+ $variant,)+ }
 
-        impl Cause {
+        impl $Cause {
             /// Every cause, in index order.
-            pub const ALL: &'static [Cause] = &[$(Cause::$variant,)+];
+            pub const ALL: &'static [$Cause] = &[$($Cause::$variant,)+];
 
             /// Field name, as `bpftool` and the metrics print it.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Cause::$variant => stringify!($field),)+ }
+                match self { $($Cause::$variant => stringify!($field),)+ }
             }
 
             /// What it means, in one line.
             #[must_use]
             pub const fn help(self) -> &'static str {
-                match self { $(Cause::$variant => concat!($($doc),+),)+ }
+                match self { $($Cause::$variant => concat!($($doc),+),)+ }
             }
         }
 
         /// One CPU's counts, in packets unless the name says otherwise.
         #[repr(C)]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct Counters { $($(#[doc = $doc])+ pub $field: u64,)+ }
+        pub struct $Counters { $($(#[doc = $doc])+ pub $field: u64,)+ }
 
-        impl Counters {
+        impl $Counters {
             /// The count of one cause.
             #[must_use]
-            pub const fn get(&self, cause: Cause) -> u64 {
-                match cause { $(Cause::$variant => self.$field,)+ }
-            }
-
-            /// One more.
-            pub const fn count(&mut self, cause: Cause) {
-                match cause { $(Cause::$variant => self.$field = self.$field.wrapping_add(1),)+ }
+            pub const fn get(&self, cause: $Cause) -> u64 {
+                match cause { $($Cause::$variant => self.$field,)+ }
             }
 
             /// Adds another CPU's counts.
-            pub const fn add(&mut self, other: &Counters) {
+            pub const fn add(&mut self, other: &$Counters) {
                 $(self.$field = self.$field.wrapping_add(other.$field);)+
             }
         }
     };
 }
+pub(crate) use causes;
 
 causes! {
+    /// Why a packet was counted.
+    Cause, Counters;
+
     /// Adverts accepted.
     AdvertAccepted => advert_accepted,
     /// Accepted with the VRRPv3/IPv4 checksum over a pseudo-header (keepalived, FRR).

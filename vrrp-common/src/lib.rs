@@ -5,6 +5,7 @@
 //! says whether a gate is open.
 #![no_std]
 
+pub mod balance;
 pub mod counter;
 pub mod event;
 pub mod gate;

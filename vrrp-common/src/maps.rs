@@ -28,7 +28,7 @@
 
 /// Layout version; part of the pin directory's name. Raise it with any change
 /// to a key or a value, so that no daemon reads another layout's bytes.
-pub const LAYOUT_VERSION: u32 = 6;
+pub const LAYOUT_VERSION: u32 = 7;
 
 /// `VrKey::family`, `VipKey::family`.
 pub const FAMILY_V4: u8 = 4;

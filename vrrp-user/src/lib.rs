@@ -7,6 +7,7 @@
 
 pub mod time;
 
+pub mod balance;
 pub mod config;
 pub mod election;
 pub mod engine;

@@ -15,6 +15,7 @@ const UNWANTED: &[&str] = &["/root/", "/home/", "todo!", "FIXME", "XXX"];
 
 /// The rooms that decide. Time, packets and results come in as arguments.
 const PURE_ROOMS: &[&str] = &[
+    "vrrp-user/src/balance/",
     "vrrp-user/src/config/",
     "vrrp-user/src/packet/",
     "vrrp-user/src/proof/",

@@ -3,6 +3,7 @@
 //! keepalived's words, units in the names or types. A value of this type is
 //! valid as a whole; what could not be understood is a diagnostic instead.
 
+pub mod balance;
 pub mod routing;
 mod telling;
 mod track;
@@ -13,6 +14,7 @@ pub use track::{
     TrackerKind,
 };
 
+use balance::Balance;
 use core::{net::IpAddr, time::Duration};
 use routing::{Origin, Route, Rule, Statics};
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,8 @@ pub struct Config {
     pub instances: Vec<Instance>,
     /// `static_ipaddress`, `static_routes`, `static_rules`.
     pub statics: Statics,
+    /// `virtual_server` and what belongs to it.
+    pub balance: Balance,
     /// `interface_up_down_delays`, by interface.
     pub delays: BTreeMap<String, LinkDelays>,
 }

@@ -142,6 +142,7 @@ pub(crate) fn lower(
     lint::lint(&completed, &trackers, diagnostics);
     let trackers = trackers.finish();
     Config {
+        balance: crate::config::model::balance::Balance::default(),
         global: globals.finish(),
         scripts: trackers.scripts,
         files: trackers.files,

@@ -124,6 +124,17 @@ impl Transcript {
         }
     }
 
+        for line in &self.console {
+            println!("{line}");
+        }
+    }
+    /// What follows in every line the script said that begins so.
+    pub(crate) fn after<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.marked
+            .iter()
+            .filter_map(move |line| line.strip_prefix(prefix))
+    }
+
     #[track_caller]
     fn fail(&self, why: &str) -> ! {
         eprintln!("--- the guest's console");

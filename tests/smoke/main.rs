@@ -7,6 +7,7 @@
 
 mod cpio;
 mod guest;
+mod ipvs;
 mod machine;
 mod paused;
 mod vlan;

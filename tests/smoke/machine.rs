@@ -124,10 +124,6 @@ impl Transcript {
         }
     }
 
-        for line in &self.console {
-            println!("{line}");
-        }
-    }
     /// What follows in every line the script said that begins so.
     pub(crate) fn after<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         self.marked

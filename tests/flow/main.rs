@@ -49,7 +49,6 @@ fn main() -> ExitCode {
                 .send()
                 .map_err(|why| io::Error::other(format!("{line:?}: {why}"))),
             Some(Step::Wait(span)) => {
-                #[expect(clippy::disallowed_methods, reason = "a script in real time")]
                 thread::sleep(span);
                 Ok(())
             }

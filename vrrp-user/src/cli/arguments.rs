@@ -1,6 +1,6 @@
 //! Words on the command line to a plain [`Command`].
 
-use super::simulate::SimulateOptions;
+use super::{load::Reading, simulate::SimulateOptions};
 use crate::shell::{bpf::Diagnostics, log, process, signals};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::sys::signal::Signal;
@@ -20,8 +20,8 @@ pub enum Command {
     Check {
         /// The file.
         file: PathBuf,
-        /// `-i`.
-        config_id: Option<String>,
+        /// How it is read.
+        reading: Reading,
         /// Where findings go instead of standard error.
         log: Option<PathBuf>,
     },
@@ -100,8 +100,8 @@ pub struct Target {
 pub struct RunOptions {
     /// Configuration file.
     pub config_file: PathBuf,
-    /// What `@id` in it is compared with; the host name if absent.
-    pub config_id: Option<String>,
+    /// How it is read.
+    pub reading: Reading,
     /// Stay attached to the terminal and its service manager.
     pub foreground: bool,
     /// Where lines go, and which.
@@ -162,6 +162,9 @@ enum Sub {
         /// What `@id` is compared with; the host name by default
         #[arg(short = 'i', long, value_name = "ID")]
         config_id: Option<String>,
+        /// Every file that is included has to be there
+        #[arg(short = 'e', long)]
+        all_config: bool,
     },
     /// Show what a running daemon does, and whom it hears
     Status {
@@ -283,6 +286,9 @@ struct Daemon {
     /// What `@id` is compared with; the host name by default
     #[arg(short = 'i', long, value_name = "ID")]
     config_id: Option<String>,
+    /// Every file that is included has to be there
+    #[arg(short = 'e', long)]
+    all_config: bool,
     /// Run in this network namespace
     #[arg(short = 's', long, value_name = "NAME")]
     namespace: Option<String>,
@@ -336,8 +342,6 @@ struct Idle {
     snmp_agent_socket: Option<String>,
     #[arg(short = 'M', long, value_name = "PATTERN", num_args = 0..=1, require_equals = true, hide = true)]
     core_dump_pattern: Option<Option<String>>,
-    #[arg(short = 'e', long, hide = true)]
-    all_config: bool,
     #[arg(short = 'T', long, hide = true)]
     genhash: bool,
 }
@@ -372,7 +376,6 @@ impl Idle {
                 self.core_dump_pattern.is_some(),
                 "-M: the core pattern is left as it is; set kernel.core_pattern",
             ),
-            (self.all_config, "-e: use includea in the file instead"),
         ];
         let used = about.into_iter().filter(|(used, _)| *used);
         used.map(|(_, text)| format!("option {text}")).collect()
@@ -410,20 +413,31 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
         let Daemon {
             use_file,
             config_id,
+            all_config,
             ..
         } = words.daemon;
         return Command::Check {
             file: use_file,
-            config_id,
+            reading: Reading {
+                config_id,
+                strict_includes: all_config,
+            },
             log,
         };
     }
     match words.command {
         None => run(words.daemon, false),
         Some(Sub::Run(daemon)) => run(*daemon, true),
-        Some(Sub::Check { file, config_id }) => Command::Check {
+        Some(Sub::Check {
             file,
             config_id,
+            all_config,
+        }) => Command::Check {
+            file,
+            reading: Reading {
+                config_id,
+                strict_includes: all_config,
+            },
             log: None,
         },
         Some(Sub::Status { json, target }) => Command::Ask(Asked::Status { json }, target.into()),
@@ -483,7 +497,10 @@ fn run(words: Daemon, foreground: bool) -> Command {
     };
     Command::Run(RunOptions {
         config_file: words.use_file,
-        config_id: words.config_id,
+        reading: Reading {
+            config_id: words.config_id,
+            strict_includes: words.all_config,
+        },
         foreground,
         log,
         diagnostics: if words.bpf_log {

@@ -38,9 +38,8 @@ fn kept(directory: &Path) -> BTreeSet<String> {
     });
     names
         .map(|name| {
-            let parts = name.split('.').enumerate();
             let mut alike = false;
-            let parts = parts.map(|(_, part)| {
+            let parts = name.split('.').map(|part| {
                 let number = part.parse::<u32>().is_ok();
                 if number && !std::mem::replace(&mut alike, true) {
                     "PID"
@@ -148,7 +147,7 @@ fn named(daemon: Daemon) -> String {
         let names = fs::read_dir(&directory).map_err(|error| error.to_string())?;
         let names = names.filter_map(|it| it.ok()?.file_name().into_string().ok());
         let mut names: Vec<String> = names
-            .filter(|it| it.starts_with("keepalived.") && it.ends_with(".data"))
+            .filter(|it| it.starts_with("keepalived.") && it.contains(".data"))
             .collect();
         names.pop().ok_or_else(|| "not yet".to_owned())
     });

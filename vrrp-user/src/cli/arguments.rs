@@ -8,6 +8,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 /// keepalived's default, which is ours.
 const CONFIG_FILE: &str = "/etc/keepalived/keepalived.conf";
+/// keepalived's, where `-g` names none.
+const LOG_FILE: &str = "/tmp/keepalived.log";
 /// `LOG_DAEMON`.
 const FACILITY_DAEMON: u8 = 3;
 
@@ -268,8 +270,8 @@ struct Daemon {
     /// Syslog facility: 0-7 or local0-local7, user, daemon
     #[arg(short = 'S', long, value_name = "FACILITY", value_parser = facility)]
     log_facility: Option<u8>,
-    /// Log to this file as well
-    #[arg(short = 'g', long, value_name = "FILE")]
+    /// Log to this file as well; /tmp/keepalived.log if none is named
+    #[arg(short = 'g', long, value_name = "FILE", num_args = 0..=1, default_missing_value = LOG_FILE)]
     log_file: Option<PathBuf>,
     /// Log what is rare in the BPF programs, such as a gate shut by an advert
     #[arg(long)]
@@ -344,6 +346,15 @@ struct Idle {
     core_dump_pattern: Option<Option<String>>,
     #[arg(short = 'T', long, hide = true)]
     genhash: bool,
+    /// Every line is written at once.
+    #[arg(long, hide = true)]
+    flush_log_file: bool,
+    #[arg(long, hide = true)]
+    ignore_sigint: bool,
+    #[arg(long, hide = true)]
+    no_mem_check: bool,
+    #[arg(short = 'L', long, hide = true)]
+    mem_check_log: bool,
 }
 
 impl Idle {
@@ -375,6 +386,14 @@ impl Idle {
             (
                 self.core_dump_pattern.is_some(),
                 "-M: the core pattern is left as it is; set kernel.core_pattern",
+            ),
+            (
+                self.ignore_sigint,
+                "--ignore-sigint: INT stops the daemon; start it with `setsid` to keep a terminal's from it",
+            ),
+            (
+                self.no_mem_check || self.mem_check_log,
+                "--no-mem-check, -L: memory is not counted, so there is nothing to check at the end",
             ),
         ];
         let used = about.into_iter().filter(|(used, _)| *used);

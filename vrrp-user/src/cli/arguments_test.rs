@@ -102,10 +102,16 @@ fn logs_go_where_somebody_reads_them() {
     for (line, expected) in cases {
         assert_eq!(options(line).log, expected, "{line}");
     }
-    assert_eq!(
-        options("-g /tmp/log").log.file,
-        Some(PathBuf::from("/tmp/log"))
-    );
+    for (line, file) in [
+        ("-n", None),
+        ("-g /tmp/log", Some("/tmp/log")),
+        ("-g/tmp/log", Some("/tmp/log")),
+        ("--log-file=/tmp/log --flush-log-file", Some("/tmp/log")),
+        ("-g -n", Some("/tmp/keepalived.log")),
+        ("-n --log-file", Some("/tmp/keepalived.log")),
+    ] {
+        assert_eq!(options(line).log.file, file.map(PathBuf::from), "{line}");
+    }
 }
 
 #[test]
@@ -121,6 +127,9 @@ fn options_without_effect_say_so() {
         ("-a", "-a"),
         ("-M=core", "-M"),
         ("--all", "--all"),
+        ("--ignore-sigint", "INT"),
+        ("--no-mem-check", "memory"),
+        ("-L", "memory"),
     ] {
         let notes = options(line).notes;
         assert!(

@@ -55,6 +55,7 @@ pub struct LinkDelays {
 }
 
 /// `global_defs`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Global {
     /// `router_id`; the host name when empty.

@@ -8,6 +8,11 @@ use crate::{
 use serde::Serialize;
 
 #[derive(Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
+    reason = "keepalived's"
+)]
 pub(super) struct Process {
     process: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -104,10 +104,10 @@ fn written(text: &str) -> Option<Written> {
 /// Three runs of digits.
 fn parts(text: &str, between: char) -> Option<[&str; 3]> {
     let all: Vec<&str> = text.split(between).collect();
-    let digits = |part: &&str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
     <[&str; 3]>::try_from(all)
         .ok()
-        .filter(|all| all.iter().all(|it| digits(&it)))
+        .filter(|all| all.iter().all(|it| digits(it)))
 }
 
 fn broken_down(at_s: i64, utc: bool) -> libc::tm {

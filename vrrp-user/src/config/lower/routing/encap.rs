@@ -118,20 +118,14 @@ fn locator(row: &mut Cursor<'_>, keyword: &Word) -> Option<u64> {
         _ => None,
     };
     let quarters: Option<Vec<u16>> = at.text.split(':').map(quarter).collect();
-    match quarters.as_deref() {
-        Some(&[a, b, c, d]) => {
-            let whole = [a, b, c, d]
-                .into_iter()
-                .fold(0, |sum, it| sum << 16 | u64::from(it));
-            Some(whole)
-        }
-        _ => {
-            let message = format!("`{}` is no locator", at.text);
-            row.refuse(
-                at,
-                message,
-                "write the upper half of an IPv6 address: `2001:db8:0:1`",
-            )
-        }
+    if let Some(&[a, b, c, d]) = quarters.as_deref() {
+        let all = [a, b, c, d].into_iter();
+        return Some(all.fold(0, |sum, it| sum << 16 | u64::from(it)));
     }
+    let message = format!("`{}` is no locator", at.text);
+    row.refuse(
+        at,
+        message,
+        "write the upper half of an IPv6 address: `2001:db8:0:1`",
+    )
 }

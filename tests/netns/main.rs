@@ -41,4 +41,5 @@ mod restore;
 mod starved;
 mod tie;
 mod tracking;
+mod upkeep;
 mod virtual_mac;

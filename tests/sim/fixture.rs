@@ -35,6 +35,7 @@ pub(crate) fn vip(n: u8) -> VirtualAddress {
         detect_duplicates: false,
         manage_temporary: false,
         no_prefix_route: false,
+        auto_join: false,
         preferred_lifetime_s: None,
         no_track: false,
         use_vmac: false,

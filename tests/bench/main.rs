@@ -17,7 +17,6 @@ mod grid;
 mod noise;
 mod pest;
 mod plan;
-mod referee;
 mod restart;
 
 use std::process::ExitCode;

@@ -159,6 +159,9 @@ impl<F: Clone> Sender<F> {
                 });
             }
             Command::Cease { gate, resign } => self.cease(gate, resign),
+            Command::Part { gate, vrs, resign } => {
+                self.change(gate, |owned, effects| owned.part(&vrs, resign, effects));
+            }
             Command::Concede { gate, vr, frames } => {
                 let ticket = Ticket {
                     gate,

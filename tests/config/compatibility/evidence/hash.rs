@@ -23,7 +23,10 @@ pub(super) const HASH: &[Evidence] = &[
         &["key", "active_key", "time_window", "anti_replay", "mode"],
         &[
             config!("authentication", "every_keyword_of_auth_hmac_counts"),
-            netns!("hashed", "auth_hmac_and_another_key_are_rolled_out_without_a_gap"),
+            netns!(
+                "hashed",
+                "auth_hmac_and_another_key_are_rolled_out_without_a_gap"
+            ),
             netns!("hashed", "forgers_and_repeaters_change_nothing"),
         ],
     ),

@@ -61,6 +61,11 @@ pub(super) fn words(action: &Action) -> String {
             gate, resign: true, ..
         } => format!("cease {} resign", gate.0),
         Action::Cease { gate, .. } => format!("cease {}", gate.0),
+        Action::Part { gate, vrs, resign } => {
+            let vrs = list(&mut vrs.iter().map(|it| it.0.to_string()));
+            let word = if *resign { " resign" } else { "" };
+            format!("part {}:{vrs}{word}", gate.0)
+        }
         Action::Concede { advert, winner, .. } => {
             format!("concede {} to {winner}", advert.vr.0)
         }

@@ -63,6 +63,9 @@ impl Driver {
                 self.permission.close(gate, epoch, why, clock::now());
                 self.transmit.send(Command::Cease { gate, resign });
             }
+            Action::Part { gate, vrs, resign } => {
+                self.transmit.send(Command::Part { gate, vrs, resign });
+            }
             Action::Concede {
                 gate,
                 advert,

@@ -54,7 +54,7 @@ fn beside(conf: &Conf) -> Conf {
 fn grouped(conf: &Conf, members: &[&str], notify: &str) -> Conf {
     let mut conf = conf.clone();
     conf.blocks.push(format!(
-        "vrrp_sync_group G {{\n    group {{\n{}\n    }}\n    notify \"{notify}\"\n}}",
+        "vrrp_sync_group G {{\n    group {{\n{}\n    }}\n    sync_group_tracking_weight\n    notify \"{notify}\"\n}}",
         members.join("\n")
     ));
     conf
@@ -401,7 +401,7 @@ fn a_member_that_goes_on_by_itself() {
     let longest = gaps.map(|it| it[1].since(it[0])).max();
     eprintln!("the one that parted: {silent} of {of} unanswered, longest gap {longest:?}");
     assert!(longest.is_some_and(|gap| gap <= LONGEST_GAP), "{longest:?}");
-    assert!((1..=10).contains(&silent), "{silent} of {of} unanswered");
+    assert!(of > 500 && silent <= 10, "{silent} of {of} unanswered");
     let said = fast.trial.daemon(0).log().since(since);
     assert!(!said.iter().any(|it| it.contains("STATE")), "{said:?}");
 }

@@ -10,7 +10,7 @@ use xvrrp_tests::{
     place,
     probe::{Kind, Probe},
     question::Question,
-    referee::Referee,
+    referee::{Referee, on_a_steady_machine},
     trial::{HIGH, LOW, PATIENCE, Profile, Trial},
     wait::{eventually, pass},
 };
@@ -20,6 +20,8 @@ const VRID: u8 = 51;
 /// An interval and a half.
 const LONGEST_GAP: Duration = Duration::from_millis(15);
 const ASK_EVERY: Duration = Duration::from_millis(1);
+/// A machine that stands still for so long ends leases at this interval.
+const STALL: Duration = Duration::from_millis(8);
 /// From the reload to the judgement of it.
 const WATCHED: Duration = Duration::from_millis(400);
 /// An answer later than this is none.
@@ -236,11 +238,11 @@ macro_rules! beside_each {
             use super::*;
             #[test]
             fn beside_xvrrpd() {
-                super::$name(Xvrrpd);
+                on_a_steady_machine(STALL, || super::$name(Xvrrpd));
             }
             #[test]
             fn beside_keepalived() {
-                super::$name(Keepalived);
+                on_a_steady_machine(STALL, || super::$name(Keepalived));
             }
         }
     };
@@ -372,6 +374,10 @@ fn of_a_group(peer: Daemon) {
 /// adverts go on, and its address is silent for the hold.
 #[test]
 fn a_member_that_goes_on_by_itself() {
+    on_a_steady_machine(STALL, parted);
+}
+
+fn parted() {
     let (mut fast, conf, _) = Fast::start(Xvrrpd, "parted", |plain, notify| {
         let two = beside(plain);
         grouped(&two, &["VI_1", "VI_2"], notify)

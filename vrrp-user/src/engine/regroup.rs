@@ -139,12 +139,15 @@ impl Engine {
         }
         // From here on the old gate is not asked about them, and their own is shut.
         self.emit_vips();
+        if claimed {
+            let vrs = leaving.to_vec();
+            self.actions.push_back(Action::Part { gate, vrs, resign });
+        }
+        // An advert of the old claim would not leave by a record of the new gate.
         self.tell_members(own);
         if !claimed {
             return own;
         }
-        let vrs = leaving.to_vec();
-        self.actions.push_back(Action::Part { gate, vrs, resign });
         if resign {
             for &vr in leaving {
                 self.log_of(vr, Level::Info, "sent 0 priority");

@@ -409,11 +409,23 @@ impl<F: Clone> Owned<F> {
         self.members.into_iter().map(resignation)
     }
 
-    /// Some members leave; the lease is the others' alone.
-    pub(super) fn part(&mut self, vrs: &[VrId], resign: bool, effects: &mut VecDeque<Effect<F>>) {
+    /// Some members leave. The lease is the others' alone, at once: a last advert of who
+    /// leaves may have met the gate it goes to.
+    pub(super) fn part(
+        &mut self,
+        vrs: &[VrId],
+        resign: bool,
+        now: Instant,
+        effects: &mut VecDeque<Effect<F>>,
+    ) {
         let all = core::mem::take(&mut self.members).into_iter();
         let (leaving, staying): (Vec<_>, _) = all.partition(|it| vrs.contains(&it.form.vr));
         self.members = staying;
+        if let Phase::Open { lease_end } = self.phase
+            && now < lease_end
+        {
+            self.extend(lease_end, effects);
+        }
         if resign {
             let (gate, epoch) = (self.gate, self.epoch);
             effects.extend(leaving.into_iter().map(|it| resignation(gate, epoch, it)));

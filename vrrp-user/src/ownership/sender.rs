@@ -160,7 +160,9 @@ impl<F: Clone> Sender<F> {
             }
             Command::Cease { gate, resign } => self.cease(gate, resign),
             Command::Part { gate, vrs, resign } => {
-                self.change(gate, |owned, effects| owned.part(&vrs, resign, effects));
+                self.change(gate, |owned, effects| {
+                    owned.part(&vrs, resign, now, effects)
+                });
             }
             Command::Concede { gate, vr, frames } => {
                 let ticket = Ticket {
@@ -292,5 +294,7 @@ impl<F: Clone> Sender<F> {
 mod concession;
 #[cfg(test)]
 mod in_hand;
+#[cfg(test)]
+mod parting;
 #[cfg(test)]
 mod tests;

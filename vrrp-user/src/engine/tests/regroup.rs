@@ -290,8 +290,8 @@ fn a_member_that_leaves_and_stays_active() {
         bench.trace(&["vips", "router", "part", "claim", "cease", "addresses"]),
         [
             "vips 198.51.100.1 198.51.100.2 198.51.100.3",
-            "router 1 priority 100 from 192.0.2.10",
             "part 0: 1",
+            "router 1 priority 100 from 192.0.2.10",
             "claim 1",
         ]
     );

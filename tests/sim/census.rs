@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use vrrp_user::config::model::Version;
 
 /// Must occur in a default run, besides a stall before every effect.
-const WANTED: [&str; 56] = [
+const WANTED: [&str; 58] = [
     "2 nodes",
     "3 nodes",
     "4 nodes",

@@ -1,7 +1,12 @@
 //! Reloads of an owner that advertises every 10 ms: no advert of it is late by more than
 //! half an interval, its peer takes nothing over, and what stays is answered throughout.
 
-use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use xvrrp_tests::{
     capture::Stamp,
@@ -214,7 +219,7 @@ impl Fast {
     }
 }
 
-fn place_script(path: &PathBuf, text: &str) {
+fn place_script(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, text).expect("the scratch directory");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a file just written");
@@ -266,23 +271,23 @@ fn of_itself(peer: Daemon) {
         fast.step(&back, &conf.keepalived(), USUAL, &[], always);
     };
     step("renamed", USUAL, &|it| {
-        it.instances[0].name = "VI_other".into()
+        it.instances[0].name = "VI_other".into();
     });
     step("an address more", USUAL, &|it| {
-        it.instances[0].vips.push("10.77.0.51/24".into())
+        it.instances[0].vips.push("10.77.0.51/24".into());
     });
     step("an address before it", USUAL, &|it| {
-        it.instances[0].vips.insert(0, "10.77.0.49/24".into())
+        it.instances[0].vips.insert(0, "10.77.0.49/24".into());
     });
     step("priority", 230 - PENALTY, &|it| {
-        it.instances[0].priority = 230
+        it.instances[0].priority = 230;
     });
     step("the script's interval", USUAL, &|it| {
-        it.scripts[0].interval_s = 2
+        it.scripts[0].interval_s = 2;
     });
     step("the script's fall", USUAL, &|it| it.scripts[0].fall = 3);
     step("the script's command", USUAL, &|it| {
-        it.scripts[0].command = "/usr/bin/false".into()
+        it.scripts[0].command = "/usr/bin/false".into();
     });
     step("global_defs", USUAL, &|it| {
         it.globals.push("vrrp_garp_master_refresh 30".into());

@@ -234,7 +234,8 @@ impl Engine {
             return;
         };
         let mut sync = team.sync;
-        let is_new = sync.is_some() && !self.teams.get(&leader).is_some_and(|it| it.sync.is_some());
+        let led_before = self.teams.get(&leader).is_some_and(|it| it.sync.is_some());
+        let is_new = sync.is_some() && !led_before;
         for gate in &gates {
             if let Some(part) = self.teams.get_mut(gate) {
                 let leads = *gate == leader;
@@ -242,7 +243,7 @@ impl Engine {
                 part.leader = Some(leader).filter(|_| !leads);
                 part.members
                     .sort_by_key(|vr| team.members.iter().position(|it| it == vr));
-                part.line_up = team.members.clone();
+                part.line_up.clone_from(&team.members);
             }
         }
         let claims = |gate: &GateId| {

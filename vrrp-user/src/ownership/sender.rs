@@ -161,7 +161,7 @@ impl<F: Clone> Sender<F> {
             Command::Cease { gate, resign } => self.cease(gate, resign),
             Command::Part { gate, vrs, resign } => {
                 self.change(gate, |owned, effects| {
-                    owned.part(&vrs, resign, now, effects)
+                    owned.part(&vrs, resign, now, effects);
                 });
             }
             Command::Concede { gate, vr, frames } => {

@@ -56,7 +56,7 @@ fn guarded(bench: &Bench) -> Vec<(String, u32)> {
     last.iter().map(one).collect()
 }
 
-/// The Active ones notice nothing; the new one waits for its own Active_Down_Interval.
+/// The Active ones notice nothing; the new one waits for its own `Active_Down_Interval`.
 #[test]
 fn a_new_member_waits_beside_an_active_group() {
     let mut bench = Bench::active(mixed(&[1, 2], &[1, 2]));

@@ -35,6 +35,7 @@ mod probes;
 mod quiet;
 mod refused;
 mod reload;
+mod reload_fast;
 mod renewed;
 mod restart;
 mod restore;

@@ -12,6 +12,7 @@ use xvrrp_tests::{
     daemon::Daemon,
     interrupt,
     net::Node,
+    referee::Stall,
     trial::{HIGH, LOW, Profile, Trial},
     wait::pass,
 };
@@ -22,7 +23,6 @@ use crate::{
     grid::Grid,
     noise::Noise,
     plan::Plan,
-    referee::Stall,
 };
 
 const PROCESSES: usize = 4;

@@ -17,7 +17,7 @@ mod grid;
 mod noise;
 mod pest;
 mod plan;
-mod referee;
+mod reload;
 mod restart;
 
 use std::process::ExitCode;
@@ -54,6 +54,7 @@ fn main() -> ExitCode {
             Suite::Busy => busy::run(&plan, &noise),
             Suite::Flood => flood::run(&plan),
             Suite::Restart => restart::run(&plan),
+            Suite::Reload => reload::run(&plan),
         }
         println!("{noise}");
     }

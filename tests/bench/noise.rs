@@ -2,7 +2,7 @@
 
 use std::{fmt, fs};
 
-use crate::referee::Referee;
+use xvrrp_tests::referee::Referee;
 
 /// Time of all CPUs since boot, in ticks, from the first line of `/proc/stat`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]

@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     /// What to measure; everything unless named.
     #[arg(value_enum)]
     suites: Vec<Suite>,
-    /// Samples of each kind (failover, fence, restart).
+    /// Samples of each kind (failover, fence, restart, reload).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     samples: Option<u32>,
     /// Minutes beside busy processes, for each daemon.
@@ -40,6 +40,8 @@ pub(crate) enum Suite {
     Flood,
     /// The owner's daemon is restarted.
     Restart,
+    /// The owner's daemon reads a configuration with one more virtual router.
+    Reload,
 }
 
 impl Suite {
@@ -50,6 +52,7 @@ impl Suite {
             Self::Busy => "busy: adverts every 10 ms beside four busy processes",
             Self::Flood => "flood: bad and losing adverts",
             Self::Restart => "restart: the owner's daemon is ended and started again",
+            Self::Reload => "reload: the owner reads a configuration with one more virtual router",
         }
     }
 }

@@ -398,3 +398,20 @@ fn says(input: &Input, placed: &PlacedAddress, present: bool) -> bool {
     matches!(input, Input::AddressPlaced { ifindex, address, present: found }
         if (*ifindex, *address) == expected && *found == present)
 }
+
+/// What it declared last is done, although nobody wants to know of it any more.
+#[test]
+fn a_daemon_that_is_leaving_hears_nothing_and_leaves_nothing() {
+    within(|| {
+        let mut world = World::with_interface();
+        let all: Vec<_> = (1..=50)
+            .map(|last| vip(world.ifindex, &format!("10.77.1.{last}/32")))
+            .collect();
+        world.set(&all, &all);
+        assert!(world.settled(SOON));
+        world.stop_listening();
+        world.set(&[], &all);
+        assert!(world.settled(SOON));
+        assert!(!ip("address show dev xvn0").contains("10.77.1."));
+    });
+}

@@ -81,6 +81,11 @@ impl World {
         self.handle.set_network(wanted.clone(), managed.clone());
     }
 
+    /// Hears nothing any more, as a daemon that is leaving.
+    pub(crate) fn stop_listening(&mut self) {
+        self.inputs.close();
+    }
+
     pub(crate) fn settled(&self, limit: Duration) -> bool {
         self.runtime.block_on(self.handle.settled(limit))
     }
@@ -199,6 +204,7 @@ pub(crate) fn vip(ifindex: u32, text: &str) -> PlacedAddress {
             detect_duplicates: false,
             manage_temporary: false,
             no_prefix_route: false,
+            auto_join: false,
             preferred_lifetime_s: None,
             no_track: false,
             use_vmac: false,

@@ -142,6 +142,7 @@ fn addresses_with_their_options_are_keepaliveds() {
         "fd77::61/128",
         "fd77::62/128 preferred_lft forever home",
         "fd77::63/64 mngtmpaddr noprefixroute dev dm0",
+        "239.77.0.1/32 autojoin dev dm0",
     ];
     let excluded = format!("    virtual_ipaddress_excluded {{\n{}\n}}", rows.join("\n"));
     same_as_keepalived(&conf("", &excluded), rows.len() + 1);
@@ -173,6 +174,9 @@ fn routes_of_every_kind_are_keepaliveds() {
         "blackhole fd04::/64",
         "fd05::/64 via fd60::4 dev dm0 table 300",
         "fd06::/64 from fd60::/64 dev dm0",
+        "10.116.0.0/16 encap ip id 5 dst 10.60.0.9 src 10.60.0.1 ttl 3 tos 16 dev dm0",
+        "fd07::/64 encap ip6 id 5 dst fd60::9 hoplimit 3 tc 16 dev dm0",
+        "10.117.0.0/16 via 10.60.0.2 dev dm0 ttl-propagate enabled",
     ];
     let block = format!("    virtual_routes {{\n{}\n}}", rows.join("\n"));
     same_as_keepalived(&conf("", &block), rows.len() + 1);

@@ -6,11 +6,12 @@ use xvrrp_tests::{
     capture::Stamp,
     daemon::Daemon::Xvrrpd,
     for_pairs,
+    frame::Mac,
     net::{Lab, Node},
     observe,
     probe::{Kind, Probe},
-    question::assert_one_answerer,
-    trial::{HIGH, LOW, PATIENCE, Pair, Profile, Trial},
+    question::{assert_one_answerer, longest_gap},
+    trial::{HIGH, LOW, PATIENCE, Pair, Profile, SLACK, Trial},
     wait::{eventually, throughout},
 };
 
@@ -75,46 +76,137 @@ fn show(node: &Node, arguments: &str) -> String {
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
-/// The owner's hardware address is changed: it stays the owner, adverts go on, and
-/// the client's neighbour table follows without a question.
+const OTHER_MAC: Mac = [2, 0, 0, 0, 0x77, 1];
+
+fn spelled(mac: Mac) -> String {
+    mac.map(|octet| format!("{octet:02x}")).join(":")
+}
+
 #[test]
 fn another_hardware_address_is_announced() {
-    let mut trial = Trial::of([Xvrrpd, Xvrrpd], PROFILE);
-    let client = trial.lab.client();
-    let ping = client
-        .ns
-        .command("ping")
-        .args(["-c", "1", "10.77.0.50"])
-        .output();
-    assert!(ping.expect("ping").status.success());
+    readdressed(Profile::V3At100ms, &[], OTHER_MAC, OTHER_MAC);
+}
+
+#[test]
+fn another_hardware_address_is_announced_ipv6() {
+    readdressed(Profile::V6At100ms, &[], OTHER_MAC, OTHER_MAC);
+}
+
+/// What is known by a virtual address stays known by it; XDP and tc put the new one in
+/// and take it out.
+#[test]
+fn another_hardware_address_below_a_virtual_one() {
+    let mac = [0, 0, 0x5e, 0, 1, 51];
+    readdressed(Profile::V3At100ms, &["use_vmac"], mac, mac);
+}
+
+#[test]
+fn another_hardware_address_below_a_virtual_one_ipv6() {
+    let mac = [0, 0, 0x5e, 0, 2, 51];
+    readdressed(Profile::V6At100ms, &["use_vmac"], mac, mac);
+}
+
+#[test]
+fn another_hardware_address_of_adverts_alone() {
+    let lines = ["use_vmac", "vmac_xmit_base"];
+    let mac = [0, 0, 0x5e, 0, 1, 51];
+    readdressed(Profile::V3At100ms, &lines, mac, OTHER_MAC);
+}
+
+/// The owner's hardware address is changed: it stays the owner, adverts go on, from
+/// `adverts`, and the client's neighbour table has `known` without a question.
+fn readdressed(profile: Profile, lines: &[&str], known: Mac, adverts: Mac) {
+    let conf = |priority| {
+        let mut conf = profile.conf(priority);
+        let instance = &mut conf.instances[0];
+        instance.extra.extend(lines.iter().map(|&it| it.to_owned()));
+        conf
+    };
+    let mut trial = Trial::settled([Xvrrpd, Xvrrpd], [conf(HIGH), conf(LOW)]);
+    let vip = profile.vip();
+    let every = Duration::from_millis(2);
+    let asked = Stamp::now();
+    let echo = Probe::start(&trial.lab, Kind::Echo, vip, every);
+    let answered = |trial: &Trial, since: Stamp| {
+        eventually(PATIENCE, "the client has answers", || {
+            let questions = echo.questions(&trial.tap, since);
+            match questions.iter().filter(|q| q.answerers() == [0]).count() {
+                0..50 => Err("too few".to_owned()),
+                _ => Ok(()),
+            }
+        });
+    };
+    answered(&trial, asked);
     let changed = Stamp::now();
-    let mac = "02:00:00:00:77:01";
+    let mac = spelled(OTHER_MAC);
     trial
         .lab
         .router(0)
         .ns
         .ip(&format!("link set eth0 address {mac}"));
+    let known = spelled(known);
     eventually(Duration::from_secs(1), "the client knows it", || {
-        let known = show(trial.lab.client(), "neigh show 10.77.0.50");
-        if known.contains(mac) {
+        let told = show(trial.lab.client(), &format!("neigh show {vip}"));
+        if told.contains(&known) {
             Ok(())
         } else {
-            Err(known)
+            Err(told)
         }
     });
-    std::thread::sleep(PROFILE.down(LOW) * 2);
+    let settled = Stamp::now();
+    answered(&trial, settled);
+    std::thread::sleep(profile.down(LOW) * 2);
+    let (gap, _) = longest_gap(&echo.questions(&trial.tap, asked)).expect("answers");
+    assert!(gap < SLACK, "silent for {gap:?}");
     for router in 0..2 {
         let said = trial.daemon(router).log().since(changed);
         let moved: Vec<_> = said.iter().filter(|it| it.contains("STATE")).collect();
         assert!(moved.is_empty(), "{moved:?}");
     }
-    let client = trial.lab.client();
-    let ping = client
-        .ns
-        .command("ping")
-        .args(["-c", "1", "10.77.0.50"])
-        .output();
-    assert!(ping.expect("ping").status.success());
+    let sent: Vec<Mac> = trial.tap.with(|all| {
+        let since = all.iter().filter(|it| it.at >= settled && it.node == 0);
+        let adverts = since.filter(|it| it.advert_sent().is_some());
+        adverts.map(|it| it.frame.from).collect()
+    });
+    assert!(sent.len() >= 6, "{} adverts", sent.len());
+    assert!(sent.iter().all(|from| *from == adverts), "{sent:02x?}");
+    // It hears as well: who is stronger is followed.
+    let stronger = {
+        let mut conf = conf(LOW);
+        conf.instances[0].priority = 250;
+        conf
+    };
+    trial.daemon(1).reload(&stronger);
+    trial.await_owner(1);
+}
+
+/// The link goes and comes back again and again: nothing is owned without it, and in the
+/// end it is as it was.
+#[test]
+fn a_link_that_flaps() {
+    let trial = Trial::of([Xvrrpd, Xvrrpd], PROFILE);
+    for down_ms in [5, 30, 120, 500, 5, 60] {
+        trial.lab.unplug(0);
+        std::thread::sleep(Duration::from_millis(down_ms));
+        trial.lab.plug(0);
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    trial.await_owner(0);
+    for (_, node, advert) in trial.tap.adverts(Stamp::default()) {
+        assert!(node < 2 && advert.vrid == 51, "{advert:?}");
+    }
+    let probe = Probe::start(
+        &trial.lab,
+        Kind::Resolve,
+        PROFILE.vip(),
+        Duration::from_millis(2),
+    );
+    let since = Stamp::now();
+    std::thread::sleep(Duration::from_millis(500));
+    let questions = probe.questions(&trial.tap, since);
+    assert_one_answerer(&questions);
+    let answered = questions.iter().filter(|it| it.answerers() == [0]).count();
+    assert!(answered > 150, "{answered} of {}", questions.len());
 }
 
 /// The interface goes under another name: FAULT, and its address goes. Back under the

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use vrrp_user::config::model::Version;
 
 /// Must occur in a default run, besides a stall before every effect.
-const WANTED: [&str; 56] = [
+const WANTED: [&str; 58] = [
     "2 nodes",
     "3 nodes",
     "4 nodes",
@@ -51,6 +51,8 @@ const WANTED: [&str; 56] = [
     "a reload of the priority",
     "a reload to a shorter interval",
     "a reload to a longer interval",
+    "a reload that makes a sync group",
+    "a reload that dissolves a sync group",
     "a stranger that resigns",
     "a claim beaten in the kernel",
     "an advert that tc drops",

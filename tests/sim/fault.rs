@@ -45,6 +45,8 @@ pub(crate) enum Trouble {
     Reload(u8),
     /// The same, with this interval.
     Retime(Duration),
+    /// The same: its instances are a sync group from now on, or are one no more.
+    Regroup,
 }
 
 /// SIGKILL so long after a stall has ended.

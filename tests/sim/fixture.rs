@@ -35,6 +35,7 @@ pub(crate) fn vip(n: u8) -> VirtualAddress {
         detect_duplicates: false,
         manage_temporary: false,
         no_prefix_route: false,
+        auto_join: false,
         preferred_lifetime_s: None,
         no_track: false,
         use_vmac: false,
@@ -136,21 +137,26 @@ pub(crate) fn tracked(weight: i16) -> Tracked {
 
 /// All instances, in one sync group `G` if asked for.
 pub(crate) fn config(instances: Vec<Instance>, scripts: Vec<Script>, grouped: bool) -> Config {
-    let members = instances
-        .iter()
-        .map(|instance| instance.name.clone())
-        .collect();
-    let group = SyncGroup {
-        name: "G".into(),
-        members,
-        notify: Notify::default(),
+    let groups = if grouped {
+        vec![group(&instances)]
+    } else {
+        Vec::new()
     };
-    let groups = if grouped { vec![group] } else { Vec::new() };
     Config {
         scripts,
         groups,
         instances,
         ..Config::default()
+    }
+}
+
+/// The sync group `G` of them all.
+pub(crate) fn group(instances: &[Instance]) -> SyncGroup {
+    let members = instances.iter();
+    SyncGroup {
+        name: "G".into(),
+        members: members.map(|instance| instance.name.clone()).collect(),
+        notify: Notify::default(),
     }
 }
 

@@ -123,6 +123,8 @@ pub(crate) struct World {
     pub(crate) stalled_at: BTreeSet<Stage>,
     /// What else happened, and how often.
     pub(crate) census: BTreeMap<&'static str, u64>,
+    /// Not everybody has the same sync group: it may be owned in parts.
+    regroups: bool,
     /// Told to end since they were started.
     terminated: BTreeSet<usize>,
 }
@@ -159,6 +161,7 @@ impl World {
             ledger: Ledger::default(),
             stalled_at: BTreeSet::new(),
             census: BTreeMap::new(),
+            regroups: false,
             traps: Vec::new(),
             terminated: BTreeSet::new(),
             nodes,

@@ -26,6 +26,7 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod question;
+pub mod referee;
 pub mod server;
 pub mod service;
 pub mod smtp;

@@ -36,10 +36,7 @@ fn serve(started: Started) -> Result<()> {
         umask,
         ..
     } = started;
-    let scripts = ScriptSettings {
-        script_user: config.global.script_user.clone(),
-        script_security: config.global.script_security,
-    };
+    let scripts = ScriptSettings::from(&config.global);
     runtime.block_on(async {
         let signals = Signals::new().context("listen for signals")?;
         let (_control, requests) =

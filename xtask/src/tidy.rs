@@ -116,6 +116,9 @@ fn complaints_about(path: &str, text: &str) -> Vec<String> {
             for unwanted in UNWANTED.iter().filter(|unwanted| has_word(line, unwanted)) {
                 complaints.push(format!("{path}:{}: `{unwanted}`", index + 1));
             }
+            if line.starts_with("@@") && line.ends_with("@@") {
+                complaints.push(format!("{path}:{}: a place left to be filled", index + 1));
+            }
         }
     }
     if is_rust && PURE_ROOMS.iter().any(|room| path.starts_with(room)) {

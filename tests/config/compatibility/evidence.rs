@@ -9,6 +9,7 @@ mod hash;
 mod instance;
 mod root;
 mod tracker;
+mod upkeep;
 mod words;
 
 /// Tests of some keywords of a block.
@@ -66,6 +67,7 @@ pub(crate) fn evidence() -> impl Iterator<Item = &'static Evidence> {
         tracker::TRACKERS,
         words::WORDS,
         hash::HASH,
+        upkeep::UPKEEP,
     ]
     .into_iter()
     .flatten()

@@ -103,6 +103,85 @@ fn there_is_evidence_of_nothing_else() {
     }
 }
 
+/// What keepalived does for VRRP is served, or there is nothing for it to rule. The rest
+/// is listed here by name, so that nothing else slips in among it.
+#[test]
+fn nothing_of_vrrp_is_left_for_later() {
+    const SNMP: &[&str] = &[
+        "snmp_socket",
+        "enable_traps",
+        "enable_snmp_vrrp",
+        "enable_snmp_rfc",
+        "enable_snmp_rfcv2",
+        "enable_snmp_rfcv3",
+        "enable_snmp_checker",
+        "snmp_vs_stats_update_interval",
+        "snmp_rs_stats_update_interval",
+    ];
+    const BFD: &[&str] = &["track_bfd", "bfd_instance"];
+    const LOAD_BALANCER: &[&str] = &[
+        "smtp_alert_checker",
+        "no_checker_emails",
+        "lvs_sync_daemon",
+        "lvs_timeouts",
+        "lvs_flush",
+        "lvs_flush_on_stop",
+        "lvs_notify_fifo",
+        "lvs_notify_fifo_script",
+        "rs_init_notifies",
+        "checker_log_all_failures",
+        "nftables_ipvs",
+        "nftables_ipvs_priority",
+        "nftables_ipvs_start_fwmark",
+        "lvs_sync_daemon_interface",
+        "net_namespace_ipvs",
+        "virtual_server",
+        "virtual_server_group",
+        "SSL",
+    ];
+    /// Blocks that belong to one of the three as a whole.
+    const BLOCKS: &[&str] = &[
+        "`virtual_server`",
+        "`real_server`",
+        "`HTTP_GET`",
+        "`url`",
+        "`TCP_CHECK`",
+        "`SMTP_CHECK`",
+        "`host`",
+        "`DNS_CHECK`",
+        "`MISC_CHECK`",
+        "`PING_CHECK`",
+        "`UDP_CHECK`",
+        "`FILE_CHECK`",
+        "`BFD_CHECK`",
+        "`bfd_instance`",
+        "`SSL`",
+    ];
+    let all = keywords();
+    let later = |it: &&vrrp_user::config::Keyword| matches!(it.status, Status::NotYet(_));
+    let slipped: Vec<String> = all
+        .iter()
+        .filter(later)
+        .filter(|it| !BLOCKS.contains(&it.block))
+        .filter(|it| {
+            ![SNMP, BFD, LOAD_BALANCER]
+                .iter()
+                .any(|list| list.contains(&it.name))
+        })
+        .map(|it| format!("{} `{}`", it.block, it.name))
+        .collect();
+    assert!(
+        slipped.is_empty(),
+        "serve it, or say in the table why there is nothing to rule: {}",
+        slipped.join(", ")
+    );
+    // The words inside rows are VRRP's, all of them.
+    for unserved in rows::UNSERVED {
+        let (fate, told) = unserved.told();
+        assert_ne!(fate, rows::Fate::NotYet, "{told}");
+    }
+}
+
 #[test]
 fn the_page_says_what_the_tables_say() {
     let page = page::page(&keywords(), &shown());

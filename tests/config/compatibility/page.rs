@@ -66,8 +66,12 @@ fn inside_rows(page: &mut String) {
         let _ = writeln!(page, "| {of} | {words} | served | {links} |");
     }
     for unserved in rows::UNSERVED {
-        let (refused, why) = unserved.told();
-        let fate = if refused { "refused" } else { "not yet" };
+        let (fate, why) = unserved.told();
+        let fate = match fate {
+            rows::Fate::Refused => "refused",
+            rows::Fate::Ignored => "ignored",
+            rows::Fate::NotYet => "not yet",
+        };
         let (of, word, why) = (unserved.of, unserved.word, cell(&why));
         let _ = writeln!(page, "| {of} | `{word}` | {fate} | {why} |");
     }

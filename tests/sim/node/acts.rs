@@ -222,6 +222,7 @@ impl Node {
                 Command::Update { gate, member }
             }
             Action::AdvertiseNow { gate, vr } => Command::AdvertiseNow { gate, vr },
+            Action::Part { gate, vrs, resign } => Command::Part { gate, vrs, resign },
             Action::Announce {
                 gate,
                 epoch,

@@ -75,6 +75,7 @@ impl Schedule {
                 return (fault, stall.max(interval));
             }
             22 => return (Fault::Stray { vrid: 1 }, interval),
+            25..=26 if self.configs[node].instances.len() > 1 => Trouble::Regroup,
             // Version 2 does not speak to other intervals.
             27..=28 => Trouble::Quit,
             23..=24 if !self.is_version_2() => Trouble::Retime(self.other_interval(rng)),

@@ -54,7 +54,8 @@ impl World {
     /// sync group?
     fn compare(&mut self, node: usize, vip: IpAddr) {
         let now = self.now;
-        let grouped = |node: usize| !self.nodes[node].config.groups.is_empty();
+        let whole = !self.regroups;
+        let grouped = |node: usize| whole && !self.nodes[node].config.groups.is_empty();
         let both: Vec<usize> = self
             .ledger
             .open_until

@@ -153,6 +153,19 @@ impl World {
                 }
                 self.reload(node, |it| it.advert_interval = interval);
             }
+            Trouble::Regroup => {
+                self.regroups = true;
+                let config = &mut self.nodes[node].config;
+                let parted = config.groups.pop().is_some();
+                let what = if parted {
+                    "a reload that dissolves a sync group"
+                } else {
+                    config.groups.push(fixture::group(&config.instances));
+                    "a reload that makes a sync group"
+                };
+                self.count(what);
+                self.reload(node, |_| ());
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Words on the command line to a plain [`Command`].
 
-use super::simulate::SimulateOptions;
+use super::{load::Reading, simulate::SimulateOptions};
 use crate::shell::{bpf::Diagnostics, log, process, signals};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::sys::signal::Signal;
@@ -8,6 +8,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 /// keepalived's default, which is ours.
 const CONFIG_FILE: &str = "/etc/keepalived/keepalived.conf";
+/// keepalived's, where `-g` names none.
+const LOG_FILE: &str = "/tmp/keepalived.log";
 /// `LOG_DAEMON`.
 const FACILITY_DAEMON: u8 = 3;
 
@@ -20,8 +22,8 @@ pub enum Command {
     Check {
         /// The file.
         file: PathBuf,
-        /// `-i`.
-        config_id: Option<String>,
+        /// How it is read.
+        reading: Reading,
         /// Where findings go instead of standard error.
         log: Option<PathBuf>,
     },
@@ -100,8 +102,8 @@ pub struct Target {
 pub struct RunOptions {
     /// Configuration file.
     pub config_file: PathBuf,
-    /// What `@id` in it is compared with; the host name if absent.
-    pub config_id: Option<String>,
+    /// How it is read.
+    pub reading: Reading,
     /// Stay attached to the terminal and its service manager.
     pub foreground: bool,
     /// Where lines go, and which.
@@ -162,6 +164,9 @@ enum Sub {
         /// What `@id` is compared with; the host name by default
         #[arg(short = 'i', long, value_name = "ID")]
         config_id: Option<String>,
+        /// Every file that is included has to be there
+        #[arg(short = 'e', long)]
+        all_config: bool,
     },
     /// Show what a running daemon does, and whom it hears
     Status {
@@ -265,8 +270,8 @@ struct Daemon {
     /// Syslog facility: 0-7 or local0-local7, user, daemon
     #[arg(short = 'S', long, value_name = "FACILITY", value_parser = facility)]
     log_facility: Option<u8>,
-    /// Log to this file as well
-    #[arg(short = 'g', long, value_name = "FILE")]
+    /// Log to this file as well; /tmp/keepalived.log if none is named
+    #[arg(short = 'g', long, value_name = "FILE", num_args = 0..=1, default_missing_value = LOG_FILE)]
     log_file: Option<PathBuf>,
     /// Log what is rare in the BPF programs, such as a gate shut by an advert
     #[arg(long)]
@@ -283,6 +288,9 @@ struct Daemon {
     /// What `@id` is compared with; the host name by default
     #[arg(short = 'i', long, value_name = "ID")]
     config_id: Option<String>,
+    /// Every file that is included has to be there
+    #[arg(short = 'e', long)]
+    all_config: bool,
     /// Run in this network namespace
     #[arg(short = 's', long, value_name = "NAME")]
     namespace: Option<String>,
@@ -336,10 +344,17 @@ struct Idle {
     snmp_agent_socket: Option<String>,
     #[arg(short = 'M', long, value_name = "PATTERN", num_args = 0..=1, require_equals = true, hide = true)]
     core_dump_pattern: Option<Option<String>>,
-    #[arg(short = 'e', long, hide = true)]
-    all_config: bool,
     #[arg(short = 'T', long, hide = true)]
     genhash: bool,
+    /// Every line is written at once.
+    #[arg(long, hide = true)]
+    flush_log_file: bool,
+    #[arg(long, hide = true)]
+    ignore_sigint: bool,
+    #[arg(long, hide = true)]
+    no_mem_check: bool,
+    #[arg(short = 'L', long, hide = true)]
+    mem_check_log: bool,
 }
 
 impl Idle {
@@ -372,7 +387,14 @@ impl Idle {
                 self.core_dump_pattern.is_some(),
                 "-M: the core pattern is left as it is; set kernel.core_pattern",
             ),
-            (self.all_config, "-e: use includea in the file instead"),
+            (
+                self.ignore_sigint,
+                "--ignore-sigint: INT stops the daemon; start it with `setsid` to keep a terminal's from it",
+            ),
+            (
+                self.no_mem_check || self.mem_check_log,
+                "--no-mem-check, -L: memory is not counted, so there is nothing to check at the end",
+            ),
         ];
         let used = about.into_iter().filter(|(used, _)| *used);
         used.map(|(_, text)| format!("option {text}")).collect()
@@ -410,20 +432,31 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
         let Daemon {
             use_file,
             config_id,
+            all_config,
             ..
         } = words.daemon;
         return Command::Check {
             file: use_file,
-            config_id,
+            reading: Reading {
+                config_id,
+                strict_includes: all_config,
+            },
             log,
         };
     }
     match words.command {
         None => run(words.daemon, false),
         Some(Sub::Run(daemon)) => run(*daemon, true),
-        Some(Sub::Check { file, config_id }) => Command::Check {
+        Some(Sub::Check {
             file,
             config_id,
+            all_config,
+        }) => Command::Check {
+            file,
+            reading: Reading {
+                config_id,
+                strict_includes: all_config,
+            },
             log: None,
         },
         Some(Sub::Status { json, target }) => Command::Ask(Asked::Status { json }, target.into()),
@@ -483,7 +516,10 @@ fn run(words: Daemon, foreground: bool) -> Command {
     };
     Command::Run(RunOptions {
         config_file: words.use_file,
-        config_id: words.config_id,
+        reading: Reading {
+            config_id: words.config_id,
+            strict_includes: words.all_config,
+        },
         foreground,
         log,
         diagnostics: if words.bpf_log {

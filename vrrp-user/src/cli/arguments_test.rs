@@ -1,3 +1,4 @@
+use super::Reading;
 use super::arguments::{Asked, Command, RunOptions, StopOptions, Target, parse};
 use crate::shell::{bpf::Diagnostics, log};
 use std::{ffi::OsString, path::PathBuf};
@@ -53,7 +54,7 @@ fn keepaliveds_command_lines_mean_the_same() {
         found.pid_files,
         [PathBuf::from("/run/k.pid"), PathBuf::from("/run/v.pid")]
     );
-    assert_eq!(found.config_id.as_deref(), Some("node1"));
+    assert_eq!(found.reading.config_id.as_deref(), Some("node1"));
     assert_eq!(found.namespace.as_deref(), Some("blue"));
     assert!(found.foreground && found.dump_config);
     assert_eq!(found.log, log(true, None, true));
@@ -68,6 +69,19 @@ fn keepaliveds_command_lines_mean_the_same() {
     );
     // getopt takes any beginning that is not ambiguous.
     assert!(options("--dont-f").foreground);
+}
+
+#[test]
+fn every_included_file_may_be_insisted_on() {
+    assert!(!options("-n").reading.strict_includes);
+    assert!(options("-e").reading.strict_includes);
+    assert!(options("run --all-config").reading.strict_includes);
+    for line in ["-t -e", "check -e /tmp/k"] {
+        let Command::Check { reading, .. } = words(line) else {
+            panic!("{line}");
+        };
+        assert!(reading.strict_includes, "{line}");
+    }
 }
 
 #[test]
@@ -88,10 +102,16 @@ fn logs_go_where_somebody_reads_them() {
     for (line, expected) in cases {
         assert_eq!(options(line).log, expected, "{line}");
     }
-    assert_eq!(
-        options("-g /tmp/log").log.file,
-        Some(PathBuf::from("/tmp/log"))
-    );
+    for (line, file) in [
+        ("-n", None),
+        ("-g /tmp/log", Some("/tmp/log")),
+        ("-g/tmp/log", Some("/tmp/log")),
+        ("--log-file=/tmp/log --flush-log-file", Some("/tmp/log")),
+        ("-g -n", Some("/tmp/keepalived.log")),
+        ("-n --log-file", Some("/tmp/keepalived.log")),
+    ] {
+        assert_eq!(options(line).log.file, file.map(PathBuf::from), "{line}");
+    }
 }
 
 #[test]
@@ -106,8 +126,10 @@ fn options_without_effect_say_so() {
         ("-R", "-R"),
         ("-a", "-a"),
         ("-M=core", "-M"),
-        ("-e", "includea"),
         ("--all", "--all"),
+        ("--ignore-sigint", "INT"),
+        ("--no-mem-check", "memory"),
+        ("-L", "memory"),
     ] {
         let notes = options(line).notes;
         assert!(
@@ -161,7 +183,10 @@ fn masks_are_read_as_keepalived_reads_them() {
 fn commands() {
     let check = |file: &str, id: Option<&str>, log: Option<&str>| Command::Check {
         file: file.into(),
-        config_id: id.map(str::to_owned),
+        reading: Reading {
+            config_id: id.map(str::to_owned),
+            strict_includes: false,
+        },
         log: log.map(PathBuf::from),
     };
     let default = "/etc/keepalived/keepalived.conf";

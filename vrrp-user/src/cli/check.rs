@@ -1,6 +1,6 @@
 //! `check` and `-t`.
 
-use super::load;
+use super::load::{self, Reading};
 use crate::{
     config::{
         Severity,
@@ -21,7 +21,7 @@ const EXIT_SECURITY: u8 = 6;
 /// The findings could not be written.
 const EXIT_OUTPUT: u8 = 1;
 
-pub(super) fn run(file: &Path, config_id: Option<&str>, log: Option<&Path>) -> ExitCode {
+pub(super) fn run(file: &Path, reading: &Reading, log: Option<&Path>) -> ExitCode {
     let mut output: Box<dyn Write> = match log {
         None => Box::new(io::stderr()),
         Some(path) => match fs::OpenOptions::new().append(true).create(true).open(path) {
@@ -32,7 +32,7 @@ pub(super) fn run(file: &Path, config_id: Option<&str>, log: Option<&Path>) -> E
             }
         },
     };
-    let (text, code) = check(file, config_id);
+    let (text, code) = check(file, reading);
     if output
         .write_all(text.as_bytes())
         .and_then(|()| output.flush())
@@ -44,8 +44,8 @@ pub(super) fn run(file: &Path, config_id: Option<&str>, log: Option<&Path>) -> E
 }
 
 /// What to say about a file, and the exit status.
-fn check(file: &Path, config_id: Option<&str>) -> (String, u8) {
-    let read = load::read(file, config_id);
+fn check(file: &Path, reading: &Reading) -> (String, u8) {
+    let read = load::read(file, reading);
     let mut text: String = read
         .findings
         .iter()
@@ -218,12 +218,12 @@ mod tests {
         for (name, text, code, expected) in cases {
             let path = place.join(name);
             fs::write(&path, text).expect("write");
-            let (said, found) = check(&path, None);
+            let (said, found) = check(&path, &Reading::default());
             assert_eq!(found, code, "{name}: {said}");
             assert!(said.contains(expected), "{name}: {said}");
             assert_eq!(said.is_empty(), name == "good", "{name}: {said}");
         }
-        let (said, code) = check(&place.join("nowhere"), None);
+        let (said, code) = check(&place.join("nowhere"), &Reading::default());
         assert!(code != 0 && said.contains("nowhere"), "{code}: {said}");
         fs::remove_dir_all(&place).expect("clean up");
     }

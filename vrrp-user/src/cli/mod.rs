@@ -23,6 +23,7 @@ mod arguments_test;
 pub use arguments::{Asked, Command, RunOptions, StopOptions, Target, parse};
 pub use daemonize::Ready;
 pub use files::FileSystem;
+pub use load::Reading;
 pub use pid_file::PidFile;
 pub use simulate::SimulateOptions;
 pub use start::Started;
@@ -36,11 +37,7 @@ use std::process::ExitCode;
 pub fn main(serve: impl FnOnce(Started) -> anyhow::Result<()>) -> ExitCode {
     match parse(std::env::args_os()) {
         Command::Run(options) => start::run(&options, serve),
-        Command::Check {
-            file,
-            config_id,
-            log,
-        } => check::run(&file, config_id.as_deref(), log.as_deref()),
+        Command::Check { file, reading, log } => check::run(&file, &reading, log.as_deref()),
         Command::Ask(asked, target) => control::run(&asked, &target),
         Command::Simulate(options) => simulate::run(&options),
         Command::SignalNumber(number) => {

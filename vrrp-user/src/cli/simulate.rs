@@ -1,6 +1,6 @@
 //! `simulate`: configurations of several routers against one another.
 
-use super::load;
+use super::load::{self, Reading};
 use crate::{
     config::{self, Severity},
     simulate::{Given, Report, Segments, node_names, simulate},
@@ -75,7 +75,13 @@ fn nodes(files: &[String]) -> Result<Vec<Given>, u8> {
             Some((name, path)) if !name.contains('/') => (Some(name), Path::new(path)),
             _ => (None, Path::new(text.as_str())),
         };
-        let loaded = load::load(path, name);
+        let loaded = load::load(
+            path,
+            &Reading {
+                config_id: name.map(str::to_owned),
+                ..Reading::default()
+            },
+        );
         for found in &loaded.diagnostics {
             if found.severity == Severity::Error {
                 eprint!("{}", found.render(&loaded.files));

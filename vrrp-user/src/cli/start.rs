@@ -5,8 +5,8 @@ use super::{
     load::{self, Read},
 };
 use crate::{
-    config::model::Config,
-    shell::{bpf::Diagnostics, driver::Reload, log, process},
+    config::model::{Config, Global},
+    shell::{bpf::Diagnostics, driver::Reload, log, process, reload::Marker},
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::{
@@ -67,7 +67,7 @@ pub(super) fn run(options: &RunOptions, serve: impl FnOnce(Started) -> Result<()
         Err(error) => return complain(&anyhow!(error).context("become a daemon"), EXIT_FAILURE),
     };
     // Its namespace is where everything else starts; what it says of it is logged later.
-    let read = load::read(&config_file, options.config_id.as_deref());
+    let read = load::read(&config_file, &options.reading);
     // Ends the log when dropped: after the last word about a failure.
     let (_log, runner) = match before_the_configuration(options, read.config.as_ref()) {
         Ok(done) => done,
@@ -77,6 +77,7 @@ pub(super) fn run(options: &RunOptions, serve: impl FnOnce(Started) -> Result<()
         }
     };
     read.log();
+    read.keep();
     // A terminal that waits for the daemon should see them as well.
     let terminal = !options.foreground && !options.log.console;
     if terminal {
@@ -142,7 +143,7 @@ fn before_the_configuration(
 
 fn after_the_configuration(
     options: &RunOptions,
-    config: Config,
+    mut config: Config,
     config_file: PathBuf,
     ready: Ready,
     runner: process::Runner,
@@ -158,17 +159,32 @@ fn after_the_configuration(
         .global
         .instance_name
         .clone()
-        .or_else(|| options.config_id.clone());
-    let (file, config_id) = (config_file.clone(), options.config_id.clone());
+        .or_else(|| options.reading.config_id.clone());
+    // Somebody may be waiting for the file to go since before the start.
+    let mut marker = marker(&config.global, options);
+    drop(marker.as_deref().map(Marker::of));
+    let (file, reading) = (config_file.clone(), options.reading.clone());
     let namespace = config.global.net_namespace.clone();
+    in_force(&mut config, options);
+    let given = options.clone();
     let reload: Reload = Box::new(move || {
-        let read = load::read(&file, config_id.as_deref());
+        let made = marker.as_deref().map(|path| {
+            Marker::make(path)
+                .inspect_err(|error| tracing::error!("reload_file {}: {error}", path.display()))
+        });
+        let read = load::read(&file, &reading);
+        if let Some(config) = &read.config {
+            marker = self::marker(&config.global, &given);
+        }
+        drop(made);
         read.log();
+        read.keep();
         let verdict = read.verdict();
-        let config = read.config.ok_or_else(|| anyhow!("{verdict}"))?;
+        let mut config = read.config.ok_or_else(|| anyhow!("{verdict}"))?;
         if config.global.net_namespace != namespace {
             tracing::warn!("`net_namespace` is obeyed at a start: restart xvrrpd to move it");
         }
+        in_force(&mut config, &given);
         Ok(config)
     });
     Ok(Started {
@@ -182,6 +198,23 @@ fn after_the_configuration(
         pid_files,
         instance_name,
     })
+}
+
+/// `-s` overrules `net_namespace`.
+fn in_force(config: &mut Config, options: &RunOptions) {
+    if options.namespace.is_some() {
+        config.global.net_namespace.clone_from(&options.namespace);
+    }
+}
+
+/// `reload_file`.
+fn marker(global: &Global, options: &RunOptions) -> Option<PathBuf> {
+    let instance = global.instance_name.as_ref();
+    let instance = instance.or(options.reading.config_id.as_ref());
+    global
+        .reading
+        .marker_path(instance.map(String::as_str))
+        .map(PathBuf::from)
 }
 
 /// Joins a network namespace of `ip netns`. Only the network: bpffs stays the host's.

@@ -73,10 +73,7 @@ pub(crate) fn command(statement: &Statement, diagnostics: &mut Vec<Diagnostic>) 
         [user, rest @ ..]
             if is_user(&user.text) && statement.name() != "script" && rest.len() < 2 =>
         {
-            Some(User {
-                name: user.text.clone(),
-                group: rest.first().map(|g| g.text.clone()),
-            })
+            Some(user_of(&user.text, rest.first().map(|g| g.text.as_str())))
         }
         [first, ..] => {
             let all: Vec<&str> = typed.iter().map(|w| w.text.as_str()).collect();
@@ -112,6 +109,19 @@ fn parse_line(inner: &str, raw: &Text, diagnostics: &mut Vec<Diagnostic>) -> Opt
     );
     diagnostics.push(found.help("quote inside `\"...\"` with `'...'`, in pairs"));
     None
+}
+
+/// A user, and the group behind it: `GROUP`, `:GROUP` or `:`.
+pub(super) fn user_of(name: &str, group: Option<&str>) -> User {
+    let all = group.and_then(|group| group.strip_prefix(':'));
+    User {
+        name: name.to_owned(),
+        group: all
+            .or(group)
+            .filter(|group| !group.is_empty())
+            .map(str::to_owned),
+        all_groups: all.is_some(),
+    }
 }
 
 /// keepalived would look it up as a user; what is none was meant as an argument.

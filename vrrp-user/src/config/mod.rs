@@ -42,6 +42,8 @@ pub struct Context {
     pub environment: BTreeMap<String, String>,
     /// `${_RANDOM}`.
     pub random_seed: u64,
+    /// `-e`: every file that an `include` names has to be there.
+    pub strict_includes: bool,
 }
 
 /// What came of a file.
@@ -69,7 +71,8 @@ pub fn load(root: &str, source: &mut dyn Source, context: &Context) -> Loaded {
     let places = Places::of(&statements);
     let directory = &context.working_directory;
     lower::read_key_files(&mut statements, source, directory, &mut diagnostics);
-    let names = lower::routing::names::Names::read(source);
+    let places_of_names = lower::iproute::directories(&statements, &mut diagnostics);
+    let names = lower::routing::names::Names::read(source, &places_of_names);
     let config = lower::lower(&statements, &skipped_ids, &files, &names, &mut diagnostics);
     diagnostics.sort_by_key(|d| d.span);
     // A line that a sequence repeats is wrong once.

@@ -4,15 +4,18 @@
 //! valid as a whole; what could not be understood is a diagnostic instead.
 
 pub mod balance;
+pub mod encap;
 pub mod routing;
 mod telling;
 mod track;
+mod upkeep;
 
-pub use telling::{Dbus, Dumps, Fifo, Hook, Mail, MailLogin, MailTls};
+pub use telling::{Dbus, Fifo, Hook, Mail, MailLogin, MailTls};
 pub use track::{
     HttpRequest, InitFile, Parameters, Probe, ProcessPattern, TrackFile, TrackProcess, Tracked,
     TrackerKind,
 };
+pub use upkeep::{Dumps, JsonVersion, Marker, Reading};
 
 use balance::Balance;
 use core::{net::IpAddr, time::Duration};
@@ -56,6 +59,7 @@ pub struct LinkDelays {
 }
 
 /// `global_defs`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Global {
     /// `router_id`; the host name when empty.
@@ -64,6 +68,8 @@ pub struct Global {
     pub script_user: Option<User>,
     /// `enable_script_security`.
     pub script_security: bool,
+    /// `set_supplementary_groups`: scripts are in all groups of their user.
+    pub supplementary_groups: bool,
     /// `vrrp_startup_delay`.
     pub startup_delay: Duration,
     /// `instance NAME`, or `-i`'s config-id where no name is given: separates
@@ -87,8 +93,10 @@ pub struct Global {
     pub shutdown: Option<Hook>,
     /// Mail, if there is a server and somebody to write to.
     pub mail: Option<Mail>,
-    /// Where dump files go.
+    /// Where dump files go, and how they look.
     pub dumps: Dumps,
+    /// When the configuration is read again, and what is kept of it.
+    pub reading: Reading,
     /// `no_email_faults`.
     pub no_mail_on_fault: bool,
     /// D-Bus, if it is wanted.
@@ -164,6 +172,8 @@ pub struct User {
     pub name: String,
     /// Group name; the user's own when absent.
     pub group: Option<String>,
+    /// `:` before the group, or in its place: in all groups of the user as well.
+    pub all_groups: bool,
 }
 
 /// A command keepalived would run: an argv, or a line for a shell.
@@ -368,6 +378,8 @@ pub struct VirtualAddress {
     pub manage_temporary: bool,
     /// `noprefixroute`.
     pub no_prefix_route: bool,
+    /// `autojoin`: a group, which the kernel joins for it.
+    pub auto_join: bool,
     /// `preferred_lft`, in seconds; forever when absent.
     pub preferred_lifetime_s: Option<u32>,
     /// `no_track`: not put back when something else deletes it.

@@ -13,6 +13,7 @@ mod network;
 mod process;
 mod telling;
 mod tracking;
+mod upkeep;
 
 /// Files by absolute path.
 pub(in crate::config) struct Memory(pub(super) BTreeMap<PathBuf, Vec<u8>>);

@@ -157,6 +157,23 @@ pub(crate) fn surplus(words: &[Word], takes: usize, diagnostics: &mut Vec<Diagno
     }
 }
 
+/// What somebody may have meant who wrote a relative path.
+pub(crate) fn absolute_guess(path: &str) -> String {
+    const TOPS: [&str; 10] = [
+        "bin", "dev", "etc", "home", "opt", "run", "srv", "tmp", "usr", "var",
+    ];
+    let mut rest = path;
+    while let Some(shorter) = rest.strip_prefix("./").or_else(|| rest.strip_prefix("../")) {
+        rest = shorter;
+    }
+    let top = rest.split('/').next().unwrap_or_default();
+    if rest.contains('/') && TOPS.contains(&top) {
+        format!("/{rest}")
+    } else {
+        format!("/run/{rest}")
+    }
+}
+
 pub(crate) fn bad(word: &Word, message: String) -> Diagnostic {
     Diagnostic::error(Code::BadValue, word.span, message)
 }
@@ -246,6 +263,20 @@ mod tests {
                 .pop()
                 .map(|d| d.help.unwrap_or(d.message))
                 .unwrap_or_default(),
+        }
+    }
+
+    #[test]
+    fn a_relative_path_and_what_may_be_meant() {
+        for (path, guess) in [
+            ("run/drain", "/run/drain"),
+            ("drain", "/run/drain"),
+            ("./drain", "/run/drain"),
+            ("../var/lib/drain", "/var/lib/drain"),
+            ("keepalived/drain", "/run/keepalived/drain"),
+            ("run", "/run/run"),
+        ] {
+            assert_eq!(absolute_guess(path), guess, "{path}");
         }
     }
 

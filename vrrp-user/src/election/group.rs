@@ -83,6 +83,38 @@ impl Group {
         self.each(|router| router.ignore_through(last_sent));
     }
 
+    /// These leave it, as a group of their own: in its state, if that is no claim. A claim
+    /// stays with the others.
+    #[must_use]
+    pub fn part(&mut self, leaving: &[VrId], now: Instant) -> Self {
+        let mut members = BTreeMap::new();
+        for vr in leaving {
+            members.extend(self.members.remove_entry(vr));
+        }
+        let (state, since) = if self.state.is_claimed() {
+            (State::Initialize, now)
+        } else {
+            (self.state, self.since)
+        };
+        Self {
+            state,
+            since,
+            members,
+        }
+    }
+
+    /// Another group's members are this one's from now on; neither claims. Who did not
+    /// wait as this group does begins to.
+    pub fn join(&mut self, other: Self, now: Instant) {
+        let waits = other.state == State::Backup;
+        for (vr, mut router) in other.members {
+            if !waits {
+                router.start(now);
+            }
+            self.members.insert(vr, router);
+        }
+    }
+
     /// All members.
     pub fn members(&self) -> impl Iterator<Item = (VrId, &Router)> {
         self.members.iter().map(|(&vr, router)| (vr, router))

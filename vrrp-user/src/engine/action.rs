@@ -131,6 +131,16 @@ pub enum Action {
         /// What for.
         why: Closing,
     },
+    /// To the transmit thread: these leave the group's claim, the others go on with it.
+    /// Their addresses have another gate by then.
+    Part {
+        /// The group.
+        gate: GateId,
+        /// Who leaves.
+        vrs: Vec<VrId>,
+        /// Send their priority 0.
+        resign: bool,
+    },
     /// To the transmit thread: priority 0 to the router that beat us, and to nobody
     /// else. It may not have known of us, and hosts believe us until it announces.
     Concede {

@@ -152,8 +152,14 @@ impl Announcer {
         }
     }
 
-    /// Settings changed while Active: refreshing begins, ends or comes sooner.
+    /// Settings changed while Active: refreshing begins, ends or comes sooner, and of what
+    /// waits its turn only that is announced which is still there.
     pub(super) fn reconfigure(&mut self, shares: &[Share], now: Instant) {
+        let is_there = |it: &Announcement| shares.iter().any(|of| of.announcements.contains(it));
+        for queue in self.paced.values_mut() {
+            queue.waiting.retain(is_there);
+        }
+        self.paced.retain(|_, queue| !queue.waiting.is_empty());
         for share in shares {
             for kind in [Burst::Refresh, Burst::Extra] {
                 let of_kind =

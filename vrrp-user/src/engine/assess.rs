@@ -18,6 +18,16 @@ use crate::{
 impl Engine {
     /// Tracked things, links or settings of a group changed.
     pub(super) fn reassess(&mut self, gate: GateId, now: Instant) {
+        let parts = self.parts(gate);
+        for &part in &parts {
+            self.reassess_members(part, now);
+        }
+        for part in parts {
+            self.reassess_faults(part, now);
+        }
+    }
+
+    fn reassess_members(&mut self, gate: GateId, now: Instant) {
         let members = self.members(gate);
         let mut beaten = false;
         for &vr in &members {
@@ -27,6 +37,11 @@ impl Engine {
             let why = ("weaker now than the Active", Closing::Weaker);
             self.entered(gate, State::Claiming, now, why);
         }
+    }
+
+    /// Into FAULT and out of it; one of the group's is everybody's.
+    fn reassess_faults(&mut self, gate: GateId, now: Instant) {
+        let members = self.members_of_parts(gate);
         let faults: Vec<(VrId, Fault)> = members
             .iter()
             .filter_map(|vr| self.instances.get(vr))

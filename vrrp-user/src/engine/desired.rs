@@ -32,11 +32,7 @@ impl Engine {
     pub(super) fn emit_desired(&mut self) {
         // What is fenced is settled before anything is detached.
         if core::mem::take(&mut self.desired.vips_stale) {
-            let vips = self.vips();
-            if vips != self.desired.vips {
-                self.desired.vips.clone_from(&vips);
-                self.actions.push_back(Action::SetVips(vips));
-            }
+            self.emit_vips();
         }
         if core::mem::take(&mut self.desired.interfaces_stale) && self.stopping.is_none() {
             let interfaces = self.interfaces();
@@ -62,6 +58,14 @@ impl Engine {
             if !goes_first {
                 self.emit_network(&network);
             }
+        }
+    }
+
+    pub(super) fn emit_vips(&mut self) {
+        let vips = self.vips();
+        if vips != self.desired.vips {
+            self.desired.vips.clone_from(&vips);
+            self.actions.push_back(Action::SetVips(vips));
         }
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Handover {
 pub(super) enum Asker {
     Operator(Ticket),
     Maintenance,
+    /// Whoever asked of the group's leader; this is another part of it.
+    Leader,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,11 @@ impl Handover {
     /// The lowest priority is to be advertised.
     pub(super) const fn is_offering(&self) -> bool {
         matches!(self.phase, Phase::Offering { .. })
+    }
+
+    /// It is to cease with priority 0.
+    pub(super) const fn resign(&mut self) {
+        self.phase = Phase::Resigning;
     }
 
     pub(super) const fn is_resigning(&self) -> bool {
@@ -82,7 +89,15 @@ impl Engine {
     /// `xvrrpd handover`: answered at its end.
     pub(super) fn hand_over(&mut self, ticket: Ticket, name: &str, force: bool, now: Instant) {
         match self.may_hand_over(name) {
-            Ok(gate) => self.begin_handover(gate, Asker::Operator(ticket), force, now),
+            Ok(gate) => {
+                self.begin_handover(gate, Asker::Operator(ticket), force, now);
+                for part in self.parts(gate).into_iter().skip(1) {
+                    let state = self.teams.get(&part).map(|team| team.group.state());
+                    if state == Some(State::Active) {
+                        self.begin_handover(part, Asker::Leader, force, now);
+                    }
+                }
+            }
             Err(why) => self.answer(ticket, Err(why)),
         }
     }
@@ -177,8 +192,8 @@ impl Engine {
             }
             // Its FAULT will resign.
             (true, Asker::Maintenance) => self.end_handover(gate, Ok(None), now),
-            (true, Asker::Operator(_)) => {
-                handover.phase = Phase::Resigning;
+            (true, Asker::Operator(_) | Asker::Leader) => {
+                handover.resign();
                 self.apply(gate, Event::Yield, now, "handed over by force");
             }
         }
@@ -282,6 +297,7 @@ impl Engine {
                 self.answer(ticket, answer.map_err(|why| format!("{name}: {why}")));
             }
             Asker::Maintenance => self.maintenance_part(gate, ended.map_err(|why| (name, why))),
+            Asker::Leader => {}
         }
         self.tell_members(gate);
     }
@@ -334,7 +350,7 @@ impl Engine {
 
     /// Effective priorities and preemption anew; whether it may take part is another
     /// question.
-    fn reweigh(&mut self, gate: GateId, now: Instant) {
+    pub(super) fn reweigh(&mut self, gate: GateId, now: Instant) {
         for vr in self.members(gate) {
             self.reassess_member(vr, now);
         }
@@ -347,7 +363,7 @@ impl Engine {
     /// The group of an instance, or a sync group, by name.
     fn gate_named(&self, name: &str) -> Result<GateId, String> {
         if let Some(it) = self.instances.values().find(|it| it.config.name == name) {
-            return Ok(it.gate);
+            return Ok(self.parts(it.gate).first().copied().unwrap_or(it.gate));
         }
         let synced = |team: &&Team| team.sync.as_ref().is_some_and(|sync| sync.name == name);
         if let Some(team) = self.teams.values().find(synced) {

@@ -11,7 +11,6 @@ pub mod maps;
 use super::{
     Engine,
     action::{Action, Level},
-    reload::Wanted,
     team::Team,
 };
 use crate::{
@@ -26,8 +25,8 @@ use crate::{
     },
     time::Instant,
 };
-use core::net::IpAddr;
-use std::collections::BTreeSet;
+use core::{cmp::Reverse, net::IpAddr};
+use std::collections::{BTreeMap, BTreeSet};
 use vrrp_common::maps::{CHECKSUM_GROUP, CHECKSUM_PLAIN, CHECKSUM_PSEUDO, VrKey};
 
 /// A group whose claim nobody has beaten or given up.
@@ -76,20 +75,28 @@ impl Engine {
         self.has_heirloom = true;
     }
 
-    /// What a team as configured inherits. Groups are known by their virtual
-    /// routers, not by name or number.
-    pub(super) fn heirloom(&self, wanted: &Wanted) -> Option<&Inherited> {
-        let keys: BTreeSet<VrKey> = wanted
-            .members
-            .iter()
-            .filter_map(|vr| self.instances.get(vr))
-            .filter_map(|it| it.key_at(&self.links))
-            .collect();
-        let same = |inherited: &&Inherited| {
-            inherited.members.len() == wanted.members.len()
-                && inherited.members.iter().all(|it| keys.contains(&it.key))
-        };
-        self.inherited.iter().find(same)
+    /// What instances inherit together: the gates of exactly these, the greatest first.
+    /// Groups are known by their virtual routers, not by name or number.
+    pub(super) fn heirlooms(&self, members: &[VrId]) -> Vec<(Inherited, Vec<VrId>)> {
+        let keyed = |&vr: &VrId| Some((self.instances.get(&vr)?.key_at(&self.links)?, vr));
+        let keys: BTreeMap<VrKey, VrId> = members.iter().filter_map(keyed).collect();
+        let mut found = Vec::new();
+        for inherited in self.inherited.iter().filter(|it| !it.members.is_empty()) {
+            let theirs = inherited
+                .members
+                .iter()
+                .map(|it| keys.get(&it.key).copied());
+            if let Some(theirs) = theirs.collect::<Option<BTreeSet<VrId>>>() {
+                let in_order = members.iter().filter(|vr| theirs.contains(vr));
+                found.push((inherited.clone(), in_order.copied().collect::<Vec<_>>()));
+            }
+        }
+        let count: usize = found.iter().map(|(_, theirs)| theirs.len()).sum();
+        if count != members.len() {
+            return Vec::new();
+        }
+        found.sort_by_key(|(_, theirs)| Reverse(theirs.len()));
+        found
     }
 
     /// Shuts what nobody goes on with; `resumed` are those who do.

@@ -34,6 +34,8 @@ mod losers;
 mod maintenance;
 mod moves;
 mod notify;
+mod parts;
+mod regroup;
 mod reload;
 mod reports;
 pub mod settings;

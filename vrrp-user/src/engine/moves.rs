@@ -135,6 +135,13 @@ impl Engine {
             State::Initialize => self.tell_state(gate, Told::Stop, before),
         }
         self.tell_members(gate);
+        if before.is_claimed() && !state.is_claimed() && state != State::Initialize {
+            let leader = self.parts(gate).first().copied().unwrap_or(gate);
+            self.part_ended(gate, now, (why, closing));
+            if self.unite(leader, now) {
+                self.reweigh(leader, now);
+            }
+        }
     }
 
     fn claim(&mut self, gate: GateId) {

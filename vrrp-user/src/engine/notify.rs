@@ -209,14 +209,14 @@ impl Engine {
         }
     }
 
-    fn tell_instance(&mut self, vr: VrId, told: Told) {
+    pub(super) fn tell_instance(&mut self, vr: VrId, told: Told) {
         if let Some(it) = self.instances.get_mut(&vr) {
             let about = About::instance(&it.config.name, it.priority, &it.config.notify);
             Teller::new(&mut self.actions, &self.config.global).state(about, told, &mut it.mailed);
         }
     }
 
-    fn tell_group(&mut self, gate: GateId, told: Told) {
+    pub(super) fn tell_group(&mut self, gate: GateId, told: Told) {
         let Some(team) = self.teams.get_mut(&gate) else {
             return;
         };

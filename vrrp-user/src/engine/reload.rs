@@ -1,19 +1,9 @@
 //! A new configuration, by difference. Start-up is a difference from nothing.
 
-use super::{
-    Engine,
-    action::Action,
-    inherit::Inherited,
-    instance::Instance,
-    team::{Sync, Team},
-};
+use super::{Engine, action::Action, instance::Instance, team::Sync};
 use crate::{
     config::model::{self, Config},
-    election::{
-        group::Group,
-        router::Router,
-        transition::{Event, State},
-    },
+    election::transition::{Event, State},
     ownership::command::{GateId, VrId},
     time::Instant,
 };
@@ -45,24 +35,21 @@ impl Engine {
         let told_before = self.told();
         let ids = self.identify(&config);
         let wanted = wanted_teams(&config, &ids);
-        self.stop_unwanted(&wanted, now);
-        self.drop_instances(&ids);
+        self.drop_instances(&ids, now);
         let before = self.announced();
-        for instance in &config.instances {
-            self.put_instance(ids[&instance.name], instance.clone());
-        }
+        let instances = config.instances.clone();
         self.config = config;
-        // Gates that go on keep their numbers, so they come first.
-        let inherited = |it: &Wanted| self.heirloom(it).cloned();
-        let (heirs, others): (Vec<_>, Vec<_>) = wanted
-            .into_iter()
-            .map(|team| (inherited(&team), team))
-            .partition(|(inherited, _)| inherited.is_some());
-        let mut kept = Vec::new();
-        for (inherited, team) in heirs.into_iter().chain(others) {
-            kept.extend(self.put_team(team, inherited.as_ref(), now));
+        // Who claims in another gate does so as its peers know it, and changes afterwards.
+        for instance in &instances {
+            let vr = ids[&instance.name];
+            if !self.instances.contains_key(&vr) {
+                self.put_instance(vr, instance.clone());
+            }
         }
-        self.settle_inheritance(kept);
+        self.regroup(wanted, now);
+        for instance in instances {
+            self.put_instance(ids[&instance.name], instance);
+        }
         let gates: Vec<GateId> = self.teams.keys().copied().collect();
         for gate in gates {
             self.reassess(gate, now);
@@ -111,38 +98,28 @@ impl Engine {
         ids
     }
 
-    /// Teams that go, or whose members change, cease and resign.
-    fn stop_unwanted(&mut self, wanted: &[Wanted], now: Instant) {
-        let kept: BTreeSet<BTreeSet<VrId>> = wanted
-            .iter()
-            .map(|team| team.members.iter().copied().collect())
-            .collect();
-        let unwanted: Vec<GateId> = self
-            .teams
-            .values()
-            .filter(|team| !kept.contains(&team.members.iter().copied().collect()))
-            .map(|team| team.gate)
-            .collect();
-        let kept: BTreeSet<VrId> = kept.into_iter().flatten().collect();
-        for gate in unwanted {
-            let told = self.teams.get(&gate).and_then(|team| team.told);
-            self.apply(gate, Event::Stop, now, "no longer configured");
-            let Some(team) = self.teams.remove(&gate) else {
-                continue;
-            };
-            let gone = team.members.into_iter().filter(|vr| !kept.contains(vr));
-            self.tell_deleted(&gone.collect(), told);
-        }
-    }
-
-    fn drop_instances(&mut self, ids: &BTreeMap<String, VrId>) {
+    /// Instances that go resign, where they own.
+    fn drop_instances(&mut self, ids: &BTreeMap<String, VrId>, now: Instant) {
         let kept: BTreeSet<VrId> = ids.values().copied().collect();
-        let gone: Vec<VrId> = self
-            .instances
-            .keys()
-            .filter(|vr| !kept.contains(vr))
-            .copied()
-            .collect();
+        let gone = |vr: &VrId| !kept.contains(vr);
+        let gates: Vec<GateId> = self.teams.keys().copied().collect();
+        for gate in gates {
+            let members = self.members(gate);
+            let leaving: Vec<VrId> = members.iter().copied().filter(gone).collect();
+            let told = self.teams.get(&gate).and_then(|team| team.told);
+            if leaving.is_empty() {
+                continue;
+            }
+            if leaving.len() == members.len() {
+                self.apply(gate, Event::Stop, now, "no longer configured");
+                self.teams.remove(&gate);
+            } else {
+                let parted = self.part(gate, &leaving, true, now);
+                self.teams.remove(&parted);
+            }
+            self.tell_deleted(&leaving.into_iter().collect(), told);
+        }
+        let gone: Vec<VrId> = self.instances.keys().copied().filter(gone).collect();
         for vr in gone {
             self.remove_record(vr);
             self.instances.remove(&vr);
@@ -159,39 +136,8 @@ impl Engine {
         }
     }
 
-    /// The gate, if it goes on as a predecessor left it.
-    fn put_team(
-        &mut self,
-        wanted: Wanted,
-        inherited: Option<&Inherited>,
-        now: Instant,
-    ) -> Option<GateId> {
-        let members: BTreeSet<VrId> = wanted.members.iter().copied().collect();
-        let kept = self
-            .teams
-            .values_mut()
-            .find(|team| team.members.iter().copied().collect::<BTreeSet<_>>() == members);
-        if let Some(kept) = kept {
-            kept.sync = wanted.sync;
-            kept.members = wanted.members;
-            return None;
-        }
-        let gate = inherited.map_or_else(|| self.free_gate(), |inherited| inherited.gate);
-        let mut routers = BTreeMap::new();
-        for &vr in &wanted.members {
-            if let Some(instance) = self.instances.get_mut(&vr) {
-                instance.gate = gate;
-                routers.insert(vr, Router::new(instance.params(&self.links), now));
-            }
-        }
-        let team = Team::new(gate, wanted.sync, wanted.members, Group::new(routers, now));
-        self.teams.insert(gate, team);
-        let resumed = inherited.is_some_and(|inherited| self.resume(gate, inherited, now));
-        resumed.then_some(gate)
-    }
-
     /// A gate whose last `Ceased` is still awaited is not free.
-    fn free_gate(&self) -> GateId {
+    pub(super) fn free_gate(&self) -> GateId {
         let taken =
             |gate: &GateId| self.teams.contains_key(gate) || self.ceasing.contains_key(gate);
         lowest_free(|id| taken(&GateId(id))).map_or(GateId(u32::MAX), GateId)

@@ -172,7 +172,8 @@ impl Engine {
         let team = self.teams.get(&it.gate)?;
         let router = team.group.member(it.vr)?;
         let state = team.group.state();
-        let others = team.members.iter().filter(|vr| **vr != it.vr);
+        let others = self.members_of_parts(it.gate);
+        let others = others.iter().filter(|vr| **vr != it.vr);
         let others = others
             .filter_map(|vr| self.instances.get(vr))
             .filter(|o| o.faults.iter().any(Fault::is_certain));
@@ -242,7 +243,7 @@ impl Engine {
                 name: sync.name.clone(),
                 gate: team.gate,
                 state: team.group.state().name(),
-                members: team.members.iter().filter_map(name).collect(),
+                members: team.line_up.iter().filter_map(name).collect(),
             })
             .collect()
     }

@@ -29,10 +29,15 @@ pub(super) enum Check {
 #[derive(Clone, Debug)]
 pub(super) struct Team {
     pub(super) gate: GateId,
-    /// `vrrp_sync_group`; none for an instance alone.
+    /// `vrrp_sync_group`; none for an instance alone, and for a part that does not lead.
     pub(super) sync: Option<Sync>,
+    /// Whose sync group it belongs to, with a gate and an election of its own until no
+    /// part of the group claims.
+    pub(super) leader: Option<GateId>,
     /// In configuration order.
     pub(super) members: Vec<VrId>,
+    /// The whole sync group, in configuration order.
+    pub(super) line_up: Vec<VrId>,
     pub(super) group: Group,
     pub(super) epoch: Epoch,
     pub(super) check: Check,
@@ -73,6 +78,8 @@ impl Team {
         Self {
             gate,
             sync,
+            leader: None,
+            line_up: members.clone(),
             members,
             group,
             epoch: Epoch::default(),

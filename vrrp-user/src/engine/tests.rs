@@ -21,6 +21,7 @@ mod network;
 mod notify;
 mod preemption;
 mod properties;
+mod regroup;
 mod reload;
 mod resign;
 mod start;

@@ -141,6 +141,16 @@ pub enum Command<F> {
         /// Send the priority-0 adverts once quiet.
         resign: bool,
     },
+    /// These instances leave the claim; the others go on with it. Nothing that comes to
+    /// their addresses asks for this gate any more.
+    Part {
+        /// The group.
+        gate: GateId,
+        /// Who leaves it; never all of them.
+        vrs: Vec<VrId>,
+        /// Send their priority-0 adverts.
+        resign: bool,
+    },
     /// Tell whoever beat us that we know: priority 0, to that router alone.
     Concede {
         /// The group; it has ceased.

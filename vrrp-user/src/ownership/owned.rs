@@ -405,15 +405,31 @@ impl<F: Clone> Owned<F> {
     /// The priority-0 adverts of every member (§6.4.3).
     pub(super) fn resigns(self) -> impl Iterator<Item = Effect<F>> {
         let (gate, epoch) = (self.gate, self.epoch);
-        self.members.into_iter().map(move |member| Effect::Send {
-            ticket: Ticket {
-                gate,
-                epoch,
-                vr: Some(member.form.vr),
-                kind: SendKind::Resign,
-            },
-            frames: member.form.resigns,
-        })
+        let resignation = move |member| resignation(gate, epoch, member);
+        self.members.into_iter().map(resignation)
+    }
+
+    /// Some members leave. The lease is the others' alone, at once: a last advert of who
+    /// leaves may have met the gate it goes to.
+    pub(super) fn part(
+        &mut self,
+        vrs: &[VrId],
+        resign: bool,
+        now: Instant,
+        effects: &mut VecDeque<Effect<F>>,
+    ) {
+        let all = core::mem::take(&mut self.members).into_iter();
+        let (leaving, staying): (Vec<_>, _) = all.partition(|it| vrs.contains(&it.form.vr));
+        self.members = staying;
+        if let Phase::Open { lease_end } = self.phase
+            && now < lease_end
+        {
+            self.extend(lease_end, effects);
+        }
+        if resign {
+            let (gate, epoch) = (self.gate, self.epoch);
+            effects.extend(leaving.into_iter().map(|it| resignation(gate, epoch, it)));
+        }
     }
 
     /// V4: m+1 adverts of every member; one of them arrives.
@@ -587,5 +603,17 @@ impl<F: Clone> Owned<F> {
             },
             frames: member.form.adverts.clone(),
         }
+    }
+}
+
+fn resignation<F>(gate: GateId, epoch: Epoch, member: Keeping<F>) -> Effect<F> {
+    Effect::Send {
+        ticket: Ticket {
+            gate,
+            epoch,
+            vr: Some(member.form.vr),
+            kind: SendKind::Resign,
+        },
+        frames: member.form.resigns,
     }
 }

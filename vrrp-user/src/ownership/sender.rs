@@ -159,6 +159,11 @@ impl<F: Clone> Sender<F> {
                 });
             }
             Command::Cease { gate, resign } => self.cease(gate, resign),
+            Command::Part { gate, vrs, resign } => {
+                self.change(gate, |owned, effects| {
+                    owned.part(&vrs, resign, now, effects);
+                });
+            }
             Command::Concede { gate, vr, frames } => {
                 let ticket = Ticket {
                     gate,
@@ -289,5 +294,7 @@ impl<F: Clone> Sender<F> {
 mod concession;
 #[cfg(test)]
 mod in_hand;
+#[cfg(test)]
+mod parting;
 #[cfg(test)]
 mod tests;

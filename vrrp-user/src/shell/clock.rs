@@ -20,6 +20,12 @@ pub fn wall() -> u64 {
     sequence::wall(wall.as_secs(), wall.subsec_nanos())
 }
 
+/// The wall clock, since 1970.
+pub fn since_1970() -> std::time::Duration {
+    let wall = clock_gettime(ClockId::CLOCK_REALTIME).expect("every Linux has CLOCK_REALTIME");
+    std::time::Duration::from(wall)
+}
+
 /// That moment by the wall clock as it stands now, in seconds since 1970.
 pub fn as_wall_time_s(at: Instant) -> f64 {
     let wall = clock_gettime(ClockId::CLOCK_REALTIME).expect("every Linux has CLOCK_REALTIME");

@@ -12,6 +12,7 @@ pub mod log;
 pub mod netlink;
 pub mod notify;
 pub mod process;
+pub mod reload;
 pub mod signals;
 mod station_filter;
 pub mod tracking;

@@ -374,6 +374,7 @@ impl Daemon {
                 record.permit_end_ns = now.as_ns();
                 Command::Cease { gate, resign }
             }
+            Action::Part { gate, vrs, resign } => Command::Part { gate, vrs, resign },
             Action::Concede {
                 gate,
                 advert,

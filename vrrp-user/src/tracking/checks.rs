@@ -152,7 +152,8 @@ impl<C: Check> Default for Checks<C> {
 }
 
 impl<C: Check> Checks<C> {
-    /// Replaces what is configured. What did not change keeps its standing.
+    /// Replaces what is configured. What has a name as before keeps its standing, also if
+    /// something else is looked at from now on: priorities do not move before that says so.
     /// Returns the names of those removed or changed whose run is to be stopped.
     pub fn configure(&mut self, checks: Vec<C>, now: Instant) -> Vec<C::Name> {
         let mut old = core::mem::take(&mut self.trackers);
@@ -166,12 +167,12 @@ impl<C: Check> Checks<C> {
                         stop.push(name.clone());
                     }
                     let same = changed.check.same_subject(&check);
-                    let mut tracker = Tracker::new(check, now);
-                    if same {
-                        tracker.standing = changed.standing;
-                        tracker.last = changed.last;
+                    Tracker {
+                        standing: changed.standing,
+                        settled: changed.settled,
+                        last: changed.last.filter(|_| same),
+                        ..Tracker::new(check, now)
                     }
-                    tracker
                 }
                 None => Tracker::new(check, now),
             };

@@ -191,11 +191,11 @@ impl Processes {
         self.0.get(name).map_or(Standing::Down, |it| it.standing)
     }
 
-    /// All, by name, with standing and number.
-    pub fn iter(&self) -> impl Iterator<Item = (&TrackProcess, Standing, Option<u32>)> {
+    /// All, by name, with standing, number, and whether a delay is running.
+    pub fn iter(&self) -> impl Iterator<Item = (&TrackProcess, Standing, Option<u32>, bool)> {
         self.0
             .values()
-            .map(|it| (&it.process, it.standing, it.count))
+            .map(|it| (&it.process, it.standing, it.count, it.turns_at.is_some()))
     }
 
     /// What is to be counted, by name.
@@ -222,6 +222,7 @@ mod tests {
             quorum_max,
             fork_delay: Duration::from_millis(fork_ms),
             terminate_delay: Duration::from_millis(exit_ms),
+            weight: 0,
         }
     }
 

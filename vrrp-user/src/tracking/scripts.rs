@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn reload_keeps_the_standing_of_what_did_not_change() {
+    fn reload_keeps_the_standing_by_name() {
         let mut scripts = Scripts::default();
         scripts.configure(vec![script(1, 1, false)], at(0));
         scripts.start_due(at(0));
@@ -172,7 +172,16 @@ mod tests {
                 .is_empty()
         );
         assert_eq!(scripts.standing(&"chk".into()), Standing::Up);
-        scripts.start_due(at(1));
+        // keepalived: "considered successful on reload", whatever is run from then on.
+        let mut other = script(1, 2, false);
+        other.command = CommandLine::Argv(vec!["/bin/false".into()]);
+        scripts.configure(vec![other], at(1));
+        assert_eq!(scripts.standing(&"chk".into()), Standing::Up);
+        assert_eq!(scripts.start_due(at(1)).len(), 1, "at once");
+        let first = scripts.done(&"chk".into(), ScriptResult::Exited(1));
+        let first = first.expect("news");
+        assert_eq!((first.standing, first.turned), (Standing::Up, false));
+        scripts.start_due(at(3));
         assert_eq!(
             scripts.configure(Vec::new(), at(2)),
             ["chk"],

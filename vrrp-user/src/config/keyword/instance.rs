@@ -68,7 +68,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     served("use_vmac", 0, "[NAME] [MAC]"),
     served("use_vmac_addr", 0, ""),
     served("vmac_xmit_base", 0, ""),
-    later("use_ipvlan", 0, "[NAME] [ADDRESS]", "no ipvlan is made"),
+    served("use_ipvlan", 0, "[NAME] [ADDRESS] [bridge|private|vepa]"),
     idle(
         "vrf",
         1,

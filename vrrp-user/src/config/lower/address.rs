@@ -49,6 +49,7 @@ pub(super) fn virtual_address(
         detect_duplicates: false,
         manage_temporary: false,
         no_prefix_route: false,
+        auto_join: false,
         preferred_lifetime_s: None,
         no_track: false,
         use_vmac: false,
@@ -68,8 +69,10 @@ pub(super) fn virtual_address(
             "no_track" => out.no_track = true,
             "use_vmac" => out.use_vmac = true,
             "autojoin" => {
-                let message = "`autojoin` of an address is not served yet";
-                diagnostics.push(Diagnostic::warning(Code::NotServed, option.span, message));
+                out.auto_join = ip.is_multicast();
+                if !out.auto_join {
+                    diagnostics.push(no_group(option, ip));
+                }
             }
             "dev" | "scope" | "brd" | "broadcast" | "label" | "peer" | "preferred_lft" => {
                 let Some((value, after)) = rest.split_first() else {
@@ -155,6 +158,12 @@ fn valued(out: &mut VirtualAddress, option: &str, value: &Word, diagnostics: &mu
     }
 }
 
+/// The kernel would refuse the address.
+fn no_group(word: &Word, address: IpAddr) -> Diagnostic {
+    let message = format!("`autojoin` joins a multicast group, and {address} is none");
+    bad(word, message).help("remove `autojoin`, or write the address of the group")
+}
+
 fn only_v4(word: &Word, what: &str) -> Diagnostic {
     Diagnostic::warning(
         Code::Overruled,
@@ -229,7 +238,7 @@ fn unknown_option(word: &Word) -> Diagnostic {
     match (nearest_name(OPTIONS.into_iter(), &word.text), glued) {
         (_, Some(option)) => found.help(format!("a space is missing: write `{option} {}`", &word.text[option.len()..])),
         (Some(option), None) => found.help(format!("write `{option}`")),
-        (None, None) => found.help("known are dev, label, scope, brd, peer, home, -nodad, mngtmpaddr, noprefixroute, no_track, use_vmac, preferred_lft"),
+        (None, None) => found.help("known are dev, label, scope, brd, peer, home, -nodad, mngtmpaddr, noprefixroute, autojoin, no_track, use_vmac, preferred_lft"),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     Places, authentication, checksum,
     global::Globals,
     instance::Draft,
+    ipvlan::IpvlanWords,
     multicast, strict,
     track::{self, Track},
     trackers::Trackers,
@@ -34,6 +35,7 @@ pub(crate) struct Completed {
     /// Rows of `virtual_routes` and `virtual_rules`.
     pub(super) routes: Vec<Statement>,
     pub(super) rules: Vec<Statement>,
+    pub(super) ipvlan: IpvlanWords,
 }
 
 /// Adverts a Backup waits for unless told otherwise (RFC 9568 section 6.1).
@@ -85,7 +87,7 @@ pub(super) fn complete(
         preempt_delay: draft.preempt_delay,
         garp: garp(&draft, globals, strict),
         garp_group: None,
-        source: draft.source,
+        source: draft.source(),
         group: multicast::of(&draft, family, globals, diagnostics),
         unicast: unicast(&draft, globals, diagnostics),
         lacks_peers: lacks_peers(&draft),
@@ -157,6 +159,7 @@ pub(super) fn complete(
         lease: globals.lease(),
         routes: draft.routes,
         rules: draft.rules,
+        ipvlan: draft.ipvlan,
     })
 }
 
@@ -333,14 +336,14 @@ fn tracks_source(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) -> bool {
     let Some(at) = draft.places.get("track_src_ip") else {
         return false;
     };
-    if draft.source.is_none() {
+    if draft.source().is_none() {
         let message = "`track_src_ip` without `mcast_src_ip` or `unicast_src_ip`: the interface's primary address is needed in any case";
         diagnostics.push(
             Diagnostic::warning(Code::Overruled, at, message)
                 .help("remove it, or write which address: `mcast_src_ip ADDRESS`"),
         );
     }
-    draft.source.is_some()
+    draft.source().is_some()
 }
 
 fn unicast(draft: &Draft, globals: &Globals, diagnostics: &mut Vec<Diagnostic>) -> Option<Unicast> {

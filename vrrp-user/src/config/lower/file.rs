@@ -6,7 +6,7 @@ use crate::config::{
     keyword::{self, Kind},
     model::{InitFile, TrackFile},
     tree::Statement,
-    value::{number, surplus},
+    value::{absolute_guess, number, surplus},
     words::Word,
 };
 
@@ -70,7 +70,7 @@ fn path<'a>(word: &'a Word, diagnostics: &mut Vec<Diagnostic>) -> &'a str {
     let wrong = if !path.starts_with('/') {
         Some((
             format!("`{path}` is no absolute path"),
-            format!("write all of it, as in `/run/{path}`"),
+            format!("write all of it, as in `{}`", absolute_guess(path)),
         ))
     } else if path.ends_with('/') {
         Some((

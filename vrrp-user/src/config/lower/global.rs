@@ -1,7 +1,8 @@
 //! `global_defs`, and the defaults it gives to every instance.
 
-use super::{Places, multicast, telling::Telling, told_twice, transmit};
+use super::{Places, multicast, telling::Telling, told_twice, transmit, upkeep};
 use crate::config::{
+    command,
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
     model::{Family, Global, Lease, LeaseMode, User, Version},
@@ -152,6 +153,7 @@ impl Globals {
             told_twice(places, statement, false, diagnostics);
         }
         if transmit::read(&mut self.global.transmit, statement, diagnostics)
+            || upkeep::read(&mut self.global, statement, diagnostics)
             || self.lease_word(statement, diagnostics)
         {
             return;
@@ -315,6 +317,7 @@ impl Globals {
         if let Some(telling) = &mut self.telling {
             telling.settle(&mut self.global, diagnostics);
         }
+        upkeep::settle(&self.global, |keyword| self.place(keyword), diagnostics);
     }
 
     pub(super) const fn lease(&self) -> Lease {
@@ -371,10 +374,8 @@ pub(super) fn version(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<
 /// `USER [GROUP]`.
 pub(super) fn user(words: &[Word], diagnostics: &mut Vec<Diagnostic>) -> Option<User> {
     surplus(words, 2, diagnostics);
-    Some(User {
-        name: words.first()?.text.clone(),
-        group: words.get(1).map(|w| w.text.clone()),
-    })
+    let group = words.get(1).map(|word| word.text.as_str());
+    Some(command::user_of(&words.first()?.text, group))
 }
 
 pub(super) fn down_timer_adverts(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<u8> {

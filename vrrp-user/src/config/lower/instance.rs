@@ -4,6 +4,7 @@ use super::{
     Places, address, body,
     global::{self, GarpWords, set},
     hmac::HmacWords,
+    ipvlan::IpvlanWords,
     multicast, named,
     notify::NotifyWords,
     told_twice, track,
@@ -76,6 +77,8 @@ pub(super) struct Draft {
     pub(super) owner_ignore_adverts: Option<bool>,
     pub(super) oneway_fault: Option<bool>,
     pub(super) vmac: VmacWords,
+    pub(super) ipvlan: IpvlanWords,
+    ipvlan_source: Option<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +149,8 @@ impl Draft {
             owner_ignore_adverts: None,
             oneway_fault: None,
             vmac: VmacWords::default(),
+            ipvlan: IpvlanWords::default(),
+            ipvlan_source: None,
         }
     }
 
@@ -292,6 +297,7 @@ impl Draft {
             }
             "old_unicast_checksum" => self.old_unicast_checksum(statement, diagnostics),
             "use_vmac" => self.vmac.read(statement.arguments(), diagnostics),
+            "use_ipvlan" => self.use_ipvlan(statement.arguments(), diagnostics),
             "use_vmac_addr" => self.vmac.elsewhere = true,
             "vmac_xmit_base" => self.vmac.xmit_base = true,
             "owner_ignore_adverts" => {
@@ -488,6 +494,20 @@ impl Draft {
             diagnostics.push(twice(&word.text, word.span));
         } else {
             self.advert_sources.push(source);
+        }
+    }
+
+    /// Where adverts come from, if not from the interface's primary address.
+    pub(super) fn source(&self) -> Option<IpAddr> {
+        self.source.or(self.ipvlan_source)
+    }
+
+    /// Its address is the source of adverts, unless another one is said to be.
+    fn use_ipvlan(&mut self, words: &[Word], diagnostics: &mut Vec<Diagnostic>) {
+        if let Some((address, word)) = self.ipvlan.read(words, diagnostics)
+            && self.same_family(address, word.span, diagnostics)
+        {
+            self.ipvlan_source = Some(address);
         }
     }
 

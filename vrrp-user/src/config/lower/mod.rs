@@ -13,6 +13,8 @@ mod global;
 mod group;
 mod hmac;
 mod instance;
+pub(crate) mod iproute;
+mod ipvlan;
 mod multicast;
 mod notify;
 mod probe;
@@ -25,6 +27,7 @@ mod telling;
 mod track;
 mod trackers;
 mod transmit;
+mod upkeep;
 mod vmac;
 
 pub(crate) use complete::Completed;
@@ -111,7 +114,7 @@ pub(crate) fn lower(
         }
     }
     let mut reader = routing::Reader::new(names, files);
-    let statics = statics::all(root, &mut reader, diagnostics);
+    let mut statics = statics::all(root, &mut reader, diagnostics);
     let mut completed = Vec::new();
     for mut draft in drafts {
         draft.notify.inherit(&groups, &draft.name.text);
@@ -134,6 +137,14 @@ pub(crate) fn lower(
             done.instance.rules = reader.rules(&done.rules, false, diagnostics);
             done
         }));
+    }
+    for done in &completed {
+        let at = done.places.at("use_ipvlan");
+        done.ipvlan.check(&done.instance, at, diagnostics);
+        let placed = done.ipvlan.placed(&done.instance, reader.origin_of(at));
+        // Instances may share it.
+        let new = placed.filter(|it| !statics.addresses.contains(it));
+        statics.addresses.extend(new);
     }
     garp_group::settle(root, &mut completed, diagnostics);
     statics::track(root, &statics, &mut completed, diagnostics);

@@ -49,6 +49,7 @@ pub(super) fn all(
             quorum_max: None,
             fork_delay: Duration::ZERO,
             terminate_delay: Duration::ZERO,
+            weight: 0,
         };
         let mut block = Block::new(name, process, DEFAULT_WEIGHT);
         let mut draft = Draft::default();

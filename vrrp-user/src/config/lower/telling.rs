@@ -5,9 +5,9 @@ use crate::config::{
     command::{self, Command},
     diagnostic::{Code, Diagnostic},
     keyword::{self, Kind},
-    model::{Dumps, Fifo, Global, Hook, Mail, MailLogin, MailTls, User},
+    model::{Fifo, Global, Hook, Mail, MailLogin, MailTls, User},
     tree::Statement,
-    value::{number, seconds, surplus, switch},
+    value::{absolute_guess, number, seconds, surplus, switch},
     words::Word,
 };
 use core::{net::IpAddr, time::Duration};
@@ -42,7 +42,6 @@ pub(super) struct Telling {
     mail: Option<bool>,
     mail_vrrp: Option<bool>,
     pub(super) priority_changes: bool,
-    dumps: Dumps,
     dbus: dbus::Words,
 }
 
@@ -79,7 +78,6 @@ impl Telling {
             mail: None,
             mail_vrrp: None,
             priority_changes: false,
-            dumps: Dumps::default(),
             dbus: dbus::Words::default(),
         }
     }
@@ -129,12 +127,6 @@ impl Telling {
             "no_email_faults" => self.no_mail_on_fault = true,
             "smtp_alert" => self.mail = switch(first, diagnostics).or(self.mail),
             "smtp_alert_vrrp" => self.mail_vrrp = switch(first, diagnostics).or(self.mail_vrrp),
-            "dump_directory" => {
-                self.dumps.directory = first.and_then(|word| absolute(word, diagnostics));
-            }
-            "state_dump_file" => self.dumps.data = first.map(|word| word.text.clone()),
-            "stats_dump_file" => self.dumps.stats = first.map(|word| word.text.clone()),
-            "json_dump_file" => self.dumps.json = first.map(|word| word.text.clone()),
             "enable_dbus" => self.dbus.enabled = true,
             "dbus_service_name" => self.dbus.service = dbus::service(first, diagnostics),
             _ => return false,
@@ -189,7 +181,6 @@ impl Telling {
             })
         });
         (global.startup, global.shutdown) = (startup, shutdown);
-        global.dumps = core::mem::take(&mut self.dumps);
         global.no_mail_on_fault = self.no_mail_on_fault;
         global.mail = self.settle_mail(diagnostics);
         let dbus = core::mem::take(&mut self.dbus);
@@ -297,13 +288,16 @@ fn fifo(
     Some((path, owner))
 }
 
-fn absolute(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+pub(super) fn absolute(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     if word.text.starts_with('/') {
         return Some(word.text.clone());
     }
     let message = format!("`{}` is no absolute path", word.text);
     let found = Diagnostic::error(Code::BadValue, word.span, message);
-    diagnostics.push(found.help(format!("write `/run/{}`, or where it is", word.text)));
+    diagnostics.push(found.help(format!(
+        "write `{}`, or where it is",
+        absolute_guess(&word.text)
+    )));
     None
 }
 

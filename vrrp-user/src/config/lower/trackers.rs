@@ -121,10 +121,22 @@ impl Trackers {
         Finished {
             scripts: self.scripts.into_iter().map(|it| it.script).collect(),
             files: self.files.into_iter().map(|it| it.made).collect(),
-            processes: self.processes.into_iter().map(|it| it.made).collect(),
+            processes: self.processes.into_iter().map(shown).collect(),
             probes: self.probes.into_iter().map(|it| it.made).collect(),
         }
     }
+}
+
+/// With its weight.
+fn shown(block: Block<TrackProcess>) -> TrackProcess {
+    let Block {
+        mut made,
+        weight,
+        reverse,
+        ..
+    } = block;
+    made.weight = if reverse { -weight } else { weight };
+    made
 }
 
 /// What defines a tracker of this kind, for messages.

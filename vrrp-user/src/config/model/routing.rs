@@ -1,6 +1,6 @@
 //! Routes, rules and static addresses, as iproute2 has them.
 
-use super::VirtualAddress;
+use super::{VirtualAddress, encap::Encap};
 use core::{fmt, hash, net::IpAddr};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -148,6 +148,8 @@ pub struct NextHop {
     pub on_link: bool,
     /// `realms`.
     pub realms: Option<u32>,
+    /// `encap`.
+    pub encap: Option<Encap>,
 }
 
 /// A row of `virtual_routes` or `static_routes`.
@@ -187,6 +189,8 @@ pub struct Route {
     pub expires_s: Option<u32>,
     /// `pref`, as `ICMPv6` numbers it; IPv6.
     pub preference: Option<u8>,
+    /// `encap`.
+    pub encap: Option<Encap>,
     /// Of the path.
     pub metrics: Metrics,
     /// `nexthop`.

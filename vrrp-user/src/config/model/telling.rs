@@ -36,19 +36,6 @@ pub struct Dbus {
     pub service: String,
 }
 
-/// Where dump files go.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dumps {
-    /// `dump_directory`; the daemon's own below `/run` when absent.
-    pub directory: Option<String>,
-    /// `state_dump_file`, in that directory unless absolute.
-    pub data: Option<String>,
-    /// `stats_dump_file`.
-    pub stats: Option<String>,
-    /// `json_dump_file`.
-    pub json: Option<String>,
-}
-
 /// Where alerts go, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {

@@ -68,6 +68,8 @@ pub struct TrackProcess {
     pub fork_delay: Duration,
     /// `terminate_delay`: what an exit brought about counts after this.
     pub terminate_delay: Duration,
+    /// `weight`, as dumps show it: negative if it is reversed.
+    pub weight: i16,
 }
 
 /// `process`, `full_command` and `param_match`.

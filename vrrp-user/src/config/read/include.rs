@@ -1,6 +1,6 @@
 //! `include` and its stricter forms.
 
-use super::{Frame, MAX_DEPTH, MAX_FILES, Reader, glob};
+use super::{Frame, MAX_DEPTH, MAX_FILES, Reader, glob, include_check::Checks};
 use crate::config::{
     diagnostic::{Code, Diagnostic, Severity},
     source::Span,
@@ -8,48 +8,19 @@ use crate::config::{
 };
 use std::path::{Component, Path, PathBuf};
 
-/// What `include` and `includer`, `m`, `w`, `b`, `a` insist on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one letter of the keyword"
-)]
-pub(super) struct Include {
-    /// Every file found can be read.
-    readable: bool,
-    /// A name without wildcard exists.
-    matched: bool,
-    /// A wildcard finds something.
-    wildcard: bool,
-    /// Each alternative of `{a,b}` exists.
-    braces: bool,
-}
-
-impl Include {
-    pub(super) fn parse(line: &Text) -> Option<(Self, Text)> {
-        let rest = line.as_str().strip_prefix("include")?;
-        let (letter, rest) = match rest.split_at_checked(1)? {
-            (space, _) if space.trim().is_empty() => ("", rest),
-            (letter, rest) if rest.starts_with([' ', '\t']) => (letter, rest),
-            _ => return None,
-        };
-        let set = |readable, matched, wildcard, braces| Self {
-            readable,
-            matched,
-            wildcard,
-            braces,
-        };
-        let kind = match letter {
-            "" => set(false, false, false, false),
-            "r" => set(true, false, false, false),
-            "m" => set(true, true, false, false),
-            "w" => set(true, true, true, false),
-            "b" => set(true, false, false, true),
-            "a" => set(true, true, true, true),
-            _ => return None,
-        };
-        Some((kind, line.slice(line.len() - rest.len()..line.len()).trim()))
-    }
+/// The words of an `include`, with what its letter insists on.
+pub(super) fn parse(line: &Text) -> Option<(Checks, Text)> {
+    let rest = line.as_str().strip_prefix("include")?;
+    let (letter, rest) = match rest.split_at_checked(1)? {
+        (space, _) if space.trim().is_empty() => ("", rest),
+        (letter, rest) if rest.starts_with([' ', '\t']) => (letter, rest),
+        _ => return None,
+    };
+    let checks = Checks::of_letter(letter)?;
+    Some((
+        checks,
+        line.slice(line.len() - rest.len()..line.len()).trim(),
+    ))
 }
 
 impl Reader<'_> {
@@ -66,7 +37,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn include(&mut self, kind: Include, pattern: &Text, at: Span) {
+    pub(super) fn include(&mut self, written: Checks, pattern: &Text, at: Span) {
         let open = self
             .frames
             .iter()
@@ -80,6 +51,7 @@ impl Reader<'_> {
             );
             return;
         }
+        let kind = written.and(self.checks);
         let directory = self.directory();
         let pattern_span = pattern.whole();
         let wanted = pattern.as_str().trim_matches('"');
@@ -200,6 +172,7 @@ impl Reader<'_> {
             file,
             at: 0,
             directory,
+            checks: self.checks,
         });
     }
 

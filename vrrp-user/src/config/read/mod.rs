@@ -4,6 +4,7 @@
 mod comment;
 mod glob;
 mod include;
+mod include_check;
 mod macros;
 mod sequence;
 
@@ -14,7 +15,7 @@ use super::{
     text::Text,
 };
 use comment::OddSpaces;
-use include::Include;
+use include_check::Checks;
 use macros::Macros;
 use sequence::Sequence;
 use std::{
@@ -48,6 +49,8 @@ enum Frame {
         file: u32,
         at: usize,
         directory: PathBuf,
+        /// `include_check` as it was when the file was opened, and is when it ends.
+        checks: Checks,
     },
     /// The rest of a macro of several lines.
     Lines(VecDeque<Text>),
@@ -68,6 +71,8 @@ pub(crate) struct Reader<'a> {
     /// Words after `@` whose lines were left out, and how often.
     pub(crate) skipped_ids: BTreeMap<String, u32>,
     produced: usize,
+    /// `include_check`, as far as has been read.
+    checks: Checks,
 }
 
 impl<'a> Reader<'a> {
@@ -88,6 +93,11 @@ impl<'a> Reader<'a> {
             odd_spaces: BTreeMap::new(),
             skipped_ids: BTreeMap::new(),
             produced: 0,
+            checks: if context.strict_includes {
+                Checks::ALL
+            } else {
+                Checks::default()
+            },
         }
     }
 
@@ -118,10 +128,13 @@ impl<'a> Reader<'a> {
     fn next_raw(&mut self) -> Option<(Text, Option<Span>)> {
         loop {
             match self.frames.last_mut()? {
-                Frame::File { file, at, .. } => {
+                Frame::File {
+                    file, at, checks, ..
+                } => {
                     let (file, start) = (*file, *at);
                     let text = &self.files.file(file)?.text;
                     if start >= text.len() {
+                        self.checks = *checks;
                         self.frames.pop();
                         continue;
                     }
@@ -196,9 +209,12 @@ impl<'a> Reader<'a> {
         if line.is_empty() {
             return None;
         }
-        if let Some((kind, pattern)) = Include::parse(&line) {
-            self.include(kind, &pattern, line.whole());
+        if let Some((checks, pattern)) = include::parse(&line) {
+            self.include(checks, &pattern, line.whole());
             return None;
+        }
+        if let Some(checks) = self.checks.after(&line, self.diagnostics) {
+            self.checks = checks;
         }
         Some(line)
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Severity;
 use std::path::Path;
 
 /// Files by absolute path.
@@ -30,6 +31,7 @@ fn context() -> Context {
         working_directory: "/etc/keepalived".into(),
         environment: BTreeMap::from([("VIP".to_owned(), "10.0.0.1".to_owned())]),
         random_seed: 7,
+        strict_includes: false,
     }
 }
 
@@ -169,6 +171,70 @@ fn a_missing_include_is_told_by_its_letter() {
     assert_eq!(told("include {x,none}.inc"), 0);
     assert_eq!(told("includeb {x,none}.inc"), 1);
     assert_eq!(told("includes x.inc"), 0, "another word");
+}
+
+/// `include_check`, which changes what stands behind it, in the file it stands in.
+#[test]
+fn what_is_checked_of_every_include() {
+    let strict = |line: &str| {
+        let files = [
+            ("k.conf", line),
+            ("x.inc", ""),
+            ("lax.inc", "include_check -match\ninclude none.conf"),
+            ("hard.inc", "include_check"),
+        ];
+        let all = files.iter().map(|(name, text)| {
+            (
+                PathBuf::from("/etc/keepalived").join(name),
+                text.as_bytes().to_vec(),
+            )
+        });
+        let mut source = Memory(all.collect());
+        let (mut table, mut diagnostics) = (Files::default(), Vec::new());
+        let context = context();
+        let mut reader = Reader::new(&mut source, &context, &mut table, &mut diagnostics);
+        reader.lines("/etc/keepalived/k.conf");
+        diagnostics
+            .iter()
+            .filter(|it| it.severity == Severity::Error)
+            .count()
+    };
+    for (text, errors) in [
+        ("include none.conf", 0),
+        ("include_check\ninclude none.conf", 1),
+        ("include none.conf\ninclude_check", 0),
+        (
+            "include_check match\ninclude none.conf\ninclude none*.conf",
+            1,
+        ),
+        (
+            "include_check wildcard_match\ninclude none.conf\ninclude none*.conf",
+            1,
+        ),
+        (
+            "include_check match wildcard_match\ninclude none.conf\ninclude none*.conf",
+            2,
+        ),
+        ("include_check brace_match\ninclude {x,none}.inc", 1),
+        (
+            "include_check +match -wildcard_match\ninclude none.conf\ninclude none*.conf",
+            1,
+        ),
+        ("include_check\ninclude_check -match\ninclude none.conf", 0),
+        ("include_check\ninclude_check read\ninclude none.conf", 0),
+        (
+            "include_check\ninclude_check readable\ninclude none*.conf",
+            0,
+        ),
+        // Restored where the file ends that changed it.
+        ("include_check\ninclude lax.inc", 0),
+        ("include_check\ninclude lax.inc\ninclude none.conf", 1),
+        ("include hard.inc\ninclude none.conf", 0),
+        ("include_check mach", 1),
+        ("include_checks x", 0),
+    ] {
+        assert_eq!(strict(text), errors, "{text}");
+    }
 }
 
 #[test]

@@ -304,7 +304,7 @@ fn strict_mode_takes_back_what_it_has_not() {
 fn addresses_with_all_their_options() {
     let i = good(
         "",
-        "virtual_ipaddress {\n10.0.0.1/24 brd + dev eth1 scope link label eth1:v home no_track\n10.0.0.2 peer 10.0.0.3 noprefixroute preferred_lft 60\n10.0.0.4/24 broadcast 10.0.0.255\n}\nvirtual_ipaddress_excluded {\nfe80::1/64 -nodad mngtmpaddr\n2001:db8::1\n}",
+        "virtual_ipaddress {\n10.0.0.1/24 brd + dev eth1 scope link label eth1:v home no_track\n10.0.0.2 peer 10.0.0.3 noprefixroute preferred_lft 60\n10.0.0.4/24 broadcast 10.0.0.255\n}\nvirtual_ipaddress_excluded {\nfe80::1/64 -nodad mngtmpaddr\n2001:db8::1\n239.1.1.3/32 autojoin\n}",
     );
     let a = &i.addresses[0];
     assert_eq!(
@@ -330,6 +330,12 @@ fn addresses_with_all_their_options() {
         i.excluded_addresses[1].preferred_lifetime_s,
         Some(0),
         "a /128 is deprecated, as keepalived does it"
+    );
+    assert!(i.excluded_addresses[2].auto_join);
+    let (refused, message) = one("", "virtual_ipaddress {\n10.0.0.1 autojoin\n}");
+    assert!(
+        refused.is_none() && message.iter().any(|it| it.contains("10.0.0.1 is none")),
+        "{message:?}"
     );
 }
 

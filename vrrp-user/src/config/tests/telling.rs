@@ -29,6 +29,7 @@ fn user(name: &str, group: Option<&str>) -> User {
     User {
         name: name.into(),
         group: group.map(str::to_owned),
+        all_groups: false,
     }
 }
 

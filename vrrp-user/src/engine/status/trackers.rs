@@ -48,6 +48,8 @@ pub struct ProcessStatus {
     pub quorum: u32,
     /// `quorum_max`.
     pub quorum_max: Option<u32>,
+    /// It would stand otherwise, were it not for `fork_delay` or `terminate_delay`.
+    pub delayed: bool,
 }
 
 /// One `vrrp_track_tcp` or `vrrp_track_http`.
@@ -130,12 +132,13 @@ impl Engine {
 
     pub(super) fn processes(&self) -> Vec<ProcessStatus> {
         let processes = self.trackers.processes.iter();
-        let one = processes.map(|(process, standing, count)| ProcessStatus {
+        let one = processes.map(|(process, standing, count, delayed)| ProcessStatus {
             name: process.name.clone(),
             standing,
             count,
             quorum: process.quorum,
             quorum_max: process.quorum_max,
+            delayed,
         });
         one.collect()
     }

@@ -62,6 +62,7 @@ pub(super) fn address(address: IpAddr) -> VirtualAddress {
         detect_duplicates: false,
         manage_temporary: false,
         no_prefix_route: false,
+        auto_join: false,
         preferred_lifetime_s: None,
         no_track: false,
         use_vmac: false,

@@ -19,7 +19,7 @@ use vrrp_common::{
 };
 
 /// `VI_n` as the fixture has it, with this priority.
-fn router(n: u8, priority: u8) -> InheritedRouter {
+pub(super) fn router(n: u8, priority: u8) -> InheritedRouter {
     InheritedRouter {
         key: VrKey {
             ifindex: 2,
@@ -43,7 +43,7 @@ fn at(ms: i64) -> Instant {
 }
 
 /// Gate 5, claim 40: last advertised half a second ago, open for another second and a half.
-fn left(members: Vec<InheritedRouter>) -> Inherited {
+pub(super) fn left(members: Vec<InheritedRouter>) -> Inherited {
     Inherited {
         gate: GateId(5),
         epoch: Epoch(40),

@@ -38,6 +38,7 @@ fn route(n: u8) -> Route {
         realms: None,
         expires_s: None,
         preference: None,
+        encap: None,
         metrics: Metrics::default(),
         next_hops: Vec::new(),
         placing: Placing::default(),

@@ -82,6 +82,7 @@ fn as_whom_it_runs() {
     let user = |name: &str| User {
         name: name.into(),
         group: None,
+        all_groups: false,
     };
     for (own, global, want) in [
         (Some("a"), Some("b"), Some("a")),

@@ -62,8 +62,8 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => spans().prop_map(Step::Stall),
         6 => (0..4u32, 0..20u8, priorities(), centiseconds, prop::bool::weighted(0.1), spans())
             .prop_map(|(vr, from, p, cs, revoked, ago)| Step::Advert(vr, from, p, cs, revoked, ago)),
-        6 => (0..4u32).prop_map(Step::Claimed),
-        6 => (0..4u32).prop_map(Step::Opened),
+        6 => (0..6u32).prop_map(Step::Claimed),
+        6 => (0..6u32).prop_map(Step::Opened),
         1 => (0..4u32).prop_map(Step::Beaten),
         2 => (0..4u32, spans()).prop_map(|(gate, ago)| Step::LeaseOver(gate, ago)),
         2 => (0..4u32, 0..4u32).prop_map(|(gate, vr)| Step::Updated(gate, vr)),
@@ -75,7 +75,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => (1..5u8, any::<bool>()).prop_map(|(n, present)| Step::Placed(n, present)),
         1 => (0..4u32, 1..5u8).prop_map(|(gate, n)| Step::Conflict(gate, n)),
         1 => (any::<bool>(), 0..8u32).prop_map(|(all, vr)| Step::Unwatched(all, vr)),
-        2 => (0..6u8).prop_map(Step::Reload),
+        3 => (0..10u8).prop_map(Step::Reload),
         2 => (1..4u8, any::<bool>()).prop_map(|(n, force)| Step::Handover(n, force)),
         1 => (1..4u8).prop_map(Step::Release),
         1 => any::<(bool, bool)>().prop_map(|(on, force)| Step::Maintenance(on, force)),
@@ -105,12 +105,24 @@ fn variant(n: u8) -> Config {
         }),
     ]);
     all.scripts = vec![script("chk")];
-    if n == 5 {
-        all.instances.remove(0);
-    } else {
+    let members: &[u8] = match n {
+        5 => {
+            all.instances.remove(0);
+            &[]
+        }
+        6 => &[1, 2, 3],
+        7 => &[],
+        8 => &[3, 2],
+        9 => {
+            all.instances.remove(1);
+            &[1, 3]
+        }
+        _ => &[1, 2],
+    };
+    if !members.is_empty() {
         all.groups.push(SyncGroup {
             name: "G".into(),
-            members: vec!["VI_1".into(), "VI_2".into()],
+            members: members.iter().map(|n| format!("VI_{n}")).collect(),
             notify: notify("G"),
         });
     }
@@ -130,6 +142,8 @@ struct Judge {
     /// Claims that were confirmed; only those may open.
     confirmed: BTreeMap<GateId, Epoch>,
     wanted: Vec<IpAddr>,
+    /// The gate of each address.
+    guarded: BTreeMap<IpAddr, GateId>,
     /// Requests without an answer, and how many there were.
     asked: BTreeSet<Ticket>,
     tickets: u64,
@@ -146,6 +160,7 @@ impl Judge {
             last_epoch: Epoch(seen),
             confirmed: BTreeMap::new(),
             wanted: Vec::new(),
+            guarded: BTreeMap::new(),
             asked: BTreeSet::new(),
             tickets: 0,
             finished: false,
@@ -210,6 +225,9 @@ impl Judge {
                         "gives up what stands"
                     );
                 }
+                Action::SetVips(vips) => {
+                    self.guarded = vips.iter().map(|it| (it.address, it.gate)).collect();
+                }
                 Action::SetAddresses { wanted, managed } => {
                     assert!(wanted.iter().all(|it| managed.contains(it)));
                     self.wanted = wanted.iter().map(|it| it.address.address).collect();
@@ -228,7 +246,27 @@ impl Judge {
     fn check(&self) {
         let status = self.engine.status();
         let mut due = Vec::new();
+        for group in &status.groups {
+            let of = status.instances.iter();
+            let of: Vec<_> = of.filter(|it| group.members.contains(&it.name)).collect();
+            let claims = of.iter().any(|it| it.claiming || it.state == "MASTER");
+            let one = of.iter().all(|it| it.gate == group.gate);
+            let stopped = of.iter().all(|it| it.state == "INIT");
+            assert!(
+                claims || one || stopped,
+                "{} has one gate while it claims nothing",
+                group.name
+            );
+        }
         for it in status.instances {
+            for address in &it.addresses {
+                let gate = self.guarded.get(address);
+                assert!(
+                    gate.is_none_or(|gate| *gate == it.gate),
+                    "{} by its gate",
+                    it.name
+                );
+            }
             let claimed = it.claiming || it.state == "MASTER";
             if claimed && it.interface == "eth0" && it.key.is_some() {
                 due.extend(it.addresses.clone());

@@ -28,6 +28,7 @@ fn with(mut config: Config) -> Config {
         quorum_max: None,
         fork_delay: Duration::ZERO,
         terminate_delay: ms(500),
+        weight: 0,
     }];
     config.probes = vec![Probe {
         name: "t".into(),

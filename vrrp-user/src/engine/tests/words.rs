@@ -6,7 +6,17 @@ use crate::{
         action::{Action, Announcement, PlacedAddress},
         answer::HandedOver,
     },
+    ownership::command::{GateId, VrId},
 };
+
+fn parted(gate: GateId, vrs: &[VrId], resign: bool) -> String {
+    let vrs: Vec<String> = vrs.iter().map(|vr| vr.0.to_string()).collect();
+    format!("part {}: {}{}", gate.0, vrs.join(" "), told(resign))
+}
+
+const fn told(resign: bool) -> &'static str {
+    if resign { " resign" } else { "" }
+}
 
 /// An action in few words.
 pub(super) fn words(action: &Action) -> String {
@@ -57,10 +67,8 @@ pub(super) fn words(action: &Action) -> String {
             format!("update {} priority {}", advert.vr.0, advert.priority)
         }
         Action::AdvertiseNow { vr, .. } => format!("advertise {}", vr.0),
-        Action::Cease {
-            gate, resign: true, ..
-        } => format!("cease {} resign", gate.0),
-        Action::Cease { gate, .. } => format!("cease {}", gate.0),
+        Action::Cease { gate, resign, .. } => format!("cease {}{}", gate.0, told(*resign)),
+        Action::Part { gate, vrs, resign } => parted(*gate, vrs, *resign),
         Action::Concede { advert, winner, .. } => {
             format!("concede {} to {winner}", advert.vr.0)
         }

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use crate::{
-    config::model::Dumps,
+    config::model::Global,
     ownership::command::VrId,
     shell::{
         bpf::Instance,
@@ -12,6 +12,7 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -37,6 +38,16 @@ pub(super) enum Dump {
 impl Driver {
     /// Writes a dump file; the writing itself is not this thread's.
     pub(super) fn dump(&mut self, which: Dump) {
+        let (name, text) = self.dump_text(which);
+        let path = path(&self.engine.config().global, &self.instance, name);
+        tokio::task::spawn_blocking(move || match write(&path, &text) {
+            Ok(()) => tracing::info!("Printing VRRP {name} to {}", path.display()),
+            Err(error) => tracing::error!("{}: {error}", path.display()),
+        });
+    }
+
+    /// What a dump file holds, and what it is called.
+    pub(super) fn dump_text(&mut self, which: Dump) -> (&'static str, String) {
         let status = self.engine.status();
         let counts: Vec<Stats> = status
             .instances
@@ -76,23 +87,13 @@ impl Driver {
         let (name, text) = match which {
             Dump::Data => ("data", dump::data(config, &status, &snapshots)),
             Dump::Stats | Dump::StatsClear => ("stats", dump::stats_text(&snapshots)),
-            Dump::Json => {
-                let commands = |name: &str| {
-                    let script = config.scripts.iter().find(|it| it.name == name)?;
-                    Some(dump::command(&script.command))
-                };
-                ("json", dump::json(&snapshots, &commands))
-            }
+            Dump::Json => ("json", dump::json(config, &status, &snapshots)),
         };
-        let path = path(&config.global.dumps, &self.instance, name);
         if which == Dump::StatsClear {
             let now = status.instances.iter().map(|it| it.vr).zip(counts);
             self.counts.cleared = now.collect();
         }
-        tokio::task::spawn_blocking(move || match write(&path, &text) {
-            Ok(()) => tracing::info!("Printing VRRP {name} to {}", path.display()),
-            Err(error) => tracing::error!("{}: {error}", path.display()),
-        });
+        (name, text)
     }
 
     fn count(&mut self, vr: VrId, key: Option<(u32, u16, u8, u8, u8)>) -> Stats {
@@ -123,7 +124,8 @@ impl Driver {
 
 /// keepalived's own keyword, else our directory: one for each daemon, unless the
 /// configuration names another.
-fn path(dumps: &Dumps, instance: &Instance, name: &str) -> PathBuf {
+fn path(global: &Global, instance: &Instance, name: &str) -> PathBuf {
+    let dumps = &global.dumps;
     let chosen = match name {
         "data" => &dumps.data,
         "stats" => &dumps.stats,
@@ -133,11 +135,28 @@ fn path(dumps: &Dumps, instance: &Instance, name: &str) -> PathBuf {
         .directory
         .as_ref()
         .map_or_else(|| instance.dump_directory(), PathBuf::from);
-    match chosen {
-        // Relative ones lie in the directory, as keepalived's lie in /tmp.
-        Some(path) => directory.join(path),
-        None => directory.join(format!("keepalived.{name}")),
+    // Relative ones lie in the directory, as keepalived's lie in /tmp.
+    let usual = format!("keepalived.{name}");
+    let path = directory.join(chosen.as_ref().unwrap_or(&usual));
+    if name == "data" && dumps.named {
+        named(&path, global.net_namespace.as_deref(), instance.name())
+    } else {
+        path
     }
+}
+
+/// `data_use_instance`: `keepalived.NAMESPACE_INSTANCE.data`.
+fn named(path: &Path, namespace: Option<&str>, instance: Option<&str>) -> PathBuf {
+    let words: Vec<&str> = namespace.into_iter().chain(instance).collect();
+    if words.is_empty() {
+        return path.to_path_buf();
+    }
+    let part = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let mut name = format!("{}.{}", part(path.file_stem()), words.join("_"));
+    if path.extension().is_some() {
+        name = format!("{name}.{}", part(path.extension()));
+    }
+    path.with_file_name(name)
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
@@ -145,4 +164,33 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         fs::create_dir_all(directory)?;
     }
     dump::replace(path, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As keepalived 2.2.7 calls them.
+    #[test]
+    fn data_use_instance_is_in_the_name() {
+        for (path, namespace, instance, want) in [
+            ("/tmp/keepalived.data", None, None, "/tmp/keepalived.data"),
+            (
+                "/tmp/keepalived.data",
+                None,
+                Some("a"),
+                "/tmp/keepalived.a.data",
+            ),
+            (
+                "/tmp/keepalived.data",
+                Some("n"),
+                None,
+                "/tmp/keepalived.n.data",
+            ),
+            ("/x/state", Some("n"), Some("a"), "/x/state.n_a"),
+            ("/x/s.t.u", Some("n"), Some("a"), "/x/s.t.n_a.u"),
+        ] {
+            assert_eq!(named(Path::new(path), namespace, instance), Path::new(want));
+        }
+    }
 }

@@ -6,12 +6,14 @@ use crate::{
         action::{Action, Advert, Announcement},
         input::Input,
     },
-    ownership::command::{Command, Member, VrId},
+    ownership::command::{Command, GateId, Member, VrId},
     shell::{
         clock, log,
         transmit::{Frame, frames},
     },
 };
+
+use std::net::IpAddr;
 
 impl Driver {
     /// Carries out everything the engine asks for.
@@ -63,25 +65,15 @@ impl Driver {
                 self.permission.close(gate, epoch, why, clock::now());
                 self.transmit.send(Command::Cease { gate, resign });
             }
+            Action::Part { gate, vrs, resign } => {
+                self.transmit.send(Command::Part { gate, vrs, resign });
+            }
             Action::Concede {
                 gate,
                 advert,
                 winner,
                 mac,
-            } => match frames::concession(&advert, winner, mac) {
-                Ok(mut frames) => {
-                    let sequence = self.sequence_of(&advert);
-                    for frame in &mut frames {
-                        frame.count_with(&sequence);
-                    }
-                    self.transmit.send(Command::Concede {
-                        gate,
-                        vr: advert.vr,
-                        frames,
-                    });
-                }
-                Err(error) => self.is_mute(advert.vr, &error.to_string()),
-            },
+            } => self.concede(gate, &advert, winner, mac),
             Action::Announce {
                 gate,
                 epoch,
@@ -131,6 +123,23 @@ impl Driver {
             Action::Log(level, line) => log::line(level, &line),
             Action::Finished => self.finished = Some(Ending::Clean),
             Action::Left => self.finished = Some(Ending::Left),
+        }
+    }
+
+    fn concede(&mut self, gate: GateId, advert: &Advert, winner: IpAddr, mac: [u8; 6]) {
+        match frames::concession(advert, winner, mac) {
+            Ok(mut frames) => {
+                let sequence = self.sequence_of(advert);
+                for frame in &mut frames {
+                    frame.count_with(&sequence);
+                }
+                self.transmit.send(Command::Concede {
+                    gate,
+                    vr: advert.vr,
+                    frames,
+                });
+            }
+            Err(error) => self.is_mute(advert.vr, &error.to_string()),
         }
     }
 

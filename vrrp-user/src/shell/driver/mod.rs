@@ -49,6 +49,7 @@ use crate::{
         netlink,
         notify::{Fifos, Mailer},
         process::{self, Finished, RunnerHandle},
+        reload::{Kept, Schedule},
         signals::{Signal, Signals},
         tracking::{Found, Tracking},
         transmit::{self, TransmitHandle, thread::Reports},
@@ -124,6 +125,8 @@ struct Driver {
     hearing: Hearing,
     watch: Watch,
     reload: Reload,
+    schedule: Schedule,
+    kept: Kept,
     tickets: Tickets,
     installed: Record,
     /// Interface names, for messages and sysctls.
@@ -150,6 +153,8 @@ struct Inbox {
     /// What D-Bus asks.
     calls: Requests,
     signals: Signals,
+    /// `reload_time_file` says it is time.
+    due: Receiver<()>,
 }
 
 /// How the daemon ends.
@@ -211,6 +216,7 @@ pub async fn run(
     listener.inherit(tables.station_places(), tables.group_places()?);
     let (tracking, found) = Tracking::new();
     let (dbus, calls) = Dbus::new();
+    let (schedule, due) = Schedule::new();
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -230,6 +236,8 @@ pub async fn run(
         hearing: Hearing::default(),
         watch: Watch::default(),
         reload,
+        schedule,
+        kept: Kept::default(),
         tickets: Tickets::default(),
         installed: Record::of(&instance),
         instance,
@@ -255,6 +263,7 @@ pub async fn run(
         control,
         calls,
         signals,
+        due,
     };
     driver.serve(inbox).await?;
     Box::pin(driver.end()).await
@@ -331,6 +340,7 @@ impl Driver {
                 Some(request) = inbox.control.recv() => self.answer(request),
                 Some(request) = inbox.calls.recv() => self.answer(request),
                 signal = inbox.signals.recv() => self.signal(signal),
+                Some(()) = inbox.due.recv() => self.signal(Signal::Reload),
                 _ = renewal.tick(), if !self.permission.is_idle() => {}
                 _ = upkeep.tick() => self.upkeep(),
             }
@@ -493,14 +503,14 @@ impl Driver {
         tracing::info!("Reloading");
         match (self.reload)() {
             Ok(config) => {
-                self.runner.configure(process::Settings {
-                    script_user: config.global.script_user.clone(),
-                    script_security: config.global.script_security,
-                });
+                self.keep_before();
+                self.runner
+                    .configure(process::Settings::from(&config.global));
                 self.configure_telling(&config);
                 self.transmit
                     .schedule_as(transmit::thread::Settings::from(&config.global.transmit));
                 self.take(Input::Config(Box::new(config)));
+                self.keep_after();
                 Ok(())
             }
             Err(error) => {
@@ -510,10 +520,27 @@ impl Driver {
         }
     }
 
+    /// `config_save_dir` of the configuration that is to go.
+    fn keep_before(&mut self) {
+        if let Some(directory) = self.engine.config().global.reading.save_directory.clone() {
+            let (_, text) = self.dump_text(Dump::Data);
+            self.kept.before(&directory, &text);
+        }
+    }
+
+    /// `config_save_dir` of the one that has come.
+    fn keep_after(&mut self) {
+        if let Some(directory) = self.engine.config().global.reading.save_directory.clone() {
+            let (_, text) = self.dump_text(Dump::Data);
+            self.kept.after(&directory, &text);
+        }
+    }
+
     /// Before the engine tells of anything.
     fn configure_telling(&mut self, config: &Config) {
         let global = &config.global;
         self.dbus.configure(config);
+        self.schedule.configure(&global.reading);
         let script_user = global.script_user.as_ref();
         self.fifos
             .configure(&global.fifos, script_user, &self.runner);

@@ -1,7 +1,11 @@
-//! `keepalived.json`, with the names keepalived 2.2.7 gives its fields, in its order.
+//! `keepalived.json`, with the names keepalived 2.2.7 gives its fields, in its order;
+//! with `json_version 2` in the form of its successors.
 
-use super::{Snapshot, Stats, state_number};
-use crate::config::model::CommandLine;
+use super::{Snapshot, Stats, json_process::Process, state_number};
+use crate::{
+    config::model::{CommandLine, Config, JsonVersion},
+    engine::status::Status,
+};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -62,6 +66,8 @@ struct Data {
     track_ifp: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     track_script: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    track_process: Vec<String>,
     auth_type: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_data: Option<&'static str>,
@@ -86,19 +92,39 @@ struct Scripts {
     script_master_rx_lower_pri: Option<String>,
 }
 
-/// The whole file. `commands` are those of `vrrp_script`s by name.
-pub fn json(snapshots: &[Snapshot<'_>], commands: &dyn Fn(&str) -> Option<String>) -> String {
-    let entries: Vec<Entry> = snapshots
+/// `json_version 2`.
+#[derive(Serialize)]
+struct Whole {
+    vrrp: Vec<Entry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    track_process: Vec<Process>,
+}
+
+/// The whole file.
+pub fn json(config: &Config, status: &Status, snapshots: &[Snapshot<'_>]) -> String {
+    let version = config.global.dumps.json_version;
+    let vrrp: Vec<Entry> = snapshots
         .iter()
         .map(|snapshot| Entry {
-            data: data(snapshot, commands),
+            data: data(snapshot, config, version),
             stats: snapshot.stats,
         })
         .collect();
-    serde_json::to_string(&entries).unwrap_or_default()
+    let text = match version {
+        JsonVersion::One => serde_json::to_string(&vrrp),
+        JsonVersion::Two => serde_json::to_string(&Whole {
+            vrrp,
+            track_process: Process::all(config, status),
+        }),
+    };
+    text.unwrap_or_default()
 }
 
-fn data(snapshot: &Snapshot<'_>, commands: &dyn Fn(&str) -> Option<String>) -> Data {
+fn data(snapshot: &Snapshot<'_>, whole: &Config, version: JsonVersion) -> Data {
+    let command = |name: &str| {
+        let script = whole.scripts.iter().find(|it| it.name == name)?;
+        Some(super::text::command(&script.command))
+    };
     let (config, status) = (snapshot.config, snapshot.status);
     let own_interval = seconds(config.advert_interval);
     let active = status.active.as_ref();
@@ -127,7 +153,7 @@ fn data(snapshot: &Snapshot<'_>, commands: &dyn Fn(&str) -> Option<String>) -> D
         base_priority: config.priority,
         effective_priority: status.effective_priority,
         vipset: snapshot.is_master(),
-        promote_secondaries: false,
+        promote_secondaries: config.promote_secondaries,
         adver_int: own_interval,
         master_adver_int: active.map_or(own_interval, |active| {
             seconds(Duration::from_millis(active.interval_ms))
@@ -151,8 +177,17 @@ fn data(snapshot: &Snapshot<'_>, commands: &dyn Fn(&str) -> Option<String>) -> D
         track_script: config
             .track_scripts
             .iter()
-            .map(|it| commands(&it.name).unwrap_or_else(|| it.name.clone()))
+            .map(|it| command(&it.name).unwrap_or_else(|| it.name.clone()))
             .collect(),
+        // 2.2.7 does not tell them.
+        track_process: match version {
+            JsonVersion::One => Vec::new(),
+            JsonVersion::Two => config
+                .track_processes
+                .iter()
+                .map(|it| it.name.clone())
+                .collect(),
+        },
         auth_type: snapshot.auth_type(),
         auth_data: (snapshot.auth_type() != 0).then_some(MASKED),
     }

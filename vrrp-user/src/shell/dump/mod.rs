@@ -3,6 +3,7 @@
 
 mod file;
 mod json;
+mod json_process;
 mod stats;
 mod text;
 
@@ -67,6 +68,7 @@ impl Snapshot<'_> {
             (address.detect_duplicates, " -nodad"),
             (address.manage_temporary, " mngtmpaddr"),
             (address.no_prefix_route, " noprefixroute"),
+            (address.auto_join, " autojoin"),
             (address.no_track, " no_track"),
         ];
         flags

@@ -2,14 +2,19 @@
 
 use super::{Received, Snapshot, Stats, file::replace, json, stats_text, text};
 use crate::{
-    config::{self, Context, Source, model::Config},
-    engine::{Engine, input::Input, settings::Settings},
+    config::{
+        self, Context, Source,
+        model::{Config, JsonVersion, Parameters, ProcessPattern, TrackProcess},
+    },
+    engine::{Engine, input::Input, settings::Settings, status::ProcessStatus},
     time::Instant,
+    tracking::effective::Standing,
 };
 use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::Path,
+    time::Duration,
 };
 
 const FILE: &str = "\
@@ -56,6 +61,7 @@ fn config() -> Config {
         working_directory: "/".into(),
         environment: std::collections::BTreeMap::new(),
         random_seed: 1,
+        strict_includes: false,
     };
     let loaded = config::load("/k.conf", &mut One, &context);
     loaded.config.expect("a good file")
@@ -140,8 +146,8 @@ fn the_names_are_keepaliveds() {
         "pri_zero_rcvd",
         "pri_zero_sent",
     ];
-    with_snapshot(|_, _, snapshots| {
-        let text = json(snapshots, &|_| Some("/bin/check it".into()));
+    with_snapshot(|config, status, snapshots| {
+        let text = json(config, status, snapshots);
         let mut rest = text.as_str();
         for name in ["data"].iter().chain(DATA).chain(&["stats"]).chain(STATS) {
             let wanted = format!("\"{name}\":");
@@ -171,6 +177,81 @@ fn the_names_are_keepaliveds() {
         assert_eq!(entry["data"]["adver_int"], 2.0);
         assert_eq!(entry["stats"]["advert_rcvd"], 7);
         assert!(!text.contains("sesame"), "{text}");
+    });
+}
+
+/// `json_version 2`: an object, with what is tracked beside the instances.
+#[test]
+fn json_version_2_is_what_newer_keepaliveds_write() {
+    const PROCESS: &[&str] = &[
+        "process",
+        "parameters",
+        "param_match",
+        "min_processes",
+        "current_processes",
+        "have_quorum",
+        "weight",
+        "terminate_delay",
+        "fork_delay",
+        "fork_delay_timer_running",
+        "terminate_delay_timer_running",
+        "full_command",
+    ];
+    with_snapshot(|config, status, snapshots| {
+        let one: serde_json::Value =
+            serde_json::from_str(&json(config, status, snapshots)).expect("JSON");
+        let mut config = config.clone();
+        config.global.dumps.json_version = JsonVersion::Two;
+        let text = json(&config, status, snapshots);
+        let two: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(two["vrrp"], one, "nothing tracked: the same entries");
+        assert_eq!(two.as_object().map(serde_json::Map::len), Some(1));
+        config.processes = vec![TrackProcess {
+            name: "web".into(),
+            pattern: ProcessPattern {
+                command: "nginx".into(),
+                full_command: true,
+                parameters: Some(Parameters::StartWith(vec!["-g".into(), "x".into()])),
+            },
+            quorum: 2,
+            quorum_max: None,
+            fork_delay: Duration::from_millis(500),
+            terminate_delay: Duration::ZERO,
+            weight: -7,
+        }];
+        let mut status = status.clone();
+        status.processes = vec![ProcessStatus {
+            name: "web".into(),
+            standing: Standing::Down,
+            count: Some(3),
+            quorum: 2,
+            quorum_max: None,
+            delayed: true,
+        }];
+        let text = json(&config, &status, snapshots);
+        let mut rest = text.split_once("\"track_process\"").expect("it").1;
+        for name in PROCESS {
+            let wanted = format!("\"{name}\":");
+            let at = rest
+                .find(&wanted)
+                .unwrap_or_else(|| panic!("{name} in {rest}"));
+            rest = &rest[at + wanted.len()..];
+        }
+        let two: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let process = &two["track_process"][0];
+        assert_eq!(
+            process.as_object().map(serde_json::Map::len),
+            Some(PROCESS.len())
+        );
+        assert_eq!(process["parameters"], "-g x");
+        assert_eq!(process["param_match"], "partial");
+        assert_eq!(
+            (process["weight"].as_i64(), process["fork_delay"].as_f64()),
+            (Some(-7), Some(0.5))
+        );
+        assert_eq!(process["fork_delay_timer_running"], true);
+        assert_eq!(process["terminate_delay_timer_running"], false);
+        assert_eq!(process["have_quorum"], false);
     });
 }
 

@@ -120,6 +120,7 @@ pub fn scope_of(address: &VirtualAddress) -> u8 {
 pub fn flags_of(address: &VirtualAddress) -> AddressFlags {
     let mut flags = AddressFlags::empty();
     flags.set(AddressFlags::Noprefixroute, address.no_prefix_route);
+    flags.set(AddressFlags::Mcautojoin, address.auto_join);
     if address.address.is_ipv6() {
         flags.set(AddressFlags::Nodad, !address.detect_duplicates);
         flags.set(AddressFlags::Homeaddress, address.home);
@@ -136,8 +137,10 @@ fn is_hosts_own(old: &KernelAddress, new: &VirtualAddress) -> bool {
 /// while an address is added, a label nobody asked for (the kernel then uses the
 /// interface's name), IPv6 scopes, and how much of a preferred lifetime is left.
 fn matches(old: &KernelAddress, new: &VirtualAddress) -> bool {
-    let compared =
-        AddressFlags::Noprefixroute | AddressFlags::Homeaddress | AddressFlags::Managetempaddr;
+    let compared = AddressFlags::Noprefixroute
+        | AddressFlags::Mcautojoin
+        | AddressFlags::Homeaddress
+        | AddressFlags::Managetempaddr;
     let deprecated = old.flags.contains(AddressFlags::Deprecated);
     let lifetime = match new.preferred_lifetime_s {
         None | Some(u32::MAX) => !deprecated && old.preferred_lifetime_s == u32::MAX,

@@ -25,6 +25,7 @@ pub(super) fn vip(text: &str) -> PlacedAddress {
             detect_duplicates: false,
             manage_temporary: false,
             no_prefix_route: false,
+            auto_join: false,
             preferred_lifetime_s: None,
             no_track: false,
             use_vmac: false,
@@ -191,6 +192,7 @@ fn every_option_is_compared() {
             changed(|a| a.broadcast = Some(Broadcast::HostBitsSet)),
         ),
         ("noprefixroute", changed(|a| a.no_prefix_route = true)),
+        ("autojoin", changed(|a| a.auto_join = true)),
         ("deprecated", changed(|a| a.preferred_lifetime_s = Some(0))),
     ];
     for (name, wanted) in cases {

@@ -102,12 +102,11 @@ impl Task {
             resync_at: now(),
             waiting: Vec::new(),
         };
-        let told = match task.resync().await {
-            Ok(()) => task.tell().await,
-            failed => failed,
-        };
-        match told {
-            Ok(()) => Ok(task),
+        match task.resync().await {
+            Ok(()) => {
+                task.tell().await;
+                Ok(task)
+            }
             Err(End::Broken(error)) => Err(error),
             Err(End::Unwanted) => Err(io::ErrorKind::BrokenPipe.into()),
         }
@@ -127,10 +126,10 @@ impl Task {
 
     /// Tells what is new and asks for what is due, until there is nothing of either.
     async fn settle(&mut self) -> Result<(), End> {
-        self.look_at_network().await?;
-        self.take_from_network().await?;
+        self.look_at_network().await;
+        self.take_from_network().await;
         loop {
-            self.tell().await?;
+            self.tell().await;
             let changes = self.reconciler.due(&self.table, now(), BATCH);
             if changes.is_empty() {
                 break;
@@ -138,7 +137,7 @@ impl Task {
             self.apply(&changes).await?;
             self.hear_commands();
         }
-        self.add_to_network().await?;
+        self.add_to_network().await;
         if !self.waiting.is_empty()
             && self.reconciler.is_settled(&self.table)
             && self.plan.is_settled(&self.table)
@@ -160,7 +159,7 @@ impl Task {
                     let name = self.name(ifindex);
                     let why = explain(&error);
                     if let Some(notice) = self.reconciler.refused(change, why, &name, now()) {
-                        self.say(notice).await?;
+                        self.say(notice).await;
                     }
                 }
             }
@@ -195,7 +194,7 @@ impl Task {
                 match changed {
                     Ok(true) => self.plan.touch(),
                     Ok(false) => {}
-                    Err(error) => self.network_failed(&error).await?,
+                    Err(error) => self.network_failed(&error).await,
                 }
             }
             () = tokio::time::sleep(wait) => self.look_again().await?,
@@ -269,10 +268,10 @@ impl Task {
     }
 
     /// Reads routes and rules, if anything may have changed.
-    async fn look_at_network(&mut self) -> Result<(), End> {
+    async fn look_at_network(&mut self) {
         let now = now();
         if self.plan.is_idle() || !self.plan.is_stale() || now.since(self.read_at) < READ_INTERVAL {
-            return Ok(());
+            return;
         }
         let mut kernel = match self.kernel.take().map_or_else(Kernel::open, Ok) {
             Ok(kernel) => kernel,
@@ -290,24 +289,24 @@ impl Task {
     }
 
     /// Addresses and links go on without; it is tried again with other sockets.
-    async fn network_failed(&mut self, error: &io::Error) -> Result<(), End> {
+    async fn network_failed(&mut self, error: &io::Error) {
         self.kernel = None;
         self.plan.touch();
         self.read_at = now() + NETWORK_RETRY;
         let why = error.to_string();
         if self.network_broken.as_ref() == Some(&why) {
-            return Ok(());
+            return;
         }
         self.network_broken = Some(why.clone());
         let what = "watch routes and rules".to_owned();
-        self.say(Notice::Failed { what, why }).await
+        self.say(Notice::Failed { what, why }).await;
     }
 
-    async fn take_from_network(&mut self) -> Result<(), End> {
+    async fn take_from_network(&mut self) {
         let now = now();
         let due = !self.plan.is_idle() && self.plan.is_due(now);
         let Some(kernel) = self.kernel.as_ref().filter(|_| due) else {
-            return Ok(());
+            return;
         };
         match kernel.remove(&mut self.plan, &self.table, now).await {
             Ok(notices) => self.say_of_network(notices).await,
@@ -316,12 +315,12 @@ impl Task {
     }
 
     /// What is out of date may lack what is there already.
-    async fn add_to_network(&mut self) -> Result<(), End> {
-        self.look_at_network().await?;
+    async fn add_to_network(&mut self) {
+        self.look_at_network().await;
         let now = now();
         let ready = !self.plan.is_idle() && !self.plan.is_stale() && self.plan.is_due(now);
         let Some(kernel) = self.kernel.as_ref().filter(|_| ready) else {
-            return Ok(());
+            return;
         };
         match kernel.add(&mut self.plan, &self.table, now).await {
             Ok(notices) => self.say_of_network(notices).await,
@@ -329,11 +328,11 @@ impl Task {
         }
     }
 
-    async fn say_of_network(&self, notices: Vec<network::Notice>) -> Result<(), End> {
+    async fn say_of_network(&self, notices: Vec<network::Notice>) {
         for notice in notices {
             match notice {
                 network::Notice::Failed { what, why } => {
-                    self.say(Notice::Failed { what, why }).await?;
+                    self.say(Notice::Failed { what, why }).await;
                 }
                 network::Notice::Disturbed { what, wait } => {
                     tracing::warn!("something else deleted {what}; {}", when(wait));
@@ -348,7 +347,6 @@ impl Task {
                 }
             }
         }
-        Ok(())
     }
 
     async fn learn(&mut self, facts: Vec<Fact>) -> Result<(), End> {
@@ -375,7 +373,7 @@ impl Task {
                             what: format!("use {}", address.key.local),
                             why: "another host answers for it (duplicate address detection)".into(),
                         })
-                        .await?;
+                        .await;
                     }
                     self.table.set_address(address);
                 }
@@ -457,7 +455,7 @@ impl Task {
             self.plan.world_changed(true);
             self.links_changed();
             self.told_links.remove(&ifindex);
-            self.send(Input::LinkGone { ifindex }).await?;
+            self.send(Input::LinkGone { ifindex }).await;
         }
         Ok(())
     }
@@ -503,7 +501,7 @@ impl Task {
         Ok(())
     }
 
-    async fn tell(&mut self) -> Result<(), End> {
+    async fn tell(&mut self) {
         for ifindex in std::mem::take(&mut self.dirty) {
             let standing = |address: &_| self.reconciler.standing(address);
             let Some(link) = self.table.engine_link(ifindex, standing) else {
@@ -511,16 +509,15 @@ impl Task {
             };
             if self.told_links.get(&ifindex) != Some(&link) {
                 self.told_links.insert(ifindex, link.clone());
-                self.send(Input::Link(link)).await?;
+                self.send(Input::Link(link)).await;
             }
         }
         for notice in self.reconciler.news(&self.table) {
-            self.say(notice).await?;
+            self.say(notice).await;
         }
-        Ok(())
     }
 
-    async fn say(&self, notice: Notice) -> Result<(), End> {
+    async fn say(&self, notice: Notice) {
         match notice {
             Notice::Placed {
                 ifindex,
@@ -532,7 +529,7 @@ impl Task {
                     address,
                     present,
                 })
-                .await
+                .await;
             }
             Notice::Failed { what, why } => {
                 self.send(Input::ActionFailed {
@@ -540,14 +537,15 @@ impl Task {
                     why,
                     vr: None,
                 })
-                .await
+                .await;
             }
-            Notice::Disturbed { .. } | Notice::Abandoned { .. } => Ok(()),
+            Notice::Disturbed { .. } | Notice::Abandoned { .. } => {}
         }
     }
 
-    async fn send(&self, input: Input) -> Result<(), End> {
-        self.inputs.send(input).await.map_err(|_| End::Unwanted)
+    /// A daemon that is leaving listens no more; what it declared is done all the same.
+    async fn send(&self, input: Input) {
+        let _ = self.inputs.send(input).await;
     }
 
     fn name(&self, ifindex: u32) -> String {

@@ -425,6 +425,7 @@ mod tests {
                 owner: Some(User {
                     name: "root".into(),
                     group: None,
+                    all_groups: false,
                 }),
                 script: None,
                 script_user: None,

@@ -59,6 +59,7 @@ pub(super) fn user(name: &str) -> User {
     User {
         name: name.to_owned(),
         group: None,
+        all_groups: false,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::HashMap, ffi::CString};
 /// The user keepalived runs scripts as where it exists and nobody is named.
 const DEFAULT_USER: &str = "keepalived_script";
 
-/// Numbers of a user, with all of its groups.
+/// Numbers of a user, with the groups it is in here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) name: String,
@@ -35,12 +35,18 @@ impl Identity {
 /// once; a reload forgets them.
 #[derive(Debug, Default)]
 pub(super) struct Identities {
+    /// `set_supplementary_groups`.
+    all_groups: bool,
     known: HashMap<Option<User>, Result<Identity, String>>,
 }
 
 impl Identities {
-    pub(super) fn forget(&mut self) {
-        self.known.clear();
+    /// With `set_supplementary_groups` or without.
+    pub(super) fn new(all_groups: bool) -> Self {
+        Self {
+            all_groups,
+            known: HashMap::new(),
+        }
     }
 
     /// The named user; else `keepalived_script` where it exists; else ourselves.
@@ -48,7 +54,7 @@ impl Identities {
         let known = self
             .known
             .entry(user.cloned())
-            .or_insert_with(|| look_up(user));
+            .or_insert_with(|| look_up(user, self.all_groups));
         let identity = known.clone()?;
         if !Uid::effective().is_root() && !identity.is_us() {
             return Err(format!(
@@ -60,7 +66,7 @@ impl Identities {
     }
 }
 
-fn look_up(user: Option<&User>) -> Result<Identity, String> {
+fn look_up(user: Option<&User>, all_groups: bool) -> Result<Identity, String> {
     let by_name = |name: &str| {
         unistd::User::from_name(name)
             .map_err(|errno| format!("cannot look up user {name}: {errno}"))
@@ -73,7 +79,7 @@ fn look_up(user: Option<&User>) -> Result<Identity, String> {
             None
         };
         return match default {
-            Some(found) => complete(&found, None),
+            Some(found) => complete(&found, None, all_groups),
             None => ourselves(),
         };
     };
@@ -88,7 +94,7 @@ fn look_up(user: Option<&User>) -> Result<Identity, String> {
         .or_else(by_number)
         .ok_or_else(|| format!("there is no user {}", wanted.name))?;
     let gid = wanted.group.as_deref().map(group_by_name).transpose()?;
-    complete(&found, gid)
+    complete(&found, gid, all_groups || wanted.all_groups)
 }
 
 fn group_by_name(name: &str) -> Result<Gid, String> {
@@ -100,13 +106,15 @@ fn group_by_name(name: &str) -> Result<Gid, String> {
         .ok_or_else(|| format!("there is no group {name}"))
 }
 
-/// With a group of its own choice a script gets that one alone, as in keepalived.
-fn complete(found: &unistd::User, gid: Option<Gid>) -> Result<Identity, String> {
-    let groups = match gid {
-        Some(gid) => vec![gid],
-        None => CString::new(found.name.as_str())
+/// A script is in one group, the user's own or the one that is named, unless all of the
+/// user's are asked for; as in keepalived.
+fn complete(found: &unistd::User, gid: Option<Gid>, all_groups: bool) -> Result<Identity, String> {
+    let groups = if all_groups {
+        CString::new(found.name.as_str())
             .map_err(|_| "a user name with a NUL".to_owned())
-            .and_then(|name| unistd::getgrouplist(&name, found.gid).map_err(|e| e.to_string()))?,
+            .and_then(|name| unistd::getgrouplist(&name, found.gid).map_err(|e| e.to_string()))?
+    } else {
+        vec![gid.unwrap_or(found.gid)]
     };
     Ok(Identity {
         name: found.name.clone(),
@@ -138,6 +146,7 @@ mod tests {
         User {
             name: name.into(),
             group: group.map(str::to_owned),
+            all_groups: false,
         }
     }
 
@@ -155,6 +164,35 @@ mod tests {
             .expect("a group");
         assert_eq!((grouped.uid, grouped.groups.len()), (nobody.uid, 1));
         assert!(grouped.has_group(grouped.gid.as_raw()) && !grouped.has_group(0));
+    }
+
+    /// `set_supplementary_groups`, or `:` before the group.
+    #[test]
+    fn all_groups_of_a_user_if_they_are_asked_for() {
+        let everybody = std::fs::read_to_string("/etc/group").expect("groups");
+        // GROUP:x:GID:MEMBERS, of somebody who has another group as well as the own one.
+        let member = everybody.lines().find_map(|line| {
+            let mut parts = line.split(':').skip(2);
+            let gid: u32 = parts.next()?.parse().ok()?;
+            let name = parts.next()?.split(',').find(|name| !name.is_empty())?;
+            let found = unistd::User::from_name(name).ok()??;
+            (found.gid.as_raw() != gid).then(|| (name.to_owned(), gid))
+        });
+        let (name, gid) = member.unwrap_or_else(|| ("root".to_owned(), 0));
+        let [plain, whole] = [false, true].map(|all| {
+            let found = Identities::new(all).get(Some(&user(&name, None)));
+            found.expect("a user")
+        });
+        assert_eq!(plain.groups, [plain.gid]);
+        assert!(whole.has_group(gid) && whole.gid == plain.gid, "{whole:?}");
+        let colon = User {
+            all_groups: true,
+            ..user(&name, Some("daemon"))
+        };
+        let colon = Identities::default().get(Some(&colon)).expect("a user");
+        let daemon = unistd::Group::from_name("daemon").expect("groups");
+        assert_eq!(Some(colon.gid), daemon.map(|it| it.gid));
+        assert_eq!(colon.groups, whole.groups);
     }
 
     #[test]

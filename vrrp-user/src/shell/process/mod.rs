@@ -33,7 +33,7 @@ pub fn examine(
     settings: &Settings,
 ) -> Result<(), String> {
     let user = user.or(settings.script_user.as_ref());
-    let identity = identity::Identities::default().get(user)?;
+    let identity = identity::Identities::new(settings.supplementary_groups).get(user)?;
     group::Launch::prepare(command, &[], identity, settings.script_security).map(drop)
 }
 

@@ -16,6 +16,8 @@ pub struct Settings {
     pub script_user: Option<User>,
     /// `enable_script_security`: what runs as root must be writable by root alone.
     pub script_security: bool,
+    /// `set_supplementary_groups`.
+    pub supplementary_groups: bool,
 }
 
 impl From<&Global> for Settings {
@@ -23,6 +25,7 @@ impl From<&Global> for Settings {
         Self {
             script_user: global.script_user.clone(),
             script_security: global.script_security,
+            supplementary_groups: global.supplementary_groups,
         }
     }
 }

@@ -149,7 +149,7 @@ impl Runner {
                 );
             }
             ToRunner::Settings(settings) => {
-                self.identities.forget();
+                self.identities = Identities::new(settings.supplementary_groups);
                 self.settings = settings;
             }
             ToRunner::Run {

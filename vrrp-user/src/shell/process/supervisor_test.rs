@@ -117,6 +117,7 @@ fn settings_apply_to_what_follows() {
         handle.configure(Settings {
             script_user: Some(user("root")),
             script_security: true,
+            supplementary_groups: false,
         });
         check(&handle, "loose", argv(&[&loose]), 5000);
         assert!(matches!(
@@ -126,6 +127,7 @@ fn settings_apply_to_what_follows() {
         handle.configure(Settings {
             script_user: Some(user("nobody")),
             script_security: true,
+            supplementary_groups: false,
         });
         check(&handle, "loose", argv(&[&loose]), 5000);
         match next(&mut results).await {

@@ -1,5 +1,6 @@
 //! Routes and rules: keepalived's grammar, which is iproute2's without the short forms.
 
+mod encap;
 pub(crate) mod names;
 mod route;
 mod rule;

@@ -3,9 +3,6 @@
 use crate::config::source::Source;
 use std::{collections::BTreeMap, path::Path};
 
-/// Where iproute2's names stand: what comes later overrules what came before.
-const DIRECTORIES: [&str; 2] = ["/usr/share/iproute2", "/etc/iproute2"];
-
 /// One of iproute2's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Of {
@@ -90,14 +87,14 @@ impl Of {
 pub(crate) struct Names(BTreeMap<Of, BTreeMap<String, u32>>);
 
 impl Names {
-    /// What the host says; without its files, what keepalived has built in.
-    pub(crate) fn read(source: &mut dyn Source) -> Self {
+    /// What the files in these directories say, the later overruling; without them, what keepalived has built in.
+    pub(crate) fn read(source: &mut dyn Source, directories: &[String]) -> Self {
         let mut all = BTreeMap::new();
         for of in Of::ALL {
             let built_in = of.built_in().iter();
             let mut names: BTreeMap<String, u32> =
                 built_in.map(|&(name, id)| (name.to_owned(), id)).collect();
-            for directory in DIRECTORIES {
+            for directory in directories {
                 let directory = Path::new(directory);
                 let file = directory.join(of.file());
                 take(&mut names, source.read(&file));

@@ -1,12 +1,13 @@
 //! One row of `virtual_routes` or `static_routes`.
 
 use super::{
-    Cursor, Reader,
+    Cursor, Reader, encap,
     names::{Of, number},
     values::Wide,
 };
 use crate::config::{
     diagnostic::{Code, Diagnostic},
+    model::encap::Encap,
     model::routing::{
         Metric, Metrics, NextHop, Origin, PROTOCOL, Placing, Prefix, Route, TABLE_MAIN, Table,
     },
@@ -59,6 +60,8 @@ pub(super) const OPTIONS: &[&str] = &[
     "pref",
     "expires",
     "fastopen_no_cookie",
+    "encap",
+    "ttl-propagate",
     "nexthop",
     "add",
     "append",
@@ -71,7 +74,9 @@ pub(super) const OPTIONS: &[&str] = &[
     "throw",
 ];
 
-const HOP_OPTIONS: &[&str] = &["via", "dev", "weight", "onlink", "realms", "nexthop"];
+const HOP_OPTIONS: &[&str] = &[
+    "via", "dev", "weight", "onlink", "realms", "encap", "nexthop",
+];
 
 /// What a row says, before its family is known.
 #[derive(Default)]
@@ -91,6 +96,7 @@ struct Draft {
     realms: Option<u32>,
     expires_s: Option<u32>,
     preference: Option<u8>,
+    encap: Option<Encap>,
     metrics: Metrics,
     next_hops: Vec<NextHop>,
     placing: Placing,
@@ -174,14 +180,9 @@ fn option<'a>(
                 });
             }
         }
-        "encap" | "ttl-propagate" | "as" => {
-            let message = format!("`{}` of a route is not served", word.text);
-            return row.refuse(
-                word,
-                message,
-                "leave this route to a script of `notify_master`",
-            );
-        }
+        "encap" => draft.encap = Some(encap::read(reader, row, word)?),
+        "ttl-propagate" => ttl_propagate(row, word)?,
+        "as" => return new_destination(row, word),
         "congctl" => {
             if row.is_next("lock") {
                 draft.metrics.lock |= 1 << CONGESTION;
@@ -194,6 +195,25 @@ fn option<'a>(
         },
     }
     Some(())
+}
+
+/// The kernel reads it of routes of MPLS labels alone, and there are none of these here.
+fn ttl_propagate(row: &mut Cursor<'_>, keyword: &Word) -> Option<()> {
+    let at = row.value(keyword)?;
+    if !matches!(at.text.as_str(), "enabled" | "disabled") {
+        let message = format!("`{}` cannot follow `ttl-propagate`", at.text);
+        return row.refuse(at, message, "write `enabled` or `disabled`");
+    }
+    let message = "`ttl-propagate` has nothing to rule here: the kernel heeds it for routes of MPLS labels alone";
+    row.diagnostics
+        .push(Diagnostic::note(Code::Meaningless, keyword.span, message).help("remove it"));
+    Some(())
+}
+
+/// `as [to]`, which keepalived and the kernel have for MPLS labels alone.
+fn new_destination<T>(row: &mut Cursor<'_>, keyword: &Word) -> Option<T> {
+    let message = "`as` is for routes of MPLS labels, which there are none of".to_owned();
+    row.refuse(keyword, message, "remove it, and what follows it")
 }
 
 /// What a word says of the path, and whether `lock` may follow.
@@ -341,14 +361,8 @@ fn next_hop(reader: &Reader<'_>, row: &mut Cursor<'_>) -> Option<NextHop> {
             }
             "onlink" => hop.on_link = true,
             "realms" => hop.realms = Some(row.realms(reader, word)?),
-            "encap" | "as" => {
-                let message = format!("`{}` of a next hop is not served", word.text);
-                return row.refuse(
-                    word,
-                    message,
-                    "leave this route to a script of `notify_master`",
-                );
-            }
+            "encap" => hop.encap = Some(encap::read(reader, row, word)?),
+            "as" => return new_destination(row, word),
             text if OPTIONS.contains(&text) => {
                 let message = format!("`{text}` stands behind a `nexthop`");
                 return row.refuse(word, message, "move it before the first `nexthop`");
@@ -434,6 +448,7 @@ fn finish(draft: Draft, origin: Origin, row: &mut Cursor<'_>) -> Option<Route> {
         realms: draft.realms,
         expires_s: draft.expires_s,
         preference: draft.preference,
+        encap: draft.encap,
         metrics: draft.metrics,
         next_hops: draft.next_hops,
         placing: draft.placing,

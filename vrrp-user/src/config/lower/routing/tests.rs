@@ -2,6 +2,7 @@
 
 use crate::config::{
     Context, Severity, load,
+    model::encap::{Encap, Tunnel},
     model::routing::{Metric, Placing, Prefix, Route, Rule, RuleAction, Table},
     model::{Config, Instance},
     tests::Memory,
@@ -157,6 +158,63 @@ fn every_word_of_a_route_is_understood() {
     }
 }
 
+/// `encap` of a route, and of a next hop.
+#[test]
+fn what_is_put_around_packets() {
+    let tunnel = Tunnel {
+        id: Some(5),
+        ..Tunnel::default()
+    };
+    let full = Tunnel {
+        id: Some(0x10),
+        destination: "192.0.2.9".parse().ok(),
+        source: "192.0.2.8".parse().ok(),
+        class: Some(16),
+        hop_limit: Some(9),
+        flags: Some(4),
+    };
+    let full6 = Tunnel {
+        destination: "fd00::9".parse().ok(),
+        source: "fd00::8".parse().ok(),
+        ..full.clone()
+    };
+    for (words, want) in [
+        ("ip id 5", Encap::Ip(tunnel.clone())),
+        (
+            "ip id 0x10 dst 192.0.2.9 src 192.0.2.8 tos AF11 ttl 9 flags 4",
+            Encap::Ip(full),
+        ),
+        (
+            "ip6 id 16 dst fd00::9 src fd00::8 tc AF11 hoplimit 9 flags 0x4",
+            Encap::Ip6(full6),
+        ),
+        ("mpls 100/0x10", Encap::Mpls(vec![100, 16])),
+        ("ila 2001:db8:0:1", Encap::Ila(0x2001_0db8_0000_0001)),
+    ] {
+        let it = route(&format!("10.9.0.0/16 encap {words} dev eth1 metric 3"));
+        assert_eq!(it.encap.as_ref(), Some(&want), "{words}");
+        assert_eq!((it.dev.as_deref(), it.metric), (Some("eth1"), Some(3)));
+        let it = route(&format!(
+            "10.9.0.0/16 nexthop via 10.0.0.2 encap {words} weight 3 nexthop via 10.0.0.3"
+        ));
+        assert_eq!(it.next_hops[0].encap.as_ref(), Some(&want), "{words}");
+        assert_eq!(it.next_hops[0].weight, Some(3));
+        assert_eq!((it.encap, it.next_hops.len()), (None, 2));
+    }
+}
+
+/// `ttl-propagate` says nothing that the kernel would heed.
+#[test]
+fn ttl_propagate_is_taken_and_told() {
+    let (config, told) = read(
+        "virtual_routes",
+        "10.9.0.0/16 dev eth1 ttl-propagate enabled",
+    );
+    assert!(instance(config).is_some_and(|it| it.routes.len() == 1));
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("has nothing to rule here"), "{told:?}");
+}
+
 fn value(route: &Route, metric: Metric) -> (u32, bool) {
     let lock = route.metrics.lock & 1 << metric.number() != 0;
     (
@@ -206,7 +264,7 @@ fn routes_of_every_shape() {
     assert_eq!(old[0].via, None);
 }
 
-const WRONG_ROUTES: [(&str, &str); 32] = [
+const WRONG_ROUTES: [(&str, &str); 38] = [
     (
         "via 10.0.0.1",
         "error: a route without a destination | write `PREFIX via GATEWAY dev INTERFACE`; `default` is all",
@@ -310,11 +368,35 @@ const WRONG_ROUTES: [(&str, &str); 32] = [
     ),
     (
         "10.9.0.0/16 nexthop via 10.0.0.2 wait 3",
-        "error: `wait` is no option of a next hop | known are via, dev, weight, onlink, realms, nexthop",
+        "error: `wait` is no option of a next hop | known are via, dev, weight, onlink, realms, encap, nexthop",
     ),
     (
-        "10.9.0.0/16 dev e encap ip id 1",
-        "error: `encap` of a route is not served | leave this route to a script of `notify_master`",
+        "10.9.0.0/16 dev e encap ip ttl 1",
+        "error: `encap ip` without an `id` or a `dst` | say where the tunnel leads: `dst ADDRESS`",
+    ),
+    (
+        "10.9.0.0/16 dev e encap ip dst fd00::1",
+        "error: `fd00::1` is IPv6 | write `encap ip6` for such a tunnel",
+    ),
+    (
+        "10.9.0.0/16 dev e encap gre id 1",
+        "error: `gre` is no option of a route's `encap` | known are ip, ip6, mpls, ila",
+    ),
+    (
+        "10.9.0.0/16 dev e encap mpls 100/x",
+        "error: `100/x` are no MPLS labels | write up to 16 numbers from 0 to 1048575, as in `100/200`",
+    ),
+    (
+        "10.9.0.0/16 dev e encap ila 1:2",
+        "error: `1:2` is no locator | write the upper half of an IPv6 address: `2001:db8:0:1`",
+    ),
+    (
+        "10.9.0.0/16 dev e ttl-propagate 1",
+        "error: `1` cannot follow `ttl-propagate` | write `enabled` or `disabled`",
+    ),
+    (
+        "10.9.0.0/16 dev e as to 5",
+        "error: `as` is for routes of MPLS labels, which there are none of | remove it, and what follows it",
     ),
     (
         "10.9.0.0/16 dev e track_group G",

@@ -5,6 +5,7 @@
 //! Events only say that something has changed; what there is, is read. The kernel
 //! flushes IPv4 routes without a word when their interface or source address goes.
 
+mod encap;
 mod kernel;
 mod plan;
 #[cfg(test)]

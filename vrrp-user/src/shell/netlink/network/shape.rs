@@ -3,7 +3,7 @@
 //! A [`Shape`] is the message that asks for it; the kernel's own message about it
 //! is brought into the same form, so that the two can be compared.
 
-use super::Item;
+use super::{Item, encap};
 use crate::{
     config::model::routing::{self, Metric, NextHop, Prefix, Route, Rule, RuleAction},
     shell::netlink::kernel::Table,
@@ -211,10 +211,19 @@ fn normal_route(route: &mut RouteMessage) {
             RouteAttribute::MultiPath(mut hops) => {
                 for hop in &mut hops {
                     hop.flags &= RouteNextHopFlags::Onlink;
+                    for it in &mut hop.attributes {
+                        if let RouteAttribute::Encap(inside) = it {
+                            encap::normal(inside);
+                        }
+                    }
                 }
                 // Such a route carries the flags of its hops in its own as well.
                 route.header.flags = RouteFlags::empty();
                 RouteAttribute::MultiPath(hops)
+            }
+            RouteAttribute::Encap(mut inside) => {
+                encap::normal(&mut inside);
+                RouteAttribute::Encap(inside)
             }
             RouteAttribute::Metrics(mut metrics) => {
                 metrics.retain(|it| !matches!(it, RouteMetric::Lock(0)));
@@ -326,6 +335,7 @@ fn wanted_route(route: &Route, devices: &dyn Devices) -> Result<RouteMessage, St
             }
             let realms = only.realms.or(route.realms);
             attributes.extend(realms.map(|realms| RouteAttribute::Realm(realm(realms))));
+            attributes.extend(encap::wanted(only.encap.as_ref().or(route.encap.as_ref())));
         }
         [] => {
             attributes.extend(gateway(route.via, route.v6));
@@ -334,6 +344,7 @@ fn wanted_route(route: &Route, devices: &dyn Devices) -> Result<RouteMessage, St
             }
             let realms = route.realms;
             attributes.extend(realms.map(|realms| RouteAttribute::Realm(realm(realms))));
+            attributes.extend(encap::wanted(route.encap.as_ref()));
         }
         several => {
             let mut hops = Vec::with_capacity(several.len());
@@ -379,6 +390,8 @@ fn next_hop(hop: &NextHop, route: &Route, devices: &dyn Devices) -> Result<Route
     let realms = hop.realms.or(route.realms);
     let realms = realms.map(|realms| RouteAttribute::Realm(realm(realms)));
     message.attributes.extend(realms);
+    let encap = hop.encap.as_ref().or(route.encap.as_ref());
+    message.attributes.extend(encap::wanted(encap));
     Ok(message)
 }
 

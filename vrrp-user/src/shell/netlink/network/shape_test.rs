@@ -3,7 +3,10 @@ use super::{
     shape::{Shape, wanted},
 };
 use netlink_packet_route::{
-    route::{RouteAttribute, RouteFlags, RouteNextHopFlags, RoutePreference},
+    route::{
+        RouteAttribute, RouteFlags, RouteIpTunnel, RouteIpTunnelFlags, RouteLwTunnelEncap,
+        RouteNextHopFlags, RoutePreference,
+    },
     rule::{RuleAttribute, RuleFlags},
 };
 
@@ -131,6 +134,38 @@ fn a_multipath_route_is_the_same_in_any_order_and_on_any_unsaid_interface() {
     assert!(asked.clone().normal().is_met_by(&found.normal()));
     let other = route(&row.replace("weight 2", "weight 3")).normal();
     assert!(!asked.normal().is_met_by(&other));
+}
+
+/// The kernel also tells the ends and limits of a tunnel that nobody said.
+#[test]
+fn what_the_kernel_adds_to_a_tunnel_makes_no_difference() {
+    let asked = route("10.1.0.0/16 dev eth0 encap ip id 5 dst 192.0.2.9");
+    let mut found = asked.clone();
+    let Shape::Route(message) = &mut found else {
+        panic!("a route");
+    };
+    for attribute in &mut message.attributes {
+        if let RouteAttribute::Encap(inside) = attribute {
+            inside.reverse();
+            inside.extend([
+                RouteLwTunnelEncap::Ip(RouteIpTunnel::Source(core::net::Ipv4Addr::UNSPECIFIED)),
+                RouteLwTunnelEncap::Ip(RouteIpTunnel::Ttl(0)),
+                RouteLwTunnelEncap::Ip(RouteIpTunnel::Tos(0)),
+                RouteLwTunnelEncap::Ip(RouteIpTunnel::Flags(RouteIpTunnelFlags::empty())),
+            ]);
+        }
+    }
+    assert!(asked.clone().normal().is_met_by(&found.normal()));
+    for other in [
+        "encap ip id 6 dst 192.0.2.9",
+        "encap ip id 5",
+        "encap ip id 5 dst 192.0.2.9 ttl 3",
+        "encap mpls 5",
+        "",
+    ] {
+        let other = route(&format!("10.1.0.0/16 dev eth0 {other}")).normal();
+        assert!(!asked.clone().normal().is_met_by(&other));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! One of a row's tests must name each of its keywords.
 
+mod balance;
 mod global;
 mod group;
 mod hash;
@@ -68,6 +69,7 @@ pub(crate) fn evidence() -> impl Iterator<Item = &'static Evidence> {
         words::WORDS,
         hash::HASH,
         upkeep::UPKEEP,
+        balance::BALANCE,
     ]
     .into_iter()
     .flatten()

@@ -3,6 +3,7 @@
 
 use super::model::{
     Config, Family, Global, Instance, Probe, Script, SyncGroup, TrackFile, TrackProcess,
+    balance::VirtualServer,
 };
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -81,6 +82,10 @@ pub struct Diff {
     pub groups: Changes<SyncGroup>,
     /// `vrrp_instance`, by [`Identity`]: a new name alone is a change, not a new router.
     pub instances: Changes<Instance>,
+    /// `virtual_server`, by name.
+    pub services: Changes<VirtualServer>,
+    /// `lvs_timeouts` or `lvs_gone_servers` are others.
+    pub balance_rules: bool,
 }
 
 impl Diff {
@@ -104,6 +109,14 @@ impl Diff {
             ),
             groups: changes(&old.groups, &new.groups, |g| g.name.clone(), SyncGroup::eq),
             instances: changes(&old.instances, &new.instances, Identity::of, same_instance),
+            services: changes(
+                &old.balance.services,
+                &new.balance.services,
+                |s| s.name.clone(),
+                VirtualServer::eq,
+            ),
+            balance_rules: (old.balance.timeouts, old.balance.gone)
+                != (new.balance.timeouts, new.balance.gone),
         }
     }
 
@@ -116,6 +129,8 @@ impl Diff {
             && self.probes.is_empty()
             && self.groups.is_empty()
             && self.instances.is_empty()
+            && self.services.is_empty()
+            && !self.balance_rules
     }
 }
 
@@ -215,6 +230,21 @@ mod tests {
         assert_eq!(changed, [("a", "renamed"), ("b", "b")]);
         assert_eq!(names(&diff.instances.added), ["c"]);
         assert_eq!(names(&diff.instances.removed), ["c"]);
+    }
+
+    #[test]
+    fn services_go_by_name() {
+        let text = |weight: u8, more: &str| {
+            config(&format!(
+                "{more}\nvirtual_server 10.0.0.1 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\nreal_server 10.0.0.2 80 {{\nweight {weight}\n}}\n}}\n"
+            ))
+        };
+        let diff = Diff::between(&text(1, ""), &text(2, ""));
+        assert_eq!((diff.services.changed.len(), diff.is_empty()), (1, false));
+        assert!(Diff::between(&text(1, ""), &text(1, "")).is_empty());
+        let rules = text(1, "global_defs {\nlvs_timeouts udp 60\n}");
+        let diff = Diff::between(&text(1, ""), &rules);
+        assert!(diff.balance_rules && diff.services.is_empty() && !diff.is_empty());
     }
 
     #[test]

@@ -41,6 +41,11 @@ macro_rules! causes {
                 match cause { $($Cause::$variant => self.$field,)+ }
             }
 
+            /// One more.
+            pub const fn count(&mut self, cause: $Cause) {
+                match cause { $($Cause::$variant => self.$field = self.$field.wrapping_add(1),)+ }
+            }
+
             /// Adds another CPU's counts.
             pub const fn add(&mut self, other: &$Counters) {
                 $(self.$field = self.$field.wrapping_add(other.$field);)+

@@ -174,6 +174,7 @@ pub const fn ring(page: u32, slots: u32) -> u64 {
 
 /// First page of a ring.
 #[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
 pub const fn ring_page(ring: u64) -> u32 {
     ring as u32
 }

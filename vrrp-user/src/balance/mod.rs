@@ -10,8 +10,25 @@
 //! |---|---|
 //! | `director` | composes the others: inputs in, actions out |
 //! | `pool` | a service's servers as configured, as edited, and as they are |
+//! | `settle` | from what the maps hold to what they must hold |
+//! | `record` | records of the maps, made from the model |
+//! | `hops` | ways to servers, shared by those who go the same |
 //! | `ids` | ids of services, servers and hops, and pages of rings; none reused too soon |
 //! | `ring` | what a scheduler's ring looks like, a file for each |
+//! | `status` | what `xvrrpd lvs` shows |
+
+pub mod director;
+mod hops;
+mod ids;
+pub mod pool;
+mod record;
+mod ring;
+mod settle;
+pub mod status;
+#[cfg(test)]
+mod tests;
+
+pub use director::Director;
 
 use crate::config::model::balance::{Balance, Method};
 use core::net::IpAddr;
@@ -120,8 +137,10 @@ pub enum Action {
         /// What to write.
         hop: Hop,
     },
-    /// A record of `XVRRP_SERVERS`: whole where the generation is another, else its
-    /// weight, hop and flags.
+    /// A record of `XVRRP_SERVERS`: whole where the generation is another, else the words
+    /// of it that differ, `flags` and `hop` last. What is never another in one generation:
+    /// address, port, method, tunnel and service. `tunnel_source` is another only where
+    /// the hop that is written is 0, or the one that is there.
     WriteServer {
         /// Its id.
         id: u32,

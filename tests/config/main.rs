@@ -131,6 +131,28 @@ fn gist(config: &Config, out: &mut String) {
             );
         }
     }
+    for s in &config.balance.services {
+        let _ = writeln!(
+            out,
+            "balances {} by {:?}{}{}",
+            s.name,
+            s.scheduler.kind,
+            s.persistence
+                .map(|p| format!(" persistent {:?}/{}", p.timeout, p.prefix))
+                .unwrap_or_default(),
+            if s.one_packet { " ops" } else { "" },
+        );
+        for l in &s.listens {
+            let _ = writeln!(out, "  on {}-{} port {}", l.first, l.last, l.first_port);
+        }
+        for r in &s.servers {
+            let _ = writeln!(
+                out,
+                "  to {} port {} weight {} {:?}",
+                r.address, r.port, r.weight, r.method
+            );
+        }
+    }
 }
 
 fn compare(directory: &str) {

@@ -3,6 +3,7 @@
 //!
 //! One of a row's tests must name each of its keywords.
 
+mod balance;
 mod global;
 mod group;
 mod hash;
@@ -66,6 +67,7 @@ pub(crate) fn evidence() -> impl Iterator<Item = &'static Evidence> {
         tracker::TRACKERS,
         words::WORDS,
         hash::HASH,
+        balance::BALANCE,
     ]
     .into_iter()
     .flatten()

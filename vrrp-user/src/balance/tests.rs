@@ -1,6 +1,7 @@
 //! The director, from outside: inputs in, and what its actions make of the maps.
 
 mod model;
+mod properties;
 mod steps;
 
 use super::{Action, Director, Input, Path};

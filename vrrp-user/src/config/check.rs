@@ -218,8 +218,43 @@ impl Check<'_> {
         self.diagnostics.push(found);
     }
 
+    /// All that waits for the checkers at once: it is one thing that is missing.
+    fn report_unchecked(&mut self) {
+        let mut waiting: Vec<(Span, &str)> = Vec::new();
+        self.idle.retain(|&(kind, _), idle| {
+            let status = match idle.keyword.status {
+                Status::Alias(now) => keyword::lookup(kind, now).map(|k| k.status),
+                status => Some(status),
+            };
+            let waits = status == Some(Status::NotYet(keyword::UNCHECKED));
+            if waits {
+                waiting.push((idle.first, idle.keyword.name));
+            }
+            !waits
+        });
+        waiting.sort_unstable();
+        let Some(&(first, _)) = waiting.first() else {
+            return;
+        };
+        let mut names: Vec<String> = Vec::new();
+        for (_, name) in waiting {
+            let name = format!("`{name}`");
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let names = match names.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last} are", rest.join(", ")),
+            _ => format!("{} is", names.concat()),
+        };
+        let message = format!("{}: {names} not served yet", keyword::UNCHECKED);
+        let found = Diagnostic::warning(Code::NotServed, first, message);
+        self.diagnostics.push(found);
+    }
+
     /// Each of them once, at the first place.
     fn report_idle(&mut self) {
+        self.report_unchecked();
         for (
             (kind, name),
             Idle {

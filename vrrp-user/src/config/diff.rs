@@ -3,6 +3,7 @@
 
 use super::model::{
     Config, Family, Global, Instance, Probe, Script, SyncGroup, TrackFile, TrackProcess,
+    balance::VirtualServer,
 };
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -81,6 +82,10 @@ pub struct Diff {
     pub groups: Changes<SyncGroup>,
     /// `vrrp_instance`, by [`Identity`]: a new name alone is a change, not a new router.
     pub instances: Changes<Instance>,
+    /// `virtual_server`, by name.
+    pub services: Changes<VirtualServer>,
+    /// `lvs_timeouts` or `lvs_gone_servers` are others.
+    pub balance_rules: bool,
 }
 
 impl Diff {
@@ -104,6 +109,14 @@ impl Diff {
             ),
             groups: changes(&old.groups, &new.groups, |g| g.name.clone(), SyncGroup::eq),
             instances: changes(&old.instances, &new.instances, Identity::of, same_instance),
+            services: changes(
+                &old.balance.services,
+                &new.balance.services,
+                |s| s.name.clone(),
+                VirtualServer::eq,
+            ),
+            balance_rules: (old.balance.timeouts, old.balance.gone)
+                != (new.balance.timeouts, new.balance.gone),
         }
     }
 
@@ -116,6 +129,8 @@ impl Diff {
             && self.probes.is_empty()
             && self.groups.is_empty()
             && self.instances.is_empty()
+            && self.services.is_empty()
+            && !self.balance_rules
     }
 }
 

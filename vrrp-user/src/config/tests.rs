@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::path::Path;
 
 mod authentication;
+mod balance;
 mod by_name;
 mod lowering;
 mod network;

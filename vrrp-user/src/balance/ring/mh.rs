@@ -10,7 +10,7 @@ use core::net::IpAddr;
 /// (`CONFIG_IP_VS_MH_TAB_INDEX` 12).
 const SLOTS: u32 = 4093;
 const INDEX: u32 = 12;
-const OFFSET_KEY: [u64; 2] = [2_654_435_761; 2];
+pub(super) const OFFSET_KEY: [u64; 2] = [2_654_435_761; 2];
 const SKIP_KEY: [u64; 2] = [2_654_446_892; 2];
 
 struct Walker {

@@ -1,5 +1,7 @@
 //! Rings against straightforward retellings of what IPVS does.
 
+mod ipvs;
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

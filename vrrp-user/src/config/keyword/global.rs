@@ -1,13 +1,15 @@
 //! `global_defs`.
 
-use super::{Keyword, Kind, block, idle, later, old, served};
+use super::{Keyword, Kind, UNCHECKED, block, idle, later, old, served};
 
 const IN_REAL_TIME: &str = "the transmit thread runs in real time from the start; `vrrp_rt_priority` says at which priority";
 const LOCKED: &str = "the transmit thread is locked in memory by itself";
 const NO_CHILD: &str = "there are no separate checker and BFD processes to set this for";
 const NO_FIREWALL: &str = "addresses are fenced in XDP, without firewall rules";
 const NO_SNMP: &str = "there is no SNMP agent";
-const NO_LVS: &str = "there is no load balancer yet";
+const NO_SYNC: &str = "connections are not told to another director";
+const NO_TABLE: &str = "the kernel's IPVS is not used, there is nothing in it to flush";
+const NO_MARKS: &str = "every address of a group is looked up by itself, without marks";
 const NO_BUFFERS: &str =
     "adverts are received in XDP and netlink is resynchronised after an overrun";
 
@@ -88,9 +90,9 @@ pub(super) const GENERAL: &[Keyword] = &[
     served("smtp_login", 2, "USER PASSWORD"),
     served("smtp_alert", 0, "[on|off]"),
     served("smtp_alert_vrrp", 0, "[on|off]"),
-    later("smtp_alert_checker", 0, "[on|off]", NO_LVS),
+    later("smtp_alert_checker", 0, "[on|off]", UNCHECKED),
     served("no_email_faults", 0, ""),
-    later("no_checker_emails", 0, "", NO_LVS),
+    later("no_checker_emails", 0, "", UNCHECKED),
     served("startup_script", 1, "COMMAND [USER [GROUP]]"),
     served("startup_script_timeout", 1, "1-1000"),
     served("shutdown_script", 1, "COMMAND [USER [GROUP]]"),
@@ -265,16 +267,22 @@ pub(super) const MANAGEMENT: &[Keyword] = &[
 ];
 
 pub(super) const LVS: &[Keyword] = &[
-    later("lvs_sync_daemon", 1, "INTERFACE [INSTANCE]", NO_LVS),
-    later("lvs_timeouts", 1, "tcp SECONDS ...", NO_LVS),
-    later("lvs_flush", 0, "", NO_LVS),
-    later("lvs_flush_on_stop", 0, "[VS]", NO_LVS),
+    later("lvs_sync_daemon", 1, "INTERFACE [INSTANCE]", NO_SYNC),
+    served(
+        "lvs_timeouts",
+        2,
+        "[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]",
+    ),
+    // Ours.
+    served("lvs_gone_servers", 1, "reset|drop"),
+    idle("lvs_flush", 0, "", NO_TABLE),
+    later("lvs_flush_on_stop", 0, "[VS]", "connections are kept"),
     old("lvs_flush_onstop", 0, "[VS]", "lvs_flush_on_stop"),
-    later("lvs_notify_fifo", 1, "PATH", NO_LVS),
-    later("lvs_notify_fifo_script", 1, "COMMAND", NO_LVS),
-    later("rs_init_notifies", 0, "", NO_LVS),
-    later("checker_log_all_failures", 0, "[on|off]", NO_LVS),
-    later("nftables_ipvs", 0, "[TABLE]", NO_LVS),
-    later("nftables_ipvs_priority", 1, "NUMBER", NO_LVS),
-    later("nftables_ipvs_start_fwmark", 1, "NUMBER", NO_LVS),
+    later("lvs_notify_fifo", 1, "PATH", UNCHECKED),
+    later("lvs_notify_fifo_script", 1, "COMMAND", UNCHECKED),
+    later("rs_init_notifies", 0, "", UNCHECKED),
+    later("checker_log_all_failures", 0, "[on|off]", UNCHECKED),
+    idle("nftables_ipvs", 0, "[TABLE]", NO_MARKS),
+    idle("nftables_ipvs_priority", 1, "NUMBER", NO_MARKS),
+    idle("nftables_ipvs_start_fwmark", 1, "NUMBER", NO_MARKS),
 ];

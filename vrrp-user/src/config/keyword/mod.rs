@@ -14,6 +14,10 @@ mod tracker;
 
 pub use listing::{Entry, keywords};
 
+/// What does not happen without the checkers. Told once for all of a file's keywords
+/// that wait for it.
+pub(crate) const UNCHECKED: &str = "no real server is checked, each counts as up";
+
 /// A block, by what may stand in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {

@@ -1,6 +1,6 @@
 //! What stands outside all blocks.
 
-use super::{Keyword, Kind, block, idle, later, old, served};
+use super::{Keyword, Kind, UNCHECKED, block, idle, later, old, served};
 
 pub(super) const ROOT: &[Keyword] = &[
     block(served("global_defs", 0, ""), Kind::Global),
@@ -13,7 +13,7 @@ pub(super) const ROOT: &[Keyword] = &[
         "net_namespace_ipvs",
         1,
         "NAME",
-        "there is no load balancer yet",
+        "services are balanced where their addresses are",
     ),
     idle("namespace_with_ipsets", 0, "", "no ipsets are used"),
     idle("use_pid_dir", 0, "", "two daemons never share a pid file"),
@@ -58,20 +58,9 @@ pub(super) const ROOT: &[Keyword] = &[
         Kind::Bfd,
     ),
     block(
-        later(
-            "virtual_server",
-            1,
-            "ADDRESS PORT",
-            "no service is balanced",
-        ),
+        served("virtual_server", 1, "ADDRESS [PORT]|group NAME"),
         Kind::VirtualServer,
     ),
-    block(
-        later("virtual_server_group", 1, "NAME", "no service is balanced"),
-        Kind::Addresses,
-    ),
-    block(
-        later("SSL", 0, "", "nothing is checked over TLS"),
-        Kind::Tls,
-    ),
+    block(served("virtual_server_group", 1, "NAME"), Kind::Addresses),
+    block(later("SSL", 0, "", UNCHECKED), Kind::Tls),
 ];

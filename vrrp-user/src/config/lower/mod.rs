@@ -2,6 +2,7 @@
 
 mod address;
 mod authentication;
+mod balance;
 mod checksum;
 mod complete;
 mod cross;
@@ -140,9 +141,10 @@ pub(crate) fn lower(
     cross::check(&completed, &groups, root, diagnostics);
     let delays = delays::all(root, &completed, diagnostics);
     lint::lint(&completed, &trackers, diagnostics);
+    let balance = balance::all(root, diagnostics);
     let trackers = trackers.finish();
     Config {
-        balance: crate::config::model::balance::Balance::default(),
+        balance,
         global: globals.finish(),
         scripts: trackers.scripts,
         files: trackers.files,

@@ -1,4 +1,4 @@
-//! Builds the BPF object of `vrrp-ebpf`, or takes a prebuilt one.
+//! Builds the BPF objects of `vrrp-ebpf`, or takes prebuilt ones.
 //!
 //! Rust ships no `core` for BPF, so it is built from source, which takes a
 //! compiler that has that source; the rest of the workspace is built by whatever
@@ -8,7 +8,8 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `XVRRP_BPF_OBJECT` | a prebuilt object: nothing is built |
+//! | `XVRRP_BPF_OBJECT` | a prebuilt object of the VRRP programs |
+//! | `XVRRP_BPF_BALANCE_OBJECT` | a prebuilt object of the balancer's; with both nothing is built |
 //! | `XVRRP_BPF_RUSTC` | compiler to use, ahead of all others |
 
 use std::{
@@ -20,12 +21,23 @@ use std::{
 };
 
 const PACKAGE: &str = "vrrp-ebpf";
-const OBJECT: &str = "vrrp-ebpf.bpf.o";
-const SETUP: &str =
-    "`cargo xtask setup` installs all of it; XVRRP_BPF_OBJECT=FILE takes a prebuilt object instead";
+/// Each object: the binary it is, the file it becomes, and what names a prebuilt one.
+const OBJECTS: [(&str, &str, &str); 2] = [
+    ("vrrp-ebpf", "vrrp-ebpf.bpf.o", "XVRRP_BPF_OBJECT"),
+    (
+        "vrrp-balance",
+        "vrrp-balance.bpf.o",
+        "XVRRP_BPF_BALANCE_OBJECT",
+    ),
+];
+const SETUP: &str = "`cargo xtask setup` installs all of it; XVRRP_BPF_OBJECT=FILE and XVRRP_BPF_BALANCE_OBJECT=FILE take prebuilt objects instead";
 
 fn main() {
-    for variable in ["XVRRP_BPF_OBJECT", "XVRRP_BPF_RUSTC", "CARGO_FEATURE_SHELL"] {
+    let prebuilt = OBJECTS.map(|(_, _, variable)| variable);
+    for variable in ["XVRRP_BPF_RUSTC", "CARGO_FEATURE_SHELL"]
+        .iter()
+        .chain(&prebuilt)
+    {
         println!("cargo:rerun-if-env-changed={variable}");
     }
     println!("cargo:rerun-if-changed=build.rs");
@@ -33,20 +45,28 @@ fn main() {
     if env::var_os("CARGO_FEATURE_SHELL").is_none() {
         return;
     }
-    if let Err(why) = provide_object() {
+    if let Err(why) = provide_objects() {
         for line in why.lines() {
             println!("cargo::error={line}");
         }
     }
 }
 
-fn provide_object() -> Result<(), String> {
+fn provide_objects() -> Result<(), String> {
     let out_dir = directory("OUT_DIR")?;
-    let object = out_dir.join(OBJECT);
-    if let Some(prebuilt) = env::var_os("XVRRP_BPF_OBJECT").filter(|path| !path.is_empty()) {
-        let prebuilt = PathBuf::from(prebuilt);
-        println!("cargo:rerun-if-changed={}", prebuilt.display());
-        return copy(&prebuilt, &object).map_err(|why| format!("XVRRP_BPF_OBJECT: {why}"));
+    let mut to_build = Vec::new();
+    for (binary, object, variable) in OBJECTS {
+        let object = out_dir.join(object);
+        if let Some(prebuilt) = env::var_os(variable).filter(|path| !path.is_empty()) {
+            let prebuilt = PathBuf::from(prebuilt);
+            println!("cargo:rerun-if-changed={}", prebuilt.display());
+            copy(&prebuilt, &object).map_err(|why| format!("{variable}: {why}"))?;
+        } else {
+            to_build.push((binary, object));
+        }
+    }
+    if to_build.is_empty() {
+        return Ok(());
     }
     let workspace = directory("CARGO_MANIFEST_DIR")?
         .parent()
@@ -68,16 +88,18 @@ fn provide_object() -> Result<(), String> {
         (rustc, path) => {
             let missing: Vec<String> = [rustc.err(), path.err()].into_iter().flatten().collect();
             return Err(format!(
-                "the BPF object cannot be built.\n{}\n{SETUP}",
+                "the BPF objects cannot be built.\n{}\n{SETUP}",
                 missing.join("\n")
             ));
         }
     };
     let built = build(&workspace, &out_dir.join("bpf"), &rustc, &path)?;
-    copy(&built, &object)
+    to_build
+        .iter()
+        .try_for_each(|(binary, object)| copy(&built.join(binary), object))
 }
 
-/// Runs cargo for the BPF target; the path of the object.
+/// Runs cargo for the BPF target; where the objects are.
 fn build(
     workspace: &Path,
     target_dir: &Path,
@@ -100,15 +122,7 @@ fn build(
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(workspace)
-        .args([
-            "build",
-            "--package",
-            PACKAGE,
-            "--bin",
-            PACKAGE,
-            "--profile",
-            "bpf",
-        ])
+        .args(["build", "--package", PACKAGE, "--bins", "--profile", "bpf"])
         .args(["-Zbuild-std=core", "--target", target, "--target-dir"])
         .arg(target_dir)
         .env("RUSTC", rustc)
@@ -149,7 +163,7 @@ fn build(
             String::from_utf8_lossy(&output.stderr)
         ));
     }
-    Ok(target_dir.join(target).join("bpf").join(PACKAGE))
+    Ok(target_dir.join(target).join("bpf"))
 }
 
 /// A compiler whose sysroot holds the source of `core`.

@@ -4,7 +4,7 @@ use crate::kernel::{Entry, Kernel};
 use std::collections::HashMap;
 use vrrp_common::counter::Cause;
 use vrrp_ebpf::{
-    egress, ingress,
+    egress,
     testing::{
         cases::{self, Case, GATE_V6, GATE_VMAC6, IFINDEX, Verdict},
         frames::rewritten,
@@ -15,7 +15,7 @@ use vrrp_ebpf::{
 const VERSIONS: u32 = 12;
 
 /// Marsaglia's xorshift: the same frames on every run.
-struct Noise(u64);
+pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
     fn next(&mut self, below: usize) -> usize {
@@ -26,7 +26,7 @@ impl Noise {
     }
 
     /// Some octets changed, and now and then the end cut off.
-    fn mangle(&mut self, frame: &mut Vec<u8>, shortest: usize) {
+    pub(crate) fn mangle(&mut self, frame: &mut Vec<u8>, shortest: usize) {
         for _ in 0..=self.next(3) {
             let at = self.next(frame.len());
             frame[at] = u8::try_from(self.next(256)).expect("an octet");
@@ -51,7 +51,7 @@ fn on_host(case: &Case, frame: &[u8]) -> (Verdict, Vec<(Cause, u64)>, Vec<u8>) {
             egress::Verdict::Pass | egress::Verdict::ShowMore => Verdict::Pass,
         }
     } else {
-        ingress::judge(&mut frame, &world, IFINDEX).into()
+        cases::arrive(&mut frame, &world)
     };
     let mut counts = HashMap::<Cause, u64>::new();
     for cause in world.take_counts() {

@@ -5,6 +5,8 @@
 //! root. The object is the one `vrrp-user` carries, or `XVRRP_BPF_OBJECT`.
 
 mod agreement;
+mod balance;
+mod balancer;
 mod captures;
 mod cost;
 mod diagnostics;

@@ -22,6 +22,12 @@
 //! | `XVRRP_LB_COUNT` | per-CPU array | 0 | [`Counters`] | XDP |
 //! | `XVRRP_WATCHED` | mmapable array | 0 | [`Watched`] | director; the VRRP object's |
 //! | `XVRRP_NEXT` | program array | `NEXT_*` | program | director; the VRRP object's |
+//! | `XVRRP_NEXT_OLD` | program array | `NEXT_*` | program without fragments | the same |
+//! | `XVRRP_LB_WORK` | per-CPU array | 0 | what one program tells the next | XDP; of no use outside |
+//!
+//! The balancer's programs use maps of the VRRP object as well: [`SHARED`]. A program
+//! array takes programs of one kind, so there are two, and the programs that take packets
+//! in fragments (kernel 5.18) go by the one, those that do not by the other.
 //!
 //! # How a change becomes whole
 //!
@@ -56,7 +62,19 @@ pub mod name {
     pub const COUNT: &str = "XVRRP_LB_COUNT";
     pub const WATCHED: &str = "XVRRP_WATCHED";
     pub const NEXT: &str = "XVRRP_NEXT";
+    pub const NEXT_OLD: &str = "XVRRP_NEXT_OLD";
+    pub const WORK: &str = "XVRRP_LB_WORK";
 }
+
+/// Maps that the balancer's object shares with the VRRP object, by kernel name: whoever
+/// loads it gives it those of the VRRP object.
+pub const SHARED: [&str; 5] = [
+    crate::maps::name::GATES,
+    crate::maps::name::VIPS,
+    crate::maps::name::COUNT,
+    name::NEXT,
+    name::NEXT_OLD,
+];
 
 /// Addresses, ports and protocols served, all services together.
 pub const MAX_KEYS: usize = 16384;
@@ -84,7 +102,12 @@ pub const GRACE_NS: u64 = 1_000_000_000;
 pub const NEXT_V4: u32 = 0;
 /// `XVRRP_NEXT`: IPv6, from XDP.
 pub const NEXT_V6: u32 = 1;
-/// Slots of `XVRRP_NEXT`; what follows the two is between the balancer's own programs.
+/// `XVRRP_NEXT`: a packet of nobody's connection, which may begin one.
+pub const NEXT_BEGIN: u32 = 2;
+/// `XVRRP_NEXT`: what is to be answered.
+pub const NEXT_ANSWER: u32 = 3;
+/// Slots of `XVRRP_NEXT`; what follows the first two is between the balancer's own
+/// programs.
 pub const MAX_NEXT: usize = 16;
 
 /// What a service listens on.
@@ -267,7 +290,7 @@ pub struct Hop {
     pub pad: u16,
     /// The interface they leave by: one that XDP can send from, not a VLAN on it.
     pub ifindex: u32,
-    /// Largest IP packet, octets.
+    /// Largest IP packet, octets; 0: not known, and nothing is too big.
     pub mtu: u32,
 }
 
@@ -481,6 +504,8 @@ causes! {
     LeftToStack => left_to_stack,
     /// Packets in the middle of a connection nobody knows, left to the stack.
     UnknownConnection => unknown_connection,
+    /// Later fragments whose first was not seen, left to the stack.
+    UnknownFragment => unknown_fragment,
     /// Connections whose server is gone, scheduled anew.
     Rescheduled => rescheduled,
     /// Connections whose server is gone, answered by a reset.
@@ -505,8 +530,6 @@ causes! {
     DropUnresolved => drop_unresolved,
     /// Dropped: the server is gone.
     DropServerGone => drop_server_gone,
-    /// Dropped: a later fragment whose first was not seen.
-    DropFragment => drop_fragment,
     /// Dropped: a header that the frame does not hold whole, or that contradicts itself.
     DropMalformed => drop_malformed,
     /// Dropped: longer than the way to the server carries, and not to be answered.

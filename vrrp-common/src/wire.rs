@@ -10,6 +10,14 @@ pub const GROUP_V6: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 pub const GROUP_MAC_V4: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x00, 0x12];
 /// Ethernet form of the IPv6 group (RFC 2464 §7).
 pub const GROUP_MAC_V6: [u8; 6] = [0x33, 0x33, 0x00, 0x00, 0x00, 0x12];
+/// IP protocol of ICMP.
+pub const IPPROTO_ICMP: u8 = 1;
+/// IP protocol of TCP.
+pub const IPPROTO_TCP: u8 = 6;
+/// IP protocol of UDP.
+pub const IPPROTO_UDP: u8 = 17;
+/// IP protocol of SCTP.
+pub const IPPROTO_SCTP: u8 = 132;
 /// IP protocol of ICMP for IPv6.
 pub const IPPROTO_ICMPV6: u8 = 58;
 /// The only TTL or hop limit a multicast advert may carry (§5.1.1.3).

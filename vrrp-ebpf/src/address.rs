@@ -60,6 +60,18 @@ impl Address {
         unsafe { core::mem::transmute(self.0) }
     }
 
+    /// Its leading bits; the others zero.
+    #[inline(always)]
+    #[must_use]
+    pub const fn leading(self, bits: u32) -> Self {
+        Self([
+            masked(self.0[0], bits),
+            masked(self.0[1], bits.saturating_sub(32)),
+            masked(self.0[2], bits.saturating_sub(64)),
+            masked(self.0[3], bits.saturating_sub(96)),
+        ])
+    }
+
     /// All zero.
     #[inline(always)]
     #[must_use]
@@ -114,6 +126,16 @@ impl Address {
     }
 }
 
+/// The leading bits of a word in network order.
+#[inline(always)]
+const fn masked(word: u32, bits: u32) -> u32 {
+    match bits {
+        0 => 0,
+        1..32 => word & (u32::MAX << (32 - bits)).to_be(),
+        _ => word,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Address;
@@ -156,6 +178,22 @@ mod tests {
             ("2001:db8::1", false),
         ] {
             assert_eq!(address(text).is_link_local_v6(), local, "{text}");
+        }
+    }
+
+    #[test]
+    fn leading_bits() {
+        for (text, bits, want) in [
+            ("10.1.2.255", 32, "10.1.2.255"),
+            ("10.1.2.255", 128, "10.1.2.255"),
+            ("10.1.2.255", 25, "10.1.2.128"),
+            ("10.1.2.255", 8, "10.0.0.0"),
+            ("10.1.2.255", 0, "0.0.0.0"),
+            ("2001:db8:1:2:3:4:5:6", 64, "2001:db8:1:2::"),
+            ("2001:db8:1:2:3:4:5:6", 100, "2001:db8:1:2:3:4::"),
+            ("2001:db8:1:2:3:4:5:6", 128, "2001:db8:1:2:3:4:5:6"),
+        ] {
+            assert_eq!(address(text).leading(bits), address(want), "{text}/{bits}");
         }
     }
 

@@ -22,6 +22,7 @@
 
 pub mod address;
 pub mod advert;
+pub mod balance;
 pub mod checksum;
 pub mod diagnostic;
 pub mod egress;

@@ -16,13 +16,13 @@ mod entry {
     /// Ingress, for kernels that know multi-buffer frames (5.18 and later).
     #[xdp(frags)]
     fn xvrrp_xdp(ctx: XdpContext) -> u32 {
-        context::ingress(ctx.ctx)
+        context::ingress_frags(ctx.ctx)
     }
 
     /// The same for older kernels.
     #[xdp]
     fn xvrrp_xdp_nofrags(ctx: XdpContext) -> u32 {
-        context::ingress(ctx.ctx)
+        context::ingress_old(ctx.ctx)
     }
 
     /// Egress, by TCX (6.6 and later) or as a clsact filter.

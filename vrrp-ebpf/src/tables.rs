@@ -48,6 +48,8 @@ pub trait Tables {
     fn hints_at(&self, last_octet: u8) -> bool;
     /// Who takes frames to the virtual MAC, if it is one of ours here.
     fn station(&self, key: &StationKey) -> Option<Station>;
+    /// A packet from and to addresses with these last octets may concern the balancer.
+    fn watches(&self, source: u8, destination: u8) -> bool;
     /// A gate as it is now: its epoch read first and its lease last, because the
     /// transmit thread ends the old lease before it starts an epoch.
     fn gate(&self, index: u32) -> Option<Gate>;

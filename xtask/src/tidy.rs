@@ -53,7 +53,7 @@ const IMPURE: &[&str] = &[
     "crate::cli",
 ];
 
-const COUNTERS: &str = "vrrp-common/src/counter.rs";
+const COUNTERS: [&str; 2] = ["vrrp-common/src/counter.rs", "vrrp-common/src/balance.rs"];
 const COUNTERS_DOC: &str = "docs/BPF-MAPS.md";
 const RUNNER_CONFIG: &str = ".config/nextest.toml";
 
@@ -66,9 +66,11 @@ pub(crate) fn run() -> Result<()> {
         complaints.extend(complaints_about(&path, &text));
     }
     let read = |path: &str| fs::read_to_string(workspace::root().join(path));
-    let counters = read(COUNTERS).with_context(|| COUNTERS.to_owned())?;
-    if let Ok(doc) = read(COUNTERS_DOC) {
-        complaints.extend(undocumented(&counters, &doc));
+    for path in COUNTERS {
+        let counters = read(path).with_context(|| path.to_owned())?;
+        if let Ok(doc) = read(COUNTERS_DOC) {
+            complaints.extend(undocumented(&counters, &doc));
+        }
     }
     let runner = read(RUNNER_CONFIG).with_context(|| RUNNER_CONFIG.to_owned())?;
     for name in test::KERNEL_TESTS {

@@ -1,11 +1,13 @@
 //! From the kernel's contexts to a verdict, and back to its numbers.
 
-use super::maps::Kernel;
+use super::maps::{self, Kernel};
 use aya_ebpf::{
     bindings::{__sk_buff, TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action, xdp_md},
+    btf_maps::ProgramArray,
     helpers::{bpf_l4_csum_replace, bpf_skb_pull_data, bpf_skb_store_bytes, bpf_xdp_adjust_tail},
+    programs::XdpContext,
 };
-use vrrp_common::counter::Cause;
+use vrrp_common::{balance::MAX_NEXT, counter::Cause};
 use vrrp_ebpf::{
     advert,
     checksum::{self, Sum},
@@ -111,16 +113,52 @@ extern "C" fn xvrrp_hand_up(ctx: *mut xdp_md, at: u32, len: u32) -> u32 {
     advert::copy_and_submit(&XdpFrame::new(ctx), &Kernel, at as usize, len as usize) as u32
 }
 
-/// What both XDP entries are.
+/// What both XDP entries are. `next`: where the balancer's programs of the same kind are.
 #[inline(always)]
-pub(crate) fn ingress(ctx: *mut xdp_md) -> u32 {
+fn ingress(ctx: *mut xdp_md, next: &'static ProgramArray<MAX_NEXT>) -> u32 {
     // SAFETY: the kernel's own context.
     let ifindex = unsafe { (*ctx).ingress_ifindex };
-    match ingress::judge(&mut XdpFrame::new(ctx), &Kernel, ifindex) {
-        ingress::Verdict::Pass => xdp_action::XDP_PASS,
+    let verdict = ingress::judge(&mut XdpFrame::new(ctx), &Kernel, ifindex);
+    if matches!(
+        verdict,
+        ingress::Verdict::Balance | ingress::Verdict::BalanceOnly
+    ) {
+        let slot = xvrrp_slot(ctx);
+        if slot != NO_SLOT {
+            // SAFETY: nothing here has to be dropped.
+            unsafe { next.tail_call(&XdpContext::new(ctx), slot) };
+        }
+    }
+    match verdict {
+        ingress::Verdict::Pass | ingress::Verdict::Balance => xdp_action::XDP_PASS,
         ingress::Verdict::Drop => xdp_action::XDP_DROP,
         ingress::Verdict::Reply => xdp_action::XDP_TX,
+        ingress::Verdict::BalanceOnly => {
+            ingress::not_accepted(&Kernel);
+            xdp_action::XDP_DROP
+        }
     }
+}
+
+const NO_SLOT: u32 = u32::MAX;
+
+/// A global function as well: what it needs is read again, instead of kept.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn xvrrp_slot(ctx: *mut xdp_md) -> u32 {
+    ingress::slot(&XdpFrame::new(ctx), &Kernel).unwrap_or(NO_SLOT)
+}
+
+/// Ingress, with multi-buffer frames.
+#[inline(always)]
+pub(crate) fn ingress_frags(ctx: *mut xdp_md) -> u32 {
+    ingress(ctx, &maps::XVRRP_NEXT)
+}
+
+/// Ingress, without.
+#[inline(always)]
+pub(crate) fn ingress_old(ctx: *mut xdp_md) -> u32 {
+    ingress(ctx, &maps::XVRRP_NEXT_OLD)
 }
 
 /// A frame on its way out.

@@ -3,7 +3,7 @@
 use super::{atomic, log};
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
-    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
     helpers::{bpf_jiffies64, bpf_ktime_get_ns, bpf_ringbuf_output},
     macros::btf_map,
 };
@@ -12,6 +12,7 @@ use core::{
     ptr::{read_volatile, write_volatile},
 };
 use vrrp_common::{
+    balance::{MAX_NEXT, Watched, has_octet},
     counter::{Cause, Counters},
     event::Event,
     gate::Gate,
@@ -69,6 +70,15 @@ static XVRRP_JUDGED: Array<Counters, 1> = Array::new();
 static XVRRP_SEQUENCE: HashMap<VrKey, u64, MAX_ROUTERS, NO_PREALLOC> = HashMap::new();
 #[btf_map]
 static XVRRP_LIMITS: PerCpuArray<Limits, 1> = PerCpuArray::new();
+
+// The way to the balancer: which packets, and by which program. A program array takes
+// programs of one kind: those that take packets in fragments, or those that do not.
+#[btf_map]
+static XVRRP_WATCHED: Array<Watched, 1, MMAPABLE> = Array::new();
+#[btf_map]
+pub(super) static XVRRP_NEXT: ProgramArray<MAX_NEXT> = ProgramArray::new();
+#[btf_map]
+pub(super) static XVRRP_NEXT_OLD: ProgramArray<MAX_NEXT> = ProgramArray::new();
 
 /// Word of a [`Peer`] from which on it is what the peer says, and nothing else.
 const PEER_SAYS: usize = offset_of!(Peer, interval_cs) / 8;
@@ -134,6 +144,14 @@ impl Tables for Kernel {
     fn station(&self, key: &StationKey) -> Option<Station> {
         // SAFETY: as in `router`.
         unsafe { XVRRP_STATIONS.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn watches(&self, source: u8, destination: u8) -> bool {
+        // SAFETY: an array element lives as long as the map, and is read word by word.
+        XVRRP_WATCHED.get(0).is_some_and(|watched| {
+            has_octet(&watched.destinations, destination) || has_octet(&watched.sources, source)
+        })
     }
 
     #[inline(always)]

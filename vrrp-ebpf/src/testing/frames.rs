@@ -43,7 +43,7 @@ fn be(len: usize) -> [u8; 2] {
     u16::try_from(len).expect("fits a packet").to_be_bytes()
 }
 
-fn pseudo_header(from: IpAddr, to: IpAddr, protocol: u8, len: usize) -> Vec<u8> {
+pub(crate) fn pseudo_header(from: IpAddr, to: IpAddr, protocol: u8, len: usize) -> Vec<u8> {
     let [high, low] = be(len);
     let tail = if from.is_ipv4() {
         vec![0, protocol, high, low]

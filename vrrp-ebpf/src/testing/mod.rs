@@ -1,6 +1,7 @@
 //! A world on the host for the decisions to run in, and cases that hold in the
 //! kernel as well (`tests/xdp` runs the same table through `BPF_PROG_TEST_RUN`).
 
+pub mod balance;
 pub mod cases;
 pub mod frames;
 mod world;

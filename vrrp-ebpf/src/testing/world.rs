@@ -9,6 +9,7 @@ use std::{
     collections::HashMap,
 };
 use vrrp_common::{
+    balance::{Watched, has_octet},
     counter::Cause,
     event::Event,
     gate::Gate,
@@ -32,6 +33,7 @@ pub struct World {
     vips: RefCell<HashMap<VipKey, Vip>>,
     stations: RefCell<HashMap<StationKey, Station>>,
     gates: RefCell<HashMap<u32, Gate>>,
+    watched: Cell<Watched>,
     peers: RefCell<HashMap<PeerKey, Peer>>,
     /// Most peers it has room for.
     pub peer_room: Cell<usize>,
@@ -66,6 +68,7 @@ impl World {
             vips: RefCell::default(),
             stations: RefCell::default(),
             gates: RefCell::default(),
+            watched: Cell::default(),
             peers: RefCell::default(),
             peer_room: Cell::new(usize::MAX),
             event_room: Cell::new(usize::MAX),
@@ -109,6 +112,11 @@ impl World {
     /// Takes frames to a virtual MAC.
     pub fn set_station(&self, key: StationKey, station: Station) {
         self.stations.borrow_mut().insert(key, station);
+    }
+
+    /// Says which packets the balancer sees.
+    pub fn set_watched(&self, watched: Watched) {
+        self.watched.set(watched);
     }
 
     /// Writes a gate.
@@ -206,6 +214,11 @@ impl Tables for World {
 
     fn station(&self, key: &StationKey) -> Option<Station> {
         self.stations.borrow().get(key).copied()
+    }
+
+    fn watches(&self, source: u8, destination: u8) -> bool {
+        let watched = self.watched.get();
+        has_octet(&watched.destinations, destination) || has_octet(&watched.sources, source)
     }
 
     fn gate(&self, index: u32) -> Option<Gate> {

@@ -19,7 +19,10 @@ pub use scene::{
     address_sum,
 };
 
-use crate::{egress as out, ingress, testing::frames::rewritten};
+use crate::{
+    egress as out, ingress,
+    testing::{World, frames::rewritten},
+};
 use vrrp_common::{counter::Cause, event::Event};
 
 /// What becomes of a frame, either way.
@@ -36,8 +39,9 @@ pub enum Verdict {
 impl From<ingress::Verdict> for Verdict {
     fn from(verdict: ingress::Verdict) -> Self {
         match verdict {
-            ingress::Verdict::Pass => Self::Pass,
-            ingress::Verdict::Drop => Self::Drop,
+            // Nobody balances in these scenes.
+            ingress::Verdict::Pass | ingress::Verdict::Balance => Self::Pass,
+            ingress::Verdict::Drop | ingress::Verdict::BalanceOnly => Self::Drop,
             ingress::Verdict::Reply => Self::Reply,
         }
     }
@@ -177,6 +181,15 @@ pub fn all() -> Vec<Case> {
     .collect()
 }
 
+/// What becomes of a frame that arrives where nobody balances.
+pub fn arrive(frame: &mut Vec<u8>, world: &World) -> Verdict {
+    let verdict = ingress::judge(frame, world, IFINDEX);
+    if verdict == ingress::Verdict::BalanceOnly {
+        ingress::not_accepted(world);
+    }
+    verdict.into()
+}
+
 /// Runs a case on the host.
 ///
 /// # Panics
@@ -196,7 +209,7 @@ pub fn check_on_host(case: &Case) {
             out::Verdict::Pass | out::Verdict::ShowMore => Verdict::Pass,
         }
     } else {
-        ingress::judge(&mut frame, &world, IFINDEX).into()
+        arrive(&mut frame, &world)
     };
     assert_eq!(verdict, case.verdict, "{name}");
     let (mut counted, mut expected) = (world.take_counts(), case.counts.clone());

@@ -262,7 +262,7 @@ pub struct Server {
     pub lower: u32,
     /// Its service.
     pub service: u32,
-    /// Its port, with NAT.
+    /// Its port, with NAT; 0: the packet's.
     pub port: u16,
     /// Destination port of a GUE tunnel.
     pub tunnel_port: u16,

@@ -233,6 +233,21 @@ mod tests {
     }
 
     #[test]
+    fn services_go_by_name() {
+        let text = |weight: u8, more: &str| {
+            config(&format!(
+                "{more}\nvirtual_server 10.0.0.1 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\nreal_server 10.0.0.2 80 {{\nweight {weight}\n}}\n}}\n"
+            ))
+        };
+        let diff = Diff::between(&text(1, ""), &text(2, ""));
+        assert_eq!((diff.services.changed.len(), diff.is_empty()), (1, false));
+        assert!(Diff::between(&text(1, ""), &text(1, "")).is_empty());
+        let rules = text(1, "global_defs {\nlvs_timeouts udp 60\n}");
+        let diff = Diff::between(&text(1, ""), &rules);
+        assert!(diff.balance_rules && diff.services.is_empty() && !diff.is_empty());
+    }
+
+    #[test]
     fn scripts_and_groups_go_by_name() {
         let text = |interval: u8, group: &str| {
             format!(

@@ -200,8 +200,11 @@ impl Expected {
     }
 }
 
-/// Ids and generations of the servers that are live: service name, address, method.
-fn identities(director: &Director) -> BTreeMap<(String, IpAddr, String), Vec<(u32, u32)>> {
+/// Ids and generations of servers, by service, address and method.
+type Identities = BTreeMap<(String, IpAddr, String), Vec<(u32, u32)>>;
+
+/// Of the servers that are live.
+fn identities(director: &Director) -> Identities {
     let generations: BTreeMap<u32, u32> = director
         .servers()
         .map(|(id, server)| (id, server.generation))
@@ -361,11 +364,7 @@ impl World {
 
     /// Behind the same gates, with the same address and method: the same id and
     /// generation.
-    fn check_who_stays(
-        &self,
-        before: &BTreeMap<(String, IpAddr, String), Vec<(u32, u32)>>,
-        gates: &BTreeMap<String, BTreeSet<u32>>,
-    ) {
+    fn check_who_stays(&self, before: &Identities, gates: &BTreeMap<String, BTreeSet<u32>>) {
         let now = self.gates_of();
         for (who, ids) in identities(&self.director) {
             if let Some(was) = before.get(&who)

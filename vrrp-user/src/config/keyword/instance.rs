@@ -97,7 +97,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "lvs_sync_daemon_interface",
         1,
         "INTERFACE",
-        "there is no load balancer yet whose connections to synchronise",
+        "connections are not told to another director",
     ),
 ];
 

@@ -40,11 +40,11 @@ fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-fn seconds(timeout: u64, prefix: u8) -> Option<Persistence> {
-    Some(Persistence {
+fn seconds(timeout: u64, prefix: u8) -> Persistence {
+    Persistence {
         timeout: Duration::from_secs(timeout),
         prefix,
-    })
+    }
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_virtual_server_with_its_real_servers() {
         }]
     );
     assert_eq!((it.protocol, it.method), (Protocol::Tcp, Method::Dr));
-    assert_eq!(it.persistence, seconds(50, 32));
+    assert_eq!(it.persistence, Some(seconds(50, 32)));
     let servers: Vec<_> = it
         .servers
         .iter()
@@ -206,19 +206,22 @@ fn lb_kind_and_lvs_method_with_tunnels() {
 fn persistence_timeout_and_persistence_granularity() {
     for (words, expected) in [
         ("", None),
-        ("persistence_timeout", seconds(360, 32)),
-        ("persistence_timeout 50", seconds(50, 32)),
+        ("persistence_timeout", Some(seconds(360, 32))),
+        ("persistence_timeout 50", Some(seconds(50, 32))),
         (
             "persistence_timeout 50\npersistence_granularity 255.255.255.0",
-            seconds(50, 24),
+            Some(seconds(50, 24)),
         ),
-        ("persistence_granularity 255.255.0.0", seconds(360, 16)),
+        (
+            "persistence_granularity 255.255.0.0",
+            Some(seconds(360, 16)),
+        ),
     ] {
         assert_eq!(only(&service(words)).persistence, expected, "{words}");
     }
     let v6 = service("persistence_granularity 64").replace("10.0.", "2001:db8::10:");
     let v6 = v6.replace("::10:0.1 ", "::1 ").replace("::10:1.1 ", "::2 ");
-    assert_eq!(only(&v6).persistence, seconds(360, 64));
+    assert_eq!(only(&v6).persistence, Some(seconds(360, 64)));
     assert_eq!(only(&v6).name, "TCP [2001:db8::1]:80");
     // All ports want persistence.
     let all = service("")
@@ -227,7 +230,10 @@ fn persistence_timeout_and_persistence_granularity() {
     let (config, told) = whole(&all);
     assert!(told.contains("all ports (0) are only served with persistence"));
     let it = &config.expect("valid").balance.services[0];
-    assert_eq!((it.persistence, it.servers[0].port), (seconds(360, 32), 0));
+    assert_eq!(
+        (it.persistence, it.servers[0].port),
+        (Some(seconds(360, 32)), 0)
+    );
     for (words, help) in [
         (
             "persistence_granularity 24",

@@ -124,7 +124,7 @@ fn connections_survive_a_reload() {
     let mut stage = Stage::new(&virtual_server(VIP, WORDS, &[1, 1, 1]));
     stage.start(0, &conf(200, &virtual_server(VIP, WORDS, &[1, 1])));
     stage.await_owner(0);
-    stage.await_ready(VIP);
+    stage.await_ready();
     let mut held: Vec<_> = (0..4)
         .map(|_| stage.connect(VIP).expect("it connects"))
         .collect();

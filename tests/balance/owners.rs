@@ -51,7 +51,7 @@ fn the_backup_takes_over() {
     assert!(stage.counter(1, "scheduled") >= 6);
     stage.start(0, &conf(200, &services));
     stage.await_owner(0);
-    stage.await_ready(VIP);
+    stage.await_ready();
     let before = stage.counter(0, "scheduled");
     eventually(PATIENCE, "the first forwards again", || {
         stage.get(VIP).map_err(|error| error.to_string())

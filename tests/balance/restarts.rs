@@ -21,7 +21,7 @@ fn connections_survive_a_restart() {
     // The last server is new in the file of the second: its weight was not in the first.
     stage.start(0, &conf(200, &virtual_server(VIP, WORDS, &[7, 1, 1])));
     stage.await_owner(0);
-    stage.await_ready(VIP);
+    stage.await_ready();
     let after: Vec<usize> = held
         .iter_mut()
         .map(|it| stage.ask(it).expect("an answer").0)

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io::{self, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     process::{Command, Output},
@@ -39,7 +40,7 @@ pub(crate) fn virtual_server(vip: IpAddr, words: &str, weights: &[u32]) -> Strin
     let mut text = format!("virtual_server {vip} 80 {{\n{words}\nprotocol TCP\n");
     for (at, weight) in weights.iter().enumerate() {
         let server = real_server(at, vip);
-        text += &format!("real_server {server} 80 {{\nweight {weight}\n}}\n");
+        let _ = write!(text, "real_server {server} 80 {{\nweight {weight}\n}}\n");
     }
     text + "}\n"
 }
@@ -113,7 +114,7 @@ impl Stage {
         stage.start(0, &conf(200, services));
         stage.start(1, &conf(100, services));
         stage.await_owner(0);
-        stage.await_ready(VIP);
+        stage.await_ready();
         stage
     }
 
@@ -122,7 +123,7 @@ impl Stage {
         let mut stage = Self::new(services);
         stage.start(0, &conf(200, services));
         stage.await_owner(0);
-        stage.await_ready(VIP);
+        stage.await_ready();
         stage
     }
 
@@ -145,7 +146,7 @@ impl Stage {
     }
 
     /// Every server of every service can be sent to.
-    pub(crate) fn await_ready(&self, _vip: IpAddr) {
+    pub(crate) fn await_ready(&self) {
         for director in 0..self.directors.len() {
             if self.directors[director].is_none() {
                 continue;
@@ -153,7 +154,7 @@ impl Stage {
             eventually(PATIENCE, "all servers are resolved", || {
                 let picture = self.lvs_json(director)?;
                 let services = picture["services"].as_array().ok_or("no services")?;
-                let servers = services.iter().flat_map(|it| it["servers"].as_array());
+                let servers = services.iter().filter_map(|it| it["servers"].as_array());
                 let unresolved = servers.flatten().filter(|it| it["unresolved"] != false);
                 match (services.len(), unresolved.count()) {
                     (0, _) => Err("none yet".to_owned()),

@@ -305,13 +305,11 @@ impl Records {
 
     /// Some ways back, from where `cursor` is.
     pub fn returns(&self, cursor: &mut Cursor) -> Result<Vec<(FlowKey, FlowKey)>> {
-        match &self.reverse {
-            Some(reverse) => cursor.next(fd(reverse)).context(name::REVERSE),
-            None => {
-                cursor.end();
-                Ok(Vec::new())
-            }
-        }
+        let Some(reverse) = &self.reverse else {
+            cursor.end();
+            return Ok(Vec::new());
+        };
+        cursor.next(fd(reverse)).context(name::REVERSE)
     }
 
     /// Forgets a way back.

@@ -40,6 +40,11 @@
 //! connections carry the one they were made with.
 
 #![allow(clippy::inline_always, reason = "the BPF side has to see through it")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_lossless,
+    reason = "halves of a word; and `From` is not const"
+)]
 
 use crate::counter::causes;
 
@@ -199,7 +204,7 @@ pub const fn ring(page: u32, slots: u32) -> u64 {
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
 pub const fn ring_page(ring: u64) -> u32 {
-    ring as u32
+    (ring & u32::MAX as u64) as u32
 }
 
 /// Slots of a ring.

@@ -61,10 +61,21 @@ pub fn judge<V: Frame, L: Ledger>(frame: &mut V, ledger: &L, seen: &Seen) -> Ver
     Verdict::Send
 }
 
+/// Where the IP header is. One of two constants: older verifiers lose track of an offset
+/// that they do not know.
+#[inline(always)]
+const fn network(seen: &Seen) -> usize {
+    if seen.network as usize == HEADER_LEN {
+        HEADER_LEN
+    } else {
+        HEADER_LEN + TAG_LEN
+    }
+}
+
 /// RFC 9293 §3.10.7.1. `N`: octets of the answer.
 #[inline(always)]
 fn reset<V: Frame, const N: usize>(frame: &mut V, seen: &Seen, is_v4: bool) -> Option<()> {
-    let network = seen.network as usize;
+    let network = network(seen);
     let header = frame.window::<TCP_LEN>(seen.transport as usize)?;
     let (sequence, acknowledged) = (u32::from_be(word(header, 4)), u32::from_be(word(header, 8)));
     let headers = seen.transport - seen.network + (((header[12] >> 4) as u32) << 2);
@@ -112,7 +123,7 @@ fn error<V: Frame, const N: usize>(frame: &mut V, seen: &Seen, is_v4: bool) -> O
     } else {
         MAX_QUOTED
     };
-    let network = seen.network as usize;
+    let network = network(seen);
     let link = frame.window::<HEADER_LEN>(0)?;
     let (to, from, kind) = (mac(link, 0), mac(link, 6), [link[12], link[13]]);
     let tag = if network == HEADER_LEN {

@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn table_slots() {
         // 10.0.0.1 is 0x0a000001.
-        let plainly = |number: u64| (number * 0x61c8_8647 & 0xffff_ffff) >> 24;
+        let plainly = |number: u64| ((number * 0x61c8_8647) & 0xffff_ffff) >> 24;
         assert_eq!(
             u64::from(table(address("10.0.0.1"), 0, 0)),
             plainly(0x0a00_0001)

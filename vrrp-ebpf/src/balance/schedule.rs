@@ -13,6 +13,7 @@
 use core::num::{NonZeroU32, NonZeroU64};
 
 use super::{hash, ledger::Ledger, seen::Seen};
+use crate::view::opaque;
 use vrrp_common::balance::{
     MAX_SCAN, SERVER_LIVE, SERVICE_EMPTY, SERVICE_FALLBACK, SERVICE_HASH_PORT, Service, ring_slots,
     scheduler,
@@ -45,6 +46,13 @@ pub fn choose<L: Ledger>(ledger: &L, service: &Service, id: u32, seen: &Seen) ->
     }
 }
 
+/// There are no more slots. Apart from the loop's own bound: made one, the two would be
+/// a number that older verifiers do not know a bound of.
+#[inline(always)]
+fn is_end(at: u32, slots: NonZeroU32) -> bool {
+    at >= opaque(slots.get() as usize) as u32
+}
+
 /// The weight of a server that takes new connections; 0: it does not.
 #[inline(always)]
 pub fn weight<L: Ledger>(ledger: &L, id: u32) -> u32 {
@@ -68,7 +76,7 @@ pub fn weight<L: Ledger>(ledger: &L, id: u32) -> u32 {
 fn in_turn<L: Ledger>(ledger: &L, service: &Service, id: u32, slots: NonZeroU32) -> u32 {
     let first = (ledger.turn(id, 1) % NonZeroU64::from(slots)) as u32;
     for passed in 0..MAX_LOOKS {
-        if passed >= slots.get() {
+        if is_end(passed, slots) {
             break;
         }
         // Not counted on and set back: the verifier would follow each way it could go.
@@ -129,7 +137,7 @@ fn by_hash<L: Ledger>(
     // IPVS goes on from the slot it was at; a Maglev table is as good one by one.
     let from = if is_maglev { 0 } else { first };
     for on in 0..MAX_LOOKS {
-        if on >= slots.get() {
+        if is_end(on, slots) {
             break;
         }
         let next = ledger.hashed(service, id, seen, from.wrapping_add(on) % slots);
@@ -153,7 +161,10 @@ pub fn burden<L: Ledger>(ledger: &L, id: u32, algorithm: u8) -> u64 {
         return 0;
     };
     // A recount and a packet may cross.
-    let (active, inactive) = (load.active.max(0) as u64, load.inactive.max(0) as u64);
+    let (active, inactive) = (
+        load.active.max(0).cast_unsigned(),
+        load.inactive.max(0).cast_unsigned(),
+    );
     let (load, weight) = match algorithm {
         scheduler::LC => (active * 256 + inactive, 1),
         scheduler::SED => (active + 1, weight),
@@ -179,7 +190,7 @@ const fn is_better(one: u64, than: u64) -> bool {
 fn of_all<L: Ledger>(ledger: &L, service: &Service, slots: NonZeroU32, algorithm: u8) -> u32 {
     let (mut best, mut least) = (0, 0);
     for at in 0..MAX_SCAN as u32 {
-        if at >= slots.get() {
+        if is_end(at, slots) {
             break;
         }
         let id = ledger.slot(service.ring, at);

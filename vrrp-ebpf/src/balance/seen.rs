@@ -105,12 +105,16 @@ pub const fn service_key(flow: &Flow, port: u16) -> ServiceKey {
     unsafe { core::mem::transmute([a, b, c, d, rest]) }
 }
 
+/// In this order, as an array would have it.
+#[repr(C)]
+struct FragmentWords([u32; 4], [u32; 4], [u32; 2]);
+
 /// A [`FragmentKey`], in words.
 #[inline(always)]
 #[must_use]
 pub const fn fragment_key(seen: &Seen) -> FragmentKey {
-    let ([a, b, c, d], [e, f, g, h]) = (seen.flow.source.0, seen.flow.destination.0);
+    let (from, to) = (seen.flow.source.0, seen.flow.destination.0);
     let rest = u32::from_ne_bytes([seen.flow.protocol, seen.flow.family, 0, 0]);
     // SAFETY: as many octets in the same places, and any of them are a value.
-    unsafe { core::mem::transmute([a, b, c, d, e, f, g, h, seen.fragment, rest]) }
+    unsafe { core::mem::transmute(FragmentWords(from, to, [seen.fragment, rest])) }
 }

@@ -64,13 +64,9 @@ const fn after_syn(state: u8, side: Side) -> u8 {
 const fn after_fin(state: u8, side: Side) -> u8 {
     match (side, state) {
         (_, SYN_SENT | CLOSE | LAST_ACK | LISTEN) => state,
-        (Side::Server, ESTABLISHED | FIN_WAIT) | (Side::ClientOnly, ESTABLISHED | FIN_WAIT) => {
-            FIN_WAIT
-        }
-        (Side::Client, ESTABLISHED) => CLOSE_WAIT,
-        (Side::Server, _) => TIME_WAIT,
-        (_, NONE) => CLOSE,
-        (_, CLOSE_WAIT) => CLOSE_WAIT,
+        (Side::Server | Side::ClientOnly, ESTABLISHED | FIN_WAIT) => FIN_WAIT,
+        (Side::Client, ESTABLISHED) | (Side::Client | Side::ClientOnly, CLOSE_WAIT) => CLOSE_WAIT,
+        (Side::Client | Side::ClientOnly, NONE) => CLOSE,
         _ => TIME_WAIT,
     }
 }

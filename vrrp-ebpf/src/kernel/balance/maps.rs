@@ -350,13 +350,13 @@ impl Ledger for Kernel {
         // SAFETY: aligned words of an element that lives as long as the map.
         unsafe {
             if active != 0 {
-                atomic::fetch_add((&raw mut (*load).active).cast(), active as u64);
+                atomic::fetch_add((&raw mut (*load).active).cast(), active.cast_unsigned());
             }
             if inactive != 0 {
-                atomic::fetch_add((&raw mut (*load).inactive).cast(), inactive as u64);
+                atomic::fetch_add((&raw mut (*load).inactive).cast(), inactive.cast_unsigned());
             }
             if sticky != 0 {
-                atomic::fetch_add((&raw mut (*load).sticky).cast(), sticky as u64);
+                atomic::fetch_add((&raw mut (*load).sticky).cast(), sticky.cast_unsigned());
             }
         }
     }

@@ -93,7 +93,7 @@ impl Case {
     }
 
     /// To a server, with its address.
-    fn to_server(self, segment: &Segment, server: u32, cause: Cause) -> Self {
+    fn forwards(self, segment: &Segment, server: u32, cause: Cause) -> Self {
         let leaves = frames::forwarded(segment.frame(), super::scene::server_mac(server));
         self.step(segment.frame(), End::Send, Some(leaves), &[cause])
     }
@@ -187,10 +187,16 @@ pub fn world(scene: &Scene) -> World {
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, all, run, world};
-    use crate::testing::balance::Shop;
+    use super::{Case, End, Segment, all, run, world};
+    use crate::{
+        balance::tcp::SYN,
+        testing::balance::{
+            Shop,
+            scene::{Scene, WEB, server_mac},
+        },
+    };
     use std::collections::HashSet;
-    use vrrp_common::balance::Cause;
+    use vrrp_common::balance::{Cause, SERVICE_STICKY};
 
     fn check(case: &Case) {
         let (world, shop) = (world(&case.scene), Shop::of(&case.scene));
@@ -251,5 +257,76 @@ mod tests {
                 .any(|step| step.counts.contains(cause));
             assert!(seen != elsewhere, "{cause:?}");
         }
+    }
+
+    #[test]
+    fn a_full_table_stops_nobody() {
+        let scene = Scene::default();
+        let (world, shop) = (world(&scene), Shop::of(&scene));
+        shop.room.set(0);
+        let end = run(&world, &shop, &mut Segment::tcp(SYN).frame());
+        assert_eq!(end, End::Send);
+        let counts = shop.take_counts();
+        assert_eq!(counts, [Cause::ConnectionTableFull, Cause::Scheduled]);
+        assert_eq!(shop.load_of(1).active, 0);
+        assert_eq!(shop.served(1), (1, 1, 40));
+    }
+
+    /// Which server the next connection of a client goes to.
+    fn next(world: &crate::testing::World, shop: &Shop, port: u16) -> u32 {
+        let mut frame = Segment::tcp(SYN).port(port).frame();
+        assert_eq!(run(world, shop, &mut frame), End::Send);
+        (1..=3)
+            .find(|server| frame[..6] == server_mac(*server))
+            .expect("one of them")
+    }
+
+    #[test]
+    fn a_client_stays_until_it_was_silent_for_long() {
+        let mut scene = Scene::default();
+        let web = scene.service(WEB);
+        web.flags |= SERVICE_STICKY;
+        (web.sticky_s, web.sticky_bits) = (360, 32);
+        let (world, shop) = (world(&scene), Shop::of(&scene));
+        assert_eq!(next(&world, &shop, 1), 1);
+        assert_eq!(shop.load_of(1).sticky, 1);
+        shop.pass_s(359);
+        assert_eq!(next(&world, &shop, 2), 1);
+        shop.pass_s(359);
+        // Who stays, stays with one that takes nobody new as well.
+        shop.change_server(1, |server| server.weight = 0);
+        assert_eq!(next(&world, &shop, 3), 1);
+        shop.pass_s(360);
+        assert_eq!(next(&world, &shop, 4), 2);
+        assert_eq!((shop.load_of(1).sticky, shop.load_of(2).sticky), (0, 1));
+        // And not with one that is gone.
+        shop.change_server(2, |server| server.generation += 1);
+        assert_eq!(next(&world, &shop, 5), 3);
+    }
+
+    #[test]
+    fn a_server_with_too_many_takes_some_again_when_they_are_fewer() {
+        let mut scene = Scene::default();
+        (scene.server(1).upper, scene.server(1).lower) = (4, 0);
+        for server in 2..=3 {
+            scene.server(server).weight = 0;
+        }
+        let (world, shop) = (world(&scene), Shop::of(&scene));
+        for port in 1..=4 {
+            assert_eq!(next(&world, &shop, port), 1);
+        }
+        assert_eq!(shop.load_of(1).overloaded, 1);
+        // All are over, and each counts until its port is used again: 4, 3, 2 of 4.
+        shop.pass_s(901);
+        let refused = |port| run(&world, &shop, &mut Segment::tcp(SYN).port(port).frame());
+        let _ = refused(1);
+        assert_eq!(shop.load_of(1).active, 3);
+        assert_eq!(
+            shop.load_of(1).overloaded,
+            1,
+            "three quarters are not fewer"
+        );
+        assert_eq!(next(&world, &shop, 2), 1);
+        assert_eq!(shop.load_of(1).overloaded, 0);
     }
 }

@@ -17,7 +17,7 @@ type One = (u32, i64, i64, bool);
 
 fn shop(algorithm: u8, servers: &[One]) -> Shop {
     let mut scene = Scene::default();
-    let weighted = (1..).zip(servers).map(|(id, one)| (id, one.0)).collect();
+    let weighted = (1..).zip(servers).map(|(id, one)| (id, one.0));
     scene.serve(WEB, algorithm, weighted);
     for (id, (_, active, inactive, overloaded)) in (1..).zip(servers) {
         *scene.load(id) = Load {
@@ -142,7 +142,7 @@ proptest! {
     fn by_hash(host: u8, port: u16, down in 1..=8_u32, with_port: bool) {
         let mut scene = Scene::default();
         let ring: Vec<u16> = (0..256).map(|slot| slot % 8 + 1).collect();
-        let weighted = (1..=8).map(|id| (id, u32::from(id != down))).collect();
+        let weighted = (1..=8).map(|id| (id, u32::from(id != down)));
         scene.serve(WEB, scheduler::SH, weighted);
         scene.ring(WEB, scheduler::SH, ring.clone());
         let shop = Shop::of(&scene);
@@ -165,12 +165,8 @@ proptest! {
 #[test]
 fn destinations_hash_alike_for_every_client() {
     let mut scene = Scene::default();
-    scene.serve(WEB, scheduler::DH, (1..=8).map(|id| (id, 1)).collect());
-    scene.ring(
-        WEB,
-        scheduler::DH,
-        (0..256).map(|slot| slot % 8 + 1).collect(),
-    );
+    scene.serve(WEB, scheduler::DH, (1..=8).map(|id| (id, 1)));
+    scene.ring(WEB, scheduler::DH, (0..256).map(|slot| slot % 8 + 1));
     let shop = Shop::of(&scene);
     let one = chosen(&shop, 0, &from("192.0.2.1", 1));
     assert_eq!(chosen(&shop, 0, &from("192.0.2.200", 2)), one);
@@ -181,8 +177,8 @@ fn destinations_hash_alike_for_every_client() {
 fn rings_lie_over_several_pages() {
     for algorithm in [scheduler::MH, scheduler::MAGLEV] {
         let mut scene = Scene::default();
-        scene.serve(WEB, algorithm, (1..=3).map(|id| (id, 1)).collect());
-        scene.ring(WEB, algorithm, (0..4093).map(|slot| slot % 3 + 1).collect());
+        scene.serve(WEB, algorithm, (1..=3).map(|id| (id, 1)));
+        scene.ring(WEB, algorithm, (0..4093).map(|slot| slot % 3 + 1));
         let shop = Shop::of(&scene);
         let mut counts = [0; 4];
         for host in 0..=255 {
@@ -201,7 +197,7 @@ fn more_than_are_compared() {
         .map(|id| (1, i64::from(id % 2) * 10, 0, false))
         .collect();
     let shop = shop(scheduler::WLC, &servers);
-    let busy = (0..1000).filter(|_| chosen(&shop, 0, &Seen::default()) % 2 == 0);
+    let busy = (0..1000).filter(|_| chosen(&shop, 0, &Seen::default()).is_multiple_of(2));
     // Both of two are busy one time in four.
     let busy = busy.count();
     assert!((150..350).contains(&busy), "{busy}");

@@ -162,11 +162,7 @@ impl Default for Scene {
             },
         };
         for (id, servers) in [(WEB, 1..=3), (WEB6, 4..=5), (NAMES, 6..=7), (ANY6, 8..=8)] {
-            scene.serve(
-                id,
-                scheduler::RR,
-                servers.map(|server| (server, 1)).collect(),
-            );
+            scene.serve(id, scheduler::RR, servers.map(|server| (server, 1)));
         }
         scene
     }
@@ -174,7 +170,8 @@ impl Default for Scene {
 
 impl Scene {
     /// Has a service, of servers with weights, in a ring of one slot each.
-    pub fn serve(&mut self, id: u32, scheduler: u8, servers: Vec<(u32, u32)>) {
+    pub fn serve(&mut self, id: u32, scheduler: u8, servers: impl IntoIterator<Item = (u32, u32)>) {
+        let servers: Vec<_> = servers.into_iter().collect();
         for (server, weight) in &servers {
             self.servers.retain(|(known, _)| known != server);
             self.servers.push((
@@ -203,11 +200,12 @@ impl Scene {
         let slots = servers
             .iter()
             .map(|(server, _)| u16::try_from(*server).expect("few"));
-        self.ring(id, scheduler, slots.collect());
+        self.ring(id, scheduler, slots);
     }
 
     /// Gives a service a ring of its own; pages are one a service, and more where needed.
-    pub fn ring(&mut self, id: u32, scheduler: u8, slots: Vec<u16>) {
+    pub fn ring(&mut self, id: u32, scheduler: u8, slots: impl IntoIterator<Item = u16>) {
+        let slots: Vec<_> = slots.into_iter().collect();
         let count = u32::try_from(slots.len()).expect("few");
         let page = id * 16;
         self.rings.retain(|(known, _)| known / 16 != id);

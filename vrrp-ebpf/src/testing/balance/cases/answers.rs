@@ -132,7 +132,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("as long as the way")
             .scene(had(&syn, state::ESTABLISHED, 1))
             .scene(|scene| scene.hop(2).mtu = 341)
-            .to_server(&long, 2, Cause::Forwarded),
+            .forwards(&long, 2, Cause::Forwarded),
         Case::new("longer than the way, over IPv6")
             .scene(had(&syn6, state::ESTABLISHED, 1))
             .scene(|scene| scene.hop(2).mtu = 1280 - 1000)

@@ -44,42 +44,42 @@ pub(super) fn cases() -> Vec<Case> {
     let ack6 = Segment::tcp6(ACK);
     vec![
         Case::new("a connection over IPv4, to its end")
-            .to_server(&syn, 1, Cause::Scheduled)
-            .to_server(&ack, 1, Cause::Forwarded)
-            .to_server(&fin, 1, Cause::Forwarded)
+            .forwards(&syn, 1, Cause::Scheduled)
+            .forwards(&ack, 1, Cause::Forwarded)
+            .forwards(&fin, 1, Cause::Forwarded)
             .load(1, 0, 1)
             .connection(&syn, Some((1, state::FIN_WAIT))),
         Case::new("a connection over IPv6")
-            .to_server(&syn6, 4, Cause::Scheduled)
-            .to_server(&ack6, 4, Cause::Forwarded)
+            .forwards(&syn6, 4, Cause::Scheduled)
+            .forwards(&ack6, 4, Cause::Forwarded)
             .load(4, 1, 0)
             .connection(&syn6, Some((4, state::ESTABLISHED))),
         Case::new("connections take turns")
-            .to_server(&syn, 1, Cause::Scheduled)
-            .to_server(&syn.port(40_001), 2, Cause::Scheduled)
-            .to_server(&syn.port(40_002), 3, Cause::Scheduled)
-            .to_server(&syn.port(40_003), 1, Cause::Scheduled)
-            .to_server(&syn, 1, Cause::Forwarded)
+            .forwards(&syn, 1, Cause::Scheduled)
+            .forwards(&syn.port(40_001), 2, Cause::Scheduled)
+            .forwards(&syn.port(40_002), 3, Cause::Scheduled)
+            .forwards(&syn.port(40_003), 1, Cause::Scheduled)
+            .forwards(&syn, 1, Cause::Forwarded)
             .load(1, 2, 0)
             .load(2, 1, 0),
         Case::new("UDP counts as inactive")
-            .to_server(&Segment::udp(), 6, Cause::Scheduled)
-            .to_server(&Segment::udp(), 6, Cause::Forwarded)
+            .forwards(&Segment::udp(), 6, Cause::Scheduled)
+            .forwards(&Segment::udp(), 6, Cause::Forwarded)
             .load(6, 0, 1)
             .connection(&Segment::udp(), Some((6, state::UDP))),
         Case::new("UDP over IPv6, to a service of every port")
-            .to_server(&Segment::udp6(), 8, Cause::Scheduled)
-            .to_server(&Segment::udp6(), 8, Cause::Forwarded)
+            .forwards(&Segment::udp6(), 8, Cause::Scheduled)
+            .forwards(&Segment::udp6(), 8, Cause::Forwarded)
             .load(8, 0, 1),
         Case::new("each packet by itself")
             .scene(|scene| scene.service(NAMES).flags |= SERVICE_ONE_PACKET)
-            .to_server(&Segment::udp(), 6, Cause::Scheduled)
-            .to_server(&Segment::udp(), 7, Cause::Scheduled)
+            .forwards(&Segment::udp(), 6, Cause::Scheduled)
+            .forwards(&Segment::udp(), 7, Cause::Scheduled)
             .load(6, 0, 0)
             .connection(&Segment::udp(), None),
         Case::new("reset by the client")
             .scene(had(&syn, state::ESTABLISHED, 1))
-            .to_server(&rst, 2, Cause::Forwarded)
+            .forwards(&rst, 2, Cause::Forwarded)
             .load(2, 0, 1)
             .connection(&syn, Some((2, state::CLOSE))),
         Case::new("in the middle of nobody's connection")
@@ -87,7 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
             .connection(&ack, None),
         Case::new("in the middle of nobody's connection, sloppy")
             .scene(|scene| scene.service(WEB).flags |= SERVICE_SLOPPY)
-            .to_server(&ack, 1, Cause::Scheduled)
+            .forwards(&ack, 1, Cause::Scheduled)
             .load(1, 1, 0)
             .connection(&ack, Some((1, state::ESTABLISHED))),
         Case::new("silent for as long as its state lives")
@@ -95,34 +95,34 @@ pub(super) fn cases() -> Vec<Case> {
             .passes(ack.frame(), &[Cause::UnknownConnection]),
         Case::new("silent for almost as long as its state lives")
             .scene(had(&syn, state::ESTABLISHED, 890))
-            .to_server(&ack, 2, Cause::Forwarded),
+            .forwards(&ack, 2, Cause::Forwarded),
         Case::new("a new connection after one that was silent for too long")
             .scene(had(&syn, state::ESTABLISHED, 901))
-            .to_server(&syn, 1, Cause::Scheduled)
+            .forwards(&syn, 1, Cause::Scheduled)
             .load(2, 0, 0)
             .load(1, 1, 0)
             .connection(&syn, Some((1, state::SYN_RECV))),
         Case::new("the port used again in TIME_WAIT")
             .scene(had(&syn, state::TIME_WAIT, 1))
-            .to_server(&syn, 1, Cause::Scheduled)
+            .forwards(&syn, 1, Cause::Scheduled)
             .load(2, 0, 0)
             .load(1, 1, 0),
         Case::new("the port used again in FIN_WAIT")
             .scene(had(&syn, state::FIN_WAIT, 1))
-            .to_server(&syn, 2, Cause::Forwarded)
+            .forwards(&syn, 2, Cause::Forwarded)
             .load(2, 1, 0),
         Case::new("the port used again in TIME_WAIT, with persistence")
             .scene(had(&syn, state::TIME_WAIT, 1))
             .scene(|scene| scene.service(WEB).flags |= SERVICE_STICKY)
-            .to_server(&syn, 2, Cause::Forwarded)
+            .forwards(&syn, 2, Cause::Forwarded)
             .load(2, 1, 0),
         Case::new("a server that takes nobody new keeps its connections")
             .scene(had(&syn, state::ESTABLISHED, 1))
             .scene(|scene| scene.server(2).weight = 0)
-            .to_server(&ack, 2, Cause::Forwarded)
-            .to_server(&syn.port(40_001), 1, Cause::Scheduled)
-            .to_server(&syn.port(40_002), 3, Cause::Scheduled)
-            .to_server(&syn.port(40_003), 1, Cause::Scheduled),
+            .forwards(&ack, 2, Cause::Forwarded)
+            .forwards(&syn.port(40_001), 1, Cause::Scheduled)
+            .forwards(&syn.port(40_002), 3, Cause::Scheduled)
+            .forwards(&syn.port(40_003), 1, Cause::Scheduled),
         Case::new("its server is gone")
             .scene(had(&syn, state::ESTABLISHED, 1))
             .scene(|scene| scene.server(2).flags = 0)
@@ -137,8 +137,8 @@ pub(super) fn cases() -> Vec<Case> {
                 scene.server(2).flags = 0;
                 scene.rules.flags = RULES_RESET_GONE;
             })
-            .to_server(&syn, 1, Cause::Rescheduled)
-            .to_server(&ack, 1, Cause::Forwarded)
+            .forwards(&syn, 1, Cause::Rescheduled)
+            .forwards(&ack, 1, Cause::Forwarded)
             .load(1, 1, 0)
             .connection(&syn, Some((1, state::ESTABLISHED))),
         Case::new("its server is gone, reset")
@@ -166,9 +166,9 @@ pub(super) fn cases() -> Vec<Case> {
                 web.flags |= SERVICE_STICKY;
                 (web.sticky_s, web.sticky_bits) = (360, 24);
             })
-            .to_server(&syn, 1, Cause::Scheduled)
-            .to_server(&syn.port(40_001), 1, Cause::Scheduled)
-            .to_server(
+            .forwards(&syn, 1, Cause::Scheduled)
+            .forwards(&syn.port(40_001), 1, Cause::Scheduled)
+            .forwards(
                 &Segment {
                     from: "192.0.2.77",
                     ..syn.clone()
@@ -176,7 +176,7 @@ pub(super) fn cases() -> Vec<Case> {
                 1,
                 Cause::Scheduled,
             )
-            .to_server(
+            .forwards(
                 &Segment {
                     from: "192.0.3.77",
                     ..syn.clone()
@@ -191,8 +191,8 @@ pub(super) fn cases() -> Vec<Case> {
                 web.flags |= SERVICE_STICKY;
                 (web.sticky_s, web.sticky_bits) = (360, 64);
             })
-            .to_server(&syn6, 4, Cause::Scheduled)
-            .to_server(
+            .forwards(&syn6, 4, Cause::Scheduled)
+            .forwards(
                 &Segment {
                     from: "2001:db8:9::77",
                     ..syn6.clone()
@@ -200,7 +200,7 @@ pub(super) fn cases() -> Vec<Case> {
                 4,
                 Cause::Scheduled,
             )
-            .to_server(
+            .forwards(
                 &Segment {
                     from: "2001:db8:9:1::77",
                     ..syn6.clone()
@@ -210,11 +210,11 @@ pub(super) fn cases() -> Vec<Case> {
             ),
         Case::new("as many connections as a server takes")
             .scene(|scene| scene.server(1).upper = 1)
-            .to_server(&syn, 1, Cause::Scheduled)
-            .to_server(&syn.port(40_001), 2, Cause::Scheduled)
-            .to_server(&syn.port(40_002), 3, Cause::Scheduled)
-            .to_server(&syn.port(40_003), 2, Cause::Scheduled)
-            .to_server(&ack, 1, Cause::Forwarded)
+            .forwards(&syn, 1, Cause::Scheduled)
+            .forwards(&syn.port(40_001), 2, Cause::Scheduled)
+            .forwards(&syn.port(40_002), 3, Cause::Scheduled)
+            .forwards(&syn.port(40_003), 2, Cause::Scheduled)
+            .forwards(&ack, 1, Cause::Forwarded)
             .load(1, 1, 0)
             .load(2, 2, 0),
         Case::new("the least busy of all")
@@ -224,8 +224,8 @@ pub(super) fn cases() -> Vec<Case> {
                 scene.load(2).active = 3;
                 scene.load(3).inactive = 400;
             })
-            .to_server(&syn, 2, Cause::Scheduled)
-            .to_server(&syn.port(40_001), 3, Cause::Scheduled),
+            .forwards(&syn, 2, Cause::Scheduled)
+            .forwards(&syn.port(40_001), 3, Cause::Scheduled),
         Case::new("this host itself")
             .scene(|scene| {
                 scene.server(1).flags |= SERVER_LOCAL;
@@ -237,7 +237,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("the way to its server is not known yet")
             .scene(|scene| scene.server(1).hop = 0)
             .drops(syn.frame(), Cause::DropUnresolved)
-            .to_server(&syn, 2, Cause::Scheduled),
+            .forwards(&syn, 2, Cause::Scheduled),
         Case::new("the way to its server is not known any more")
             .scene(had(&syn, state::ESTABLISHED, 1))
             .scene(|scene| scene.server(2).hop = 0)
@@ -246,8 +246,8 @@ pub(super) fn cases() -> Vec<Case> {
             .scene(|scene| {
                 scene.keys.push((key("10.9.0.80", IPPROTO_TCP, 0), NAMES));
             })
-            .to_server(&syn, 1, Cause::Scheduled)
-            .to_server(
+            .forwards(&syn, 1, Cause::Scheduled)
+            .forwards(
                 &Segment {
                     to_port: 81,
                     ..syn.clone()
@@ -257,8 +257,8 @@ pub(super) fn cases() -> Vec<Case> {
             ),
         Case::new("no virtual address, no gate")
             .scene(Scene::ungated)
-            .to_server(&syn, 1, Cause::Scheduled)
-            .to_server(&ack, 1, Cause::Forwarded),
+            .forwards(&syn, 1, Cause::Scheduled)
+            .forwards(&ack, 1, Cause::Forwarded),
         Case::new("routed through, gate shut")
             .scene(|scene| {
                 scene.vips.clear();

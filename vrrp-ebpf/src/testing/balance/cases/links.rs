@@ -104,7 +104,7 @@ pub(super) fn cases() -> Vec<Case> {
             Some(forwarded(&syn6, 4)),
             &[Cause::Scheduled],
         ),
-        Case::new("IPv4 options").to_server(
+        Case::new("IPv4 options").forwards(
             &Segment {
                 options,
                 ..syn.clone()
@@ -155,7 +155,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes(later, &[Cause::UnknownFragment])
             .passes(later6, &[Cause::UnknownFragment]),
         Case::new("fragments of a known connection")
-            .to_server(&udp, 6, Cause::Scheduled)
+            .forwards(&udp, 6, Cause::Scheduled)
             .step(
                 first.clone(),
                 End::Send,

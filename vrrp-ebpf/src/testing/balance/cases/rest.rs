@@ -80,8 +80,8 @@ pub(super) fn cases() -> Vec<Case> {
                 vip.flags |= VIP_NO_ACCEPT;
             }
         })
-        .to_server(&syn, 1, Cause::Scheduled)
-        .to_server(&ack, 1, Cause::Forwarded);
+        .forwards(&syn, 1, Cause::Scheduled)
+        .forwards(&ack, 1, Cause::Forwarded);
     no_accept.steps.push(refused(elsewhere.frame()));
     no_accept.steps.push(refused(ack.port(50_000).frame()));
     no_accept.steps.push(refused(
@@ -160,8 +160,8 @@ pub(super) fn cases() -> Vec<Case> {
                     scene.watched.destinations[usize::from(octet / 64)] |= 1 << (octet % 64);
                 }
             })
-            .to_server(&syn, 1, Cause::Scheduled)
-            .to_server(&Segment::tcp6(SYN), 4, Cause::Scheduled),
+            .forwards(&syn, 1, Cause::Scheduled)
+            .forwards(&Segment::tcp6(SYN), 4, Cause::Scheduled),
         Case::new("to a virtual address, gate shut")
             .scene(had(&syn, state::ESTABLISHED, 1))
             .scene(crate::testing::balance::scene::Scene::shut)

@@ -5,7 +5,7 @@ use crate::stage::{Stage, VIP, conf, virtual_server};
 const WORDS: &str = "lb_algo wrr\nlb_kind DR";
 
 /// The daemon is killed, and another started at once: connections go on, to the servers
-/// they had, although the file has another order by now.
+/// they had, although the file has another weight by now.
 #[test]
 fn connections_survive_a_restart() {
     let mut stage = Stage::with_one(&virtual_server(VIP, WORDS, &[1, 1, 1]));
@@ -18,7 +18,6 @@ fn connections_survive_a_restart() {
         .collect();
     let scheduled = stage.counter(0, "scheduled");
     stage.director(0).kill();
-    // The last server is new in the file of the second: its weight was not in the first.
     stage.start(0, &conf(200, &virtual_server(VIP, WORDS, &[7, 1, 1])));
     stage.await_owner(0);
     stage.await_ready();

@@ -109,7 +109,7 @@ fn udp_is_spread_by_connections() {
     assert_eq!(found.into_values().collect::<Vec<_>>(), [2, 2, 2]);
 }
 
-/// Of one client everything goes to one server, and both directors choose the same.
+/// Of one client everything goes to one server.
 #[test]
 fn mh_chooses_by_the_client() {
     let stage = Stage::with_one(&virtual_server(VIP, "lb_algo mh\nlb_kind DR", &[1, 1, 1]));

@@ -80,6 +80,9 @@ pub enum Kind {
     /// Serves `/` on port 80 and `/health` on port 8080; the latter is 503 while there
     /// is a file `sick` in its directory.
     Nginx,
+    /// Answers every request on port 80 of every address with its directory and the client's
+    /// address.
+    Web,
     /// Sends to port 80; its monitor is on port 8404.
     Haproxy,
     /// On port 6379.
@@ -171,6 +174,7 @@ impl Kind {
     const fn parts(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Nginx => ("/usr/sbin/nginx", "nginx", NGINX),
+            Self::Web => ("/usr/sbin/nginx", "nginx", WEB),
             Self::Haproxy => ("/usr/sbin/haproxy", "haproxy", HAPROXY),
             Self::Redis => ("/usr/bin/redis-server", "redis-server", REDIS),
             Self::Mariadb => ("/usr/sbin/mariadbd", "mariadb-server-core", MARIADB),
@@ -183,7 +187,7 @@ impl Kind {
         let (program, package, _) = self.parts();
         let program = place::installed(program, package);
         let line = match self {
-            Self::Nginx => "-p DIR -e DIR/error.log -c DIR/conf",
+            Self::Nginx | Self::Web => "-p DIR -e DIR/error.log -c DIR/conf",
             Self::Haproxy => "-db -f DIR/conf",
             Self::Redis => "DIR/conf",
             Self::Mariadb => "--defaults-file=DIR/conf",
@@ -254,6 +258,29 @@ http {
             if (-f DIR/sick) { return 503; }
             return 200 'well';
         }
+    }
+}
+";
+
+const WEB: &str = "\
+daemon off;
+worker_processes 1;
+user root;
+pid DIR/pid;
+error_log DIR/error.log;
+events {}
+http {
+    access_log off;
+    keepalive_timeout 60s;
+    client_body_temp_path DIR/body;
+    proxy_temp_path DIR/proxy;
+    fastcgi_temp_path DIR/fastcgi;
+    uwsgi_temp_path DIR/uwsgi;
+    scgi_temp_path DIR/scgi;
+    server {
+        listen 80;
+        listen [::]:80;
+        location / { return 200 'DIR $remote_addr'; }
     }
 }
 ";

@@ -11,7 +11,7 @@ use crate::{build, program, root, workspace};
 /// Test targets that load programs, make namespaces or boot a kernel: they need
 /// root, and share what there is once a machine. (.config/nextest.toml runs them
 /// one after the other.)
-pub(crate) const KERNEL_TESTS: [&str; 8] = [
+pub(crate) const KERNEL_TESTS: [&str; 9] = [
     "xdp",
     "conformance",
     "loader",
@@ -20,6 +20,7 @@ pub(crate) const KERNEL_TESTS: [&str; 8] = [
     "netns",
     "interop",
     "smoke",
+    "balance",
 ];
 
 /// All tests. The kernel's need root: without it they are run by sudo.

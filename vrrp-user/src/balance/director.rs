@@ -3,7 +3,7 @@
 use super::{
     Action, Edit, Input, Path, ServiceName,
     pool::Pool,
-    settle::{Settling, Standing},
+    settle::{Inheritance, Settling, Standing},
 };
 use crate::{config::model::balance::Balance, time::Instant};
 use core::net::IpAddr;
@@ -45,6 +45,11 @@ impl Director {
             actions: VecDeque::new(),
             seed,
         }
+    }
+
+    /// Goes on with what a predecessor left in the maps, before the first configuration.
+    pub fn inherit(&mut self, left: &Inheritance) {
+        self.standing.inherit(left);
     }
 
     /// Takes in what happened. An edit that cannot be carried out becomes a line in the

@@ -47,6 +47,15 @@ impl Hops {
         Some(id)
     }
 
+    /// One server more goes by a hop that is there already.
+    pub(super) fn inherit(&mut self, id: u32, hop: &Hop) {
+        let content = (hop.to, hop.from, hop.vlan, hop.ifindex, hop.mtu);
+        self.by_content.entry(content).or_insert(id);
+        self.used.entry(id).or_insert((content, 0)).1 += 1;
+        let used = self.used.keys().copied().collect();
+        self.ids.inherit(self.used.keys().map(|&id| (id, 0)), &used);
+    }
+
     /// One server less goes by it. 0 is none.
     pub(super) fn leave(&mut self, id: u32, now: Instant) {
         let Some((content, users)) = self.used.get_mut(&id) else {

@@ -34,6 +34,22 @@ impl Ids {
         }
     }
 
+    /// These ids had these generations, and `used` are not to be given.
+    pub(super) fn inherit(
+        &mut self,
+        generations: impl Iterator<Item = (u32, u32)>,
+        used: &BTreeSet<u32>,
+    ) {
+        self.generations.extend(generations);
+        let last = self.generations.keys().chain(used).max();
+        let fresh = last
+            .map_or(1, |last| last + 1)
+            .clamp(self.fresh, self.limit);
+        self.free.extend(1..fresh);
+        self.free.retain(|id| !used.contains(id));
+        self.fresh = fresh;
+    }
+
     /// What has rested long enough is free.
     pub(super) fn wake(&mut self, now: Instant) {
         while let Some(&(until, id)) = self.resting.front()
@@ -130,6 +146,23 @@ impl Pages {
             self.free.insert(first + count, length - count);
         }
         Some(first)
+    }
+
+    /// These are not to be given, if they are free.
+    pub(super) fn occupy(&mut self, first: u32, count: u32) {
+        let Some((&from, &length)) = self.free.range(..=first).next_back() else {
+            return;
+        };
+        let (end, free_end) = (first + count, from + length);
+        if end > free_end {
+            return;
+        }
+        self.free.remove(&from);
+        for (from, to) in [(from, first), (end, free_end)] {
+            if from < to {
+                self.free.insert(from, to - from);
+            }
+        }
     }
 
     /// Nobody has been told of them.

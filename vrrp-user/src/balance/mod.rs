@@ -29,6 +29,7 @@ pub mod status;
 mod tests;
 
 pub use director::Director;
+pub use settle::Inheritance;
 
 use crate::config::model::balance::{Balance, Method};
 use core::net::IpAddr;

@@ -7,6 +7,10 @@
 //! that name them; keys; then what nobody names any more: services, servers. So no
 //! program sees a ring with a server in it whose record is not written, or is gone.
 
+mod inherit;
+
+pub use inherit::Inheritance;
+
 use super::{
     Action, Path,
     hops::Hops,

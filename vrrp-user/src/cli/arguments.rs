@@ -1,6 +1,11 @@
 //! Words on the command line to a plain [`Command`].
 
-use super::{load::Reading, simulate::SimulateOptions};
+use super::{
+    load::Reading,
+    lvs::{self, LvsOptions},
+    real_server::RealServerOptions,
+    simulate::SimulateOptions,
+};
 use crate::shell::{bpf::Diagnostics, log, process, signals};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::sys::signal::Signal;
@@ -31,6 +36,8 @@ pub enum Command {
     Ask(Asked, Target),
     /// Let configurations fail against one another.
     Simulate(SimulateOptions),
+    /// Make this host ready to be a real server.
+    RealServer(RealServerOptions),
     /// Print a number for `kill`.
     SignalNumber(i32),
     /// Be the script process.
@@ -77,6 +84,8 @@ pub enum Asked {
         /// Resign where nobody claims.
         force: bool,
     },
+    /// What is balanced, or to change it.
+    Lvs(LvsOptions),
 }
 
 /// How to stop.
@@ -227,6 +236,15 @@ enum Sub {
         #[command(flatten)]
         target: TargetWords,
     },
+    /// Show what is balanced as ipvsadm does, or change it until the next reload
+    Lvs {
+        #[command(flatten)]
+        words: lvs::Words,
+        #[command(flatten)]
+        target: TargetWords,
+    },
+    /// Make this host ready for what a director sends it by DR or TUN
+    RealServer(RealServerOptions),
     #[command(name = process::SUBCOMMAND, hide = true)]
     ScriptRunner,
 }
@@ -491,6 +509,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
             let on = switch == Switch::On;
             Command::Ask(Asked::Maintenance { on, force }, target.into())
         }
+        Some(Sub::RealServer(options)) => Command::RealServer(options),
+        Some(Sub::Lvs { words, target }) => Command::Ask(Asked::Lvs(words.into()), target.into()),
         Some(Sub::ScriptRunner) => Command::ScriptRunner,
     }
 }

@@ -1,6 +1,6 @@
 //! Asking a running daemon: which one, and what for.
 
-use super::{Asked, Target, explain, handover, start::enter_namespace, status, stop};
+use super::{Asked, Target, explain, handover, lvs, start::enter_namespace, status, stop};
 use crate::shell::{
     bpf::{Instance, Reader},
     control::{self, Command},
@@ -38,6 +38,7 @@ fn try_run(asked: &Asked, target: &Target) -> Result<ExitCode> {
         Asked::Stop(options) => stop::run(&instance, *options)?,
         Asked::Handover { name, force } => handover::hand_over(&instance, name, *force)?,
         Asked::Release { name } => handover::release(&instance, name)?,
+        Asked::Lvs(options) => lvs::run(&instance, options)?,
         Asked::Maintenance { on, force } => handover::maintenance(&instance, *on, *force)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,5 @@
 //! The command line: keepalived's own, and `run`, `check`, `status`, `explain`,
-//! `simulate`, `reload`, `stop`, `handover`, `maintenance`.
+//! `simulate`, `reload`, `stop`, `handover`, `maintenance`, `lvs`, `real-server`.
 
 mod arguments;
 mod check;
@@ -9,7 +9,9 @@ mod explain;
 mod files;
 mod handover;
 mod load;
+mod lvs;
 mod pid_file;
+mod real_server;
 mod simulate;
 mod start;
 mod status;
@@ -24,7 +26,9 @@ pub use arguments::{Asked, Command, RunOptions, StopOptions, Target, parse};
 pub use daemonize::Ready;
 pub use files::FileSystem;
 pub use load::Reading;
+pub use lvs::LvsOptions;
 pub use pid_file::PidFile;
+pub use real_server::{RealServerDo, RealServerOptions};
 pub use simulate::SimulateOptions;
 pub use start::Started;
 
@@ -40,6 +44,7 @@ pub fn main(serve: impl FnOnce(Started) -> anyhow::Result<()>) -> ExitCode {
         Command::Check { file, reading, log } => check::run(&file, &reading, log.as_deref()),
         Command::Ask(asked, target) => control::run(&asked, &target),
         Command::Simulate(options) => simulate::run(&options),
+        Command::RealServer(options) => real_server::run(&options),
         Command::SignalNumber(number) => {
             println!("{number}");
             ExitCode::SUCCESS

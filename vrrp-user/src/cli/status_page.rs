@@ -2,7 +2,7 @@
 
 mod trackers;
 
-use super::status_told::{Fifo, Mail};
+use super::status_told::{Balance, Fifo, Mail};
 use crate::{ownership::standing::Standing, time::in_words as span};
 use serde::Deserialize;
 use serde_json::Value;
@@ -81,6 +81,7 @@ struct Daemon {
     fence: Fence,
     fifos: Vec<Fifo>,
     mail: Option<Mail>,
+    balance: Option<Balance>,
 }
 
 #[derive(Default, Deserialize)]
@@ -236,7 +237,11 @@ impl Page<'_> {
             out.text("", &said.join("; "));
         }
         let told = daemon.fifos.iter().map(Fifo::line);
-        for (at, line) in told.chain(daemon.mail.iter().map(Mail::line)).enumerate() {
+        let told = told.chain(daemon.mail.iter().map(Mail::line));
+        for (at, line) in told
+            .chain(daemon.balance.iter().flat_map(Balance::lines))
+            .enumerate()
+        {
             if at == 0 {
                 out.text("", "");
             }

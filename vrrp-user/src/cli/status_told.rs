@@ -13,6 +13,15 @@ pub(super) struct Fifo {
     error: Option<String>,
 }
 
+/// What is balanced.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Balance {
+    services: u64,
+    connections: u64,
+    trouble: Vec<String>,
+}
+
 /// Mail.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -39,6 +48,22 @@ impl Fifo {
         said.extend(some(*lines_lost, "LOST"));
         said.extend(error.clone());
         said.join(", ")
+    }
+}
+
+impl Balance {
+    pub(super) fn lines(&self) -> Vec<String> {
+        let Self {
+            services,
+            connections,
+            trouble,
+        } = self;
+        let plural = if *services == 1 { "" } else { "s" };
+        let mut said = vec![format!(
+            "{services} virtual server{plural}: {connections} connections; `xvrrpd lvs` shows them"
+        )];
+        said.extend(trouble.iter().cloned());
+        said
     }
 }
 
@@ -85,6 +110,15 @@ mod tests {
             let fifo: Fifo = serde_json::from_value(value).expect("a FIFO");
             assert_eq!(fifo.line(), want);
         }
+        let balance: Balance =
+            serde_json::from_value(json!({ "services": 1, "trouble": ["no way"] })).expect("it");
+        assert_eq!(
+            balance.lines(),
+            [
+                "1 virtual server: 0 connections; `xvrrpd lvs` shows them",
+                "no way"
+            ]
+        );
         for (value, want) in [
             (
                 json!({ "server": "h:25", "sent": 3 }),

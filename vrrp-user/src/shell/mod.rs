@@ -1,5 +1,6 @@
 //! Everything that touches the outside: clock, maps, netlink, sockets, processes.
 
+pub mod balance;
 pub mod bpf;
 pub mod clock;
 pub mod control;

@@ -188,6 +188,12 @@ impl Dataplane {
         self.interfaces.values().map(|attached| &attached.shown)
     }
 
+    /// Interfaces with programs that a predecessor pinned.
+    pub fn left_on(&self) -> impl Iterator<Item = u32> {
+        let links = self.pins.links(attach::XDP_PIN).into_iter();
+        links.map(|(ifindex, _)| ifindex)
+    }
+
     /// What a dead daemon leaves standing.
     pub fn fence(&self) -> &Fence {
         self.pins.fence()

@@ -19,10 +19,12 @@
 //! | `diagnostics` | what the programs log, to the daemon's log |
 //! | `events` | the ring buffer as an async source |
 //! | `reader` | another daemon's maps, read-only |
+//! | `balance` | the balancer's object and its maps |
 //! | `release` | what a dead daemon left, removed without one |
 //! | `syscall`, `rtnl` | the few kernel calls aya does not offer |
 
 pub mod attach;
+pub mod balance;
 pub mod bpffs;
 pub mod dataplane;
 pub mod egress;

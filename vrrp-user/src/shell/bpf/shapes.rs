@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use aya::maps::{MapData, MapType};
 use std::io::ErrorKind;
 use vrrp_common::{
+    balance,
     counter::Counters,
     gate::Gate,
     maps::{
@@ -27,7 +28,7 @@ pub struct Shape {
 }
 
 /// Every pinned map, by kernel name.
-pub const MAPS: [(&str, Shape); 14] = [
+pub const MAPS: [(&str, Shape); 17] = [
     (name::ROUTERS, hash::<VrKey, VirtualRouter>(MAX_ROUTERS)),
     (name::PEERS, hash::<PeerKey, Peer>(MAX_PEERS)),
     (
@@ -72,10 +73,28 @@ pub const MAPS: [(&str, Shape); 14] = [
         },
     ),
     (name::SEQUENCE, hash::<VrKey, u64>(MAX_ROUTERS)),
+    (
+        balance::name::WATCHED,
+        of_kind::<u32, balance::Watched>(MapType::Array, 1),
+    ),
+    (
+        balance::name::NEXT,
+        of_kind::<u32, u32>(MapType::ProgramArray, balance::MAX_NEXT),
+    ),
+    (
+        balance::name::NEXT_OLD,
+        of_kind::<u32, u32>(MapType::ProgramArray, balance::MAX_NEXT),
+    ),
 ];
 
-/// Maps that no program uses: they are made and pinned with the others.
-pub(super) const DAEMONS_OWN: [&str; 2] = [name::JUDGED, name::SEQUENCE];
+/// Maps that no program uses, or none of the variant that is loaded: they are made and
+/// pinned with the others.
+pub(super) const DAEMONS_OWN: [&str; 4] = [
+    name::JUDGED,
+    name::SEQUENCE,
+    balance::name::NEXT,
+    balance::name::NEXT_OLD,
+];
 
 const fn ring(bytes: usize) -> Shape {
     Shape {
@@ -86,9 +105,13 @@ const fn ring(bytes: usize) -> Shape {
     }
 }
 
-const fn hash<K, V>(max_entries: usize) -> Shape {
+pub(super) const fn hash<K, V>(max_entries: usize) -> Shape {
+    of_kind::<K, V>(MapType::Hash, max_entries)
+}
+
+pub(super) const fn of_kind<K, V>(kind: MapType, max_entries: usize) -> Shape {
     Shape {
-        kind: MapType::Hash,
+        kind,
         key_size: size_of::<K>(),
         value_size: size_of::<V>(),
         max_entries,
@@ -97,7 +120,7 @@ const fn hash<K, V>(max_entries: usize) -> Shape {
 
 impl Shape {
     /// What differs, in words; `None` when it fits.
-    fn differs_from(&self, map: &MapData) -> Result<Option<String>> {
+    pub(super) fn differs_from(&self, map: &MapData) -> Result<Option<String>> {
         let info = map.info()?;
         let kind = info.map_type()?;
         let found = (
@@ -118,8 +141,16 @@ impl Shape {
 /// Removes this instance's pinned maps if any of them has another shape, and says
 /// which. A gate that is made anew is shut, so nothing opens by this.
 pub(super) fn drop_misshapen(pins: &Pins) -> Result<Option<String>> {
+    drop_misshapen_of(pins, &MAPS)
+}
+
+/// The same for these maps.
+pub(super) fn drop_misshapen_of(
+    pins: &Pins,
+    maps: &[(&'static str, Shape)],
+) -> Result<Option<String>> {
     let mut wrong = None;
-    for (name, shape) in MAPS {
+    for &(name, shape) in maps {
         let Some(path) = pins.path(name) else {
             return Ok(None);
         };
@@ -141,7 +172,7 @@ pub(super) fn drop_misshapen(pins: &Pins) -> Result<Option<String>> {
         }
     }
     if wrong.is_some() {
-        for (name, _) in MAPS {
+        for (name, _) in maps {
             if let Some(path) = pins.path(name) {
                 Pins::unpin(&path)?;
             }
@@ -153,7 +184,12 @@ pub(super) fn drop_misshapen(pins: &Pins) -> Result<Option<String>> {
 /// Fails if the object's own maps disagree with `vrrp-common`, which would mean
 /// the object was built from another version.
 pub(super) fn check(name: &str, map: &MapData) -> Result<()> {
-    let Some((_, shape)) = MAPS.iter().find(|(known, _)| *known == name) else {
+    check_among(&MAPS, name, map)
+}
+
+/// The same among these maps.
+pub(super) fn check_among(maps: &[(&'static str, Shape)], name: &str, map: &MapData) -> Result<()> {
+    let Some((_, shape)) = maps.iter().find(|(known, _)| *known == name) else {
         return Ok(());
     };
     match shape.differs_from(map)? {

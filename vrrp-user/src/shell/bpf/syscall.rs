@@ -4,6 +4,7 @@
 //! EINVAL, and such an attachment can be neither pinned nor replaced atomically;
 //! its link information lacks the interface; and it opens pins for writing only.
 
+use bytemuck::Pod;
 use std::{
     ffi::CString,
     io,
@@ -17,6 +18,7 @@ use std::{
 const OBJ_PIN: i32 = 6;
 const OBJ_GET: i32 = 7;
 const OBJ_GET_INFO_BY_FD: i32 = 15;
+const MAP_LOOKUP_BATCH: i32 = 24;
 const LINK_CREATE: i32 = 28;
 const LINK_UPDATE: i32 = 29;
 const LINK_DETACH: i32 = 34;
@@ -25,6 +27,61 @@ const F_RDONLY: u32 = 1 << 3;
 const F_BEFORE: u32 = 1 << 3;
 const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
 const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
+
+/// How far a hash map has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Batch {
+    Start,
+    /// The kernel's number of the next bucket.
+    At(u32),
+    End,
+}
+
+/// Reads about `at_once` entries of a hash map whose keys and values are `K` and `V`.
+/// ENOSPC: a bucket holds more; nothing was read. An entry that stays is read once,
+/// whatever comes and goes beside it.
+pub(super) fn lookup_batch<K: Pod, V: Pod>(
+    map: BorrowedFd<'_>,
+    place: &mut Batch,
+    at_once: usize,
+) -> io::Result<Vec<(K, V)>> {
+    #[repr(C)]
+    struct Attr {
+        in_batch: u64,
+        out_batch: u64,
+        keys: u64,
+        values: u64,
+        count: u32,
+        map: RawFd,
+        elem_flags: u64,
+        flags: u64,
+    }
+    let mut from = match *place {
+        Batch::Start => None,
+        Batch::At(bucket) => Some(bucket),
+        Batch::End => return Ok(Vec::new()),
+    };
+    let mut to = 0_u32;
+    let mut keys = vec![K::zeroed(); at_once];
+    let mut values = vec![V::zeroed(); at_once];
+    let mut attr = Attr {
+        in_batch: from.as_mut().map_or(0, |bucket| (&raw mut *bucket) as u64),
+        out_batch: (&raw mut to) as u64,
+        keys: keys.as_mut_ptr() as u64,
+        values: values.as_mut_ptr() as u64,
+        count: u32::try_from(at_once).unwrap_or(u32::MAX),
+        map: map.as_raw_fd(),
+        elem_flags: 0,
+        flags: 0,
+    };
+    *place = match bpf(MAP_LOOKUP_BATCH, &mut attr) {
+        Ok(_) => Batch::At(to),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Batch::End,
+        Err(error) => return Err(error),
+    };
+    let count = usize::try_from(attr.count).unwrap_or(0);
+    Ok(keys.into_iter().zip(values).take(count).collect())
+}
 
 /// Where a link attaches its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

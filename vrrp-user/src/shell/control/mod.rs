@@ -4,12 +4,14 @@
 //! `{"v":1,"error":"...","supported":{...}}`. `server` answers on a thread of its
 //! own, `client` asks.
 
+mod balance_edit;
 mod client;
 mod server;
 
 #[cfg(test)]
 mod server_test;
 
+pub use balance_edit::BalanceEdit;
 pub use client::{ClientError, ask};
 pub use server::{Asked, Reply, Request, Requests, Server, serve};
 
@@ -57,11 +59,15 @@ pub enum Command {
         #[serde(default)]
         force: bool,
     },
+    /// What is balanced: [`Picture`](crate::shell::balance::picture::Picture).
+    Lvs,
+    /// Change what is balanced until the next reload.
+    LvsEdit(BalanceEdit),
 }
 
 impl Command {
     /// As they are written in a request.
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 10] = [
         "ping",
         "status",
         "reload",
@@ -70,6 +76,8 @@ impl Command {
         "handover",
         "release",
         "maintenance",
+        "lvs",
+        "lvs_edit",
     ];
 }
 

@@ -5,7 +5,7 @@
 //! second.
 
 use super::{Command, REQUEST_MAX_BYTES, VERSION};
-use crate::shell::signals::Signal;
+use crate::shell::{balance, signals::Signal};
 use serde_json::{Value, json};
 use std::{
     fs, io,
@@ -53,6 +53,8 @@ pub enum Request {
     Signal(Signal, Reply<()>),
     /// For the engine, which answers in its own time.
     Engine(Asked, Reply<Result<Value, String>>),
+    /// For the balancer, likewise.
+    Balance(balance::Asked, Reply<Result<Value, String>>),
 }
 
 /// What the engine is asked.
@@ -235,6 +237,11 @@ impl Gate {
             Command::Maintenance { on, force } => {
                 self.engine(Asked::Maintenance { on, force }).await
             }
+            Command::Lvs => self.balance(balance::Asked::Show).await,
+            Command::LvsEdit(edit) => match edit.into_edit() {
+                Ok(edit) => self.balance(balance::Asked::Edit(edit)).await,
+                Err(why) => error(&why),
+            },
         }
     }
 
@@ -242,6 +249,11 @@ impl Gate {
         let request = |reply| Request::Engine(asked, reply);
         self.pass_within(HANDOVER_TIMEOUT, request, |answer| answer)
             .await
+    }
+
+    async fn balance(&self, asked: balance::Asked) -> Value {
+        let request = |reply| Request::Balance(asked, reply);
+        self.pass(request, |answer| answer).await
     }
 
     async fn pass<T>(

@@ -37,6 +37,7 @@ fn daemon(name: &str) -> World {
                     reply.send(());
                 }
                 Request::Engine(asked, reply) => reply.send(Ok(json!(format!("{asked:?}")))),
+                Request::Balance(asked, reply) => reply.send(Ok(json!(format!("{asked:?}")))),
             }
         }
     });
@@ -121,7 +122,9 @@ fn several_requests_share_a_connection_and_nonsense_is_explained() {
                         "leave",
                         "handover",
                         "release",
-                        "maintenance"
+                        "maintenance",
+                        "lvs",
+                        "lvs_edit"
                     ])
                 );
             }

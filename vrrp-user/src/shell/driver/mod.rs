@@ -37,6 +37,7 @@ use crate::{
     engine::{Engine, input::Input, settings::Settings},
     ownership::command::{Epoch, GateId, Report, VrId},
     shell::{
+        balance::{self, Balancer},
         bpf::{
             Dataplane, Diagnostics, Events, Instance, LoopGates, Tables, Unprovens, Variant,
             dataplane::Loaded,
@@ -58,7 +59,7 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
-    sync::mpsc::Receiver,
+    sync::mpsc::{Receiver, UnboundedReceiver},
     time::{Interval, MissedTickBehavior},
 };
 use vrrp_common::counter::Counters;
@@ -77,6 +78,8 @@ const FIFO_LIMIT: Duration = Duration::from_secs(1);
 const DBUS_LIMIT: Duration = Duration::from_secs(1);
 /// How long it waits for the last alerts to be sent.
 const MAIL_LIMIT: Duration = Duration::from_secs(3);
+/// How long it waits for the balancer's thread.
+const BALANCE_LIMIT: Duration = Duration::from_secs(2);
 /// Ring records taken in before anything else gets its turn again.
 const EVENTS_AT_ONCE: usize = 256;
 
@@ -122,6 +125,7 @@ struct Driver {
     fifos: Fifos,
     dbus: Dbus,
     mailer: Mailer,
+    balancer: Balancer,
     hearing: Hearing,
     watch: Watch,
     reload: Reload,
@@ -152,6 +156,7 @@ struct Inbox {
     control: Requests,
     /// What D-Bus asks.
     calls: Requests,
+    balance: UnboundedReceiver<balance::News>,
     signals: Signals,
     /// `reload_time_file` says it is time.
     due: Receiver<()>,
@@ -217,6 +222,7 @@ pub async fn run(
     let (tracking, found) = Tracking::new();
     let (dbus, calls) = Dbus::new();
     let (schedule, due) = Schedule::new();
+    let (balancer, balance) = Balancer::new(instance.clone(), variant);
     let mut driver = Driver {
         engine: Engine::new(settings, epochs),
         dataplane,
@@ -233,6 +239,7 @@ pub async fn run(
         fifos: Fifos::new(umask),
         dbus,
         mailer: Mailer::default(),
+        balancer,
         hearing: Hearing::default(),
         watch: Watch::default(),
         reload,
@@ -262,6 +269,7 @@ pub async fn run(
         found,
         control,
         calls,
+        balance,
         signals,
         due,
     };
@@ -339,6 +347,7 @@ impl Driver {
                 Some(found) = inbox.found.recv() => self.found(found),
                 Some(request) = inbox.control.recv() => self.answer(request),
                 Some(request) = inbox.calls.recv() => self.answer(request),
+                Some(news) = inbox.balance.recv() => self.balance_news(news),
                 signal = inbox.signals.recv() => self.signal(signal),
                 Some(()) = inbox.due.recv() => self.signal(Signal::Reload),
                 _ = renewal.tick(), if !self.permission.is_idle() => {}
@@ -347,6 +356,7 @@ impl Driver {
             self.hear();
             self.prove();
             self.execute();
+            self.balancer.tell();
             self.dbus.finish_reload();
             self.permission.renew(clock::now());
         }
@@ -361,8 +371,10 @@ impl Driver {
         }
         self.recall_maintenance();
         self.configure_telling(&config);
+        self.keep_balanced_interfaces(&config);
         self.take(Input::Config(Box::new(config)));
         self.execute();
+        self.balancer.tell();
         // What came while nobody ran.
         self.prove_all();
         self.execute();
@@ -547,6 +559,7 @@ impl Driver {
         self.mailer
             .configure(global.mail.as_ref(), &global.router_id);
         self.shutdown_script.clone_from(&global.shutdown);
+        self.balancer.configure(config);
     }
 
     fn answer(&mut self, request: Request) {
@@ -568,6 +581,7 @@ impl Driver {
                 reply.send(());
             }
             Request::Engine(asked, reply) => self.ask_engine(asked, reply),
+            Request::Balance(asked, reply) => self.balancer.ask(asked, reply),
         }
     }
 
@@ -589,11 +603,18 @@ impl Driver {
         }
     }
 
+    async fn end_balancer(&mut self) {
+        if !self.balancer.end(BALANCE_LIMIT).await {
+            tracing::error!("the balancer's thread goes on after {BALANCE_LIMIT:?}");
+        }
+    }
+
     async fn end(mut self) -> Result<()> {
         match self.finished {
             Some(Ending::Left) => {
                 self.fifos.close(FIFO_LIMIT, true).await;
                 self.dbus.close(DBUS_LIMIT).await;
+                self.end_balancer().await;
                 // The transmit thread ends with its last commands carried out.
                 drop(self.transmit);
                 tracing::info!("Left");
@@ -624,6 +645,7 @@ impl Driver {
             tracing::info!("the scripts that read FIFOs do not end by themselves");
         }
         self.installed.remove();
+        self.end_balancer().await;
         drop(self.transmit);
         self.listener.release();
         self.dataplane.teardown()?;

@@ -50,6 +50,7 @@ impl Driver {
             "fifos": self.fifos.describe(),
             "dbus": self.dbus.describe(),
             "mail": self.mailer.describe(),
+            "balance": self.balancer.describe(),
             "gate_closures": self.permission.closures().chain([("lease_over", self.leases_over)]).collect::<BTreeMap<_, _>>(),
             "counters": counters.unwrap_or_default(),
         })

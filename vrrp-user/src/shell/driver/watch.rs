@@ -6,12 +6,14 @@
 
 use super::Driver;
 use crate::{
+    config::model::Config,
     engine::{
         action::{RouterRecord, VipRecord},
         input::{Input, Unwatched},
     },
     ownership::command::VrId,
     shell::{
+        balance::News,
         clock,
         listen::{Membership, Station},
         netlink,
@@ -27,6 +29,8 @@ use vrrp_common::maps::CAST_MULTICAST;
 #[derive(Default)]
 pub(super) struct Watch {
     interfaces: Vec<u32>,
+    /// Those that the balancer's packets come in by.
+    balanced: BTreeSet<u32>,
     vips: Vec<VipRecord>,
     groups: Groups,
     /// What a predecessor left and nobody wants any more is gone.
@@ -50,6 +54,17 @@ impl Watch {
         self.complaints.values().flatten()
     }
 
+    /// Interfaces that need the programs.
+    fn all(&self) -> Vec<u32> {
+        let mut all = self.interfaces.clone();
+        all.extend(
+            self.balanced
+                .iter()
+                .filter(|it| !self.interfaces.contains(it)),
+        );
+        all
+    }
+
     fn unwatched(&self) -> Unwatched {
         let interfaces = [&self.unattached, &self.unguarded, &self.deaf];
         Unwatched {
@@ -64,6 +79,26 @@ impl Driver {
         self.watch.interfaces = wanted;
         self.attach();
         self.tell_unwatched();
+    }
+
+    /// What the balancer's thread has found.
+    pub(super) fn balance_news(&mut self, news: News) {
+        match news {
+            News::Interfaces(interfaces) => {
+                self.watch.balanced = interfaces;
+                self.attach();
+                self.tell_unwatched();
+            }
+            News::Status(status) => self.balancer.set_status(status),
+        }
+    }
+
+    /// The programs of a predecessor stay where they are until the balancer has said
+    /// where it needs them.
+    pub(super) fn keep_balanced_interfaces(&mut self, config: &Config) {
+        if !config.balance.services.is_empty() {
+            self.watch.balanced = self.dataplane.left_on().collect();
+        }
     }
 
     pub(super) fn set_router(&mut self, vr: VrId, record: Option<&RouterRecord>) {
@@ -81,12 +116,13 @@ impl Driver {
             self.clear_orphans(&vips);
         }
         self.hearing.set_vips(&vips);
+        self.balancer.set_vips(&vips);
         self.watch.groups.set_vips(&vips);
         self.watch.vips = vips;
         let virtual_ones = self.watch.vips.iter().filter(|it| it.mac != it.own);
         let readdressing = virtual_ones.map(|it| it.ifindex).collect();
         // Before the first interfaces are named, none is to be let go of.
-        if self.dataplane.set_readdressing(readdressing) && !self.watch.interfaces.is_empty() {
+        if self.dataplane.set_readdressing(readdressing) && !self.watch.all().is_empty() {
             self.attach();
         }
         self.guard();
@@ -165,8 +201,8 @@ impl Driver {
     }
 
     fn attach(&mut self) {
-        let failures = self.dataplane.reconcile(&self.watch.interfaces);
-        let wanted = &self.watch.interfaces;
+        let wanted = self.watch.all();
+        let failures = self.dataplane.reconcile(&wanted);
         self.watch.unattached = failures
             .iter()
             .map(|failure| failure.ifindex)

@@ -48,16 +48,16 @@ pub struct Snapshot {
 }
 
 /// A message of the kernel's, or to it.
-pub(super) type Message = NetlinkMessage<RouteNetlinkMessage>;
+pub(in crate::shell) type Message = NetlinkMessage<RouteNetlinkMessage>;
 
 /// Messages of some groups, in the kernel's order.
-pub(super) struct Subscription {
+pub(in crate::shell) struct Subscription {
     events: futures_util::stream::BoxStream<'static, Message>,
 }
 
 impl Subscription {
     /// Subscribes. Must run inside a runtime, which drives the socket.
-    pub(super) fn open(groups: &[MulticastGroup]) -> io::Result<Self> {
+    pub(in crate::shell) fn open(groups: &[MulticastGroup]) -> io::Result<Self> {
         let (mut connection, handle, events) = rtnetlink::new_multicast_connection(groups)?;
         enlarge(connection.socket_mut().socket_mut());
         tokio::spawn(connection);
@@ -73,7 +73,7 @@ impl Subscription {
 
     /// Waits for the next message and takes whatever else is there, at most `limit`.
     /// `None`: the socket is broken.
-    pub(super) async fn next(&mut self, limit: usize) -> Option<Vec<Message>> {
+    pub(in crate::shell) async fn next(&mut self, limit: usize) -> Option<Vec<Message>> {
         let mut messages = vec![self.events.next().await?];
         while messages.len() < limit
             && let Some(Some(message)) = self.events.next().now_or_never()

@@ -132,6 +132,9 @@ fn the_host_and_the_kernel_agree() {
     );
 }
 
+/// What sets a scene up.
+type Change = Box<dyn Fn(&mut Scene)>;
+
 /// What a packet costs. Run by hand, alone:
 /// `cargo test --test xdp balance::cost -- --ignored --nocapture`.
 ///
@@ -139,6 +142,7 @@ fn the_host_and_the_kernel_agree() {
 /// the first runs cost more than the others is taken out by running fewer as well.
 #[test]
 #[ignore = "prints figures; a busy machine makes them meaningless"]
+#[allow(clippy::too_many_lines, reason = "a table is as long as it is")]
 fn cost() {
     const FEW: u32 = 50;
     const MANY: u32 = 250;
@@ -160,7 +164,7 @@ fn cost() {
         scene.watched = vrrp_common::balance::Watched::default();
     };
     let (hit, fresh) = (true, false);
-    let of: [(&str, Segment, bool, Box<dyn Fn(&mut Scene)>); 9] = [
+    let of: [(&str, Segment, bool, Change); 9] = [
         (
             "no service, not watched",
             Segment::udp(),

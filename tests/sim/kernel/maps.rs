@@ -118,11 +118,6 @@ impl Tables for Maps {
         self.now_ns.get()
     }
 
-    /// Nothing is balanced here.
-    fn watches(&self, _source: u8, _destination: u8) -> bool {
-        false
-    }
-
     fn router(&self, key: &VrKey) -> Option<Self::Router> {
         self.routers.borrow().get(key).copied().map(Box::new)
     }

@@ -236,14 +236,14 @@ enum Sub {
         #[command(flatten)]
         target: TargetWords,
     },
-    /// Show what is balanced as ipvsadm does, or change it until the next reload
+    /// Show what is balanced, as ipvsadm does, or change it
     Lvs {
         #[command(flatten)]
         words: lvs::Words,
         #[command(flatten)]
         target: TargetWords,
     },
-    /// Make this host ready for what a director sends it by DR or TUN
+    /// Prepare this host as a real server for DR or TUN
     RealServer(RealServerOptions),
     #[command(name = process::SUBCOMMAND, hide = true)]
     ScriptRunner,

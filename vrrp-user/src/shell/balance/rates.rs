@@ -232,7 +232,7 @@ mod tests {
         let mut estimate = Estimate::default();
         let mut total = 0;
         let mut seen = Vec::new();
-        for _ in 0..40 {
+        for _ in 0..100 {
             total += 2000;
             estimate.tick(packets(total));
             seen.push(estimate.rate().packets_in);

@@ -244,9 +244,11 @@ for module in $(lsmod | grep -o '^ip_vs_[a-z]*') ip_vs; do rmmod $module; done
 const BY_XVRRPD: &str = r"
 /xvrrpd -n -l -D -f /conf >/log 2>&1 & daemon=$!
 for look in $(seq 100); do
-    [ $(/xvrrpd lvs --ready | grep -c 'yes') -ge 1 ] && break
+    [ $(/xvrrpd lvs | grep -c '  -> ') -ge 85 ] && break
     sleep 0.2
 done
+# Its servers' neighbours answer, and it hears of it.
+sleep 3
 sends /history
 /xvrrpd lvs | while read line; do say xvrrpd server $line; done
 /xvrrpd lvs -c | while read line; do say xvrrpd connection $line; done

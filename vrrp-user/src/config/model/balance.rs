@@ -71,6 +71,31 @@ pub struct VirtualServer {
     pub servers: Vec<RealServer>,
 }
 
+impl VirtualServer {
+    /// What of it the programs do not know yet; a service with any of that is not
+    /// balanced at all.
+    #[must_use]
+    pub fn unserved(&self) -> Option<&'static str> {
+        if self.protocol == Protocol::Sctp {
+            return Some("`protocol SCTP`");
+        }
+        let methods = self.servers.iter().map(|server| server.method);
+        methods.chain([self.method]).find_map(Method::unserved)
+    }
+}
+
+impl Method {
+    /// As [`VirtualServer::unserved`].
+    #[must_use]
+    pub const fn unserved(self) -> Option<&'static str> {
+        match self {
+            Self::Dr => None,
+            Self::Nat => Some("`lb_kind NAT`"),
+            Self::Tun(_) => Some("`lb_kind TUN`"),
+        }
+    }
+}
+
 /// One address and port, or many, that a service listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Listen {

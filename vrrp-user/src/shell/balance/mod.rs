@@ -118,7 +118,9 @@ impl Balancer {
             all.map(|it| it.address)
         });
         self.virtuals = addresses.collect();
-        self.pending = Some(config.balance.clone());
+        let mut balance = config.balance.clone();
+        balance.services.retain(|it| it.unserved().is_none());
+        self.pending = Some(balance);
         self.dirty = true;
     }
 

@@ -8,7 +8,7 @@ use super::{
     sweep::Pass,
 };
 use crate::{
-    balance::{Action, Director, Input},
+    balance::{Action, Director, Edit, Input},
     config::model::balance::Balance,
     shell::{
         bpf::{
@@ -232,6 +232,15 @@ impl Task {
             Order::Ask(Asked::Show, reply) => {
                 let picture = self.picture().and_then(|it| Ok(serde_json::to_value(it)?));
                 reply.send(picture.map_err(|error| format!("{error:#}")));
+            }
+            Order::Ask(
+                Asked::Edit(Edit::Add {
+                    method: Some(method),
+                    ..
+                }),
+                reply,
+            ) if let Some(what) = method.unserved() => {
+                reply.send(Err(format!("{what} is not served yet; DR is")));
             }
             Order::Ask(Asked::Edit(edit), reply) => {
                 let done = self.director.edit(&edit, clock::now());

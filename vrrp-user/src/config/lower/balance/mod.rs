@@ -38,8 +38,23 @@ pub(super) fn all(root: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Bala
     }
     check_distinct(&services, diagnostics);
     check_room(&services, diagnostics);
+    tell_of_unserved(&services, diagnostics);
     balance.services = services.into_iter().map(|(_, service)| service).collect();
     balance
+}
+
+/// What nobody forwards must not look as if somebody did.
+fn tell_of_unserved(services: &[(Span, VirtualServer)], diagnostics: &mut Vec<Diagnostic>) {
+    for (span, service) in services {
+        if let Some(what) = service.unserved() {
+            let name = &service.name;
+            let message = format!("`{name}` is not balanced: {what} is not served yet");
+            diagnostics.push(
+                Diagnostic::warning(Code::NotServed, *span, message)
+                    .help("write `lb_kind DR` where the real servers can take it"),
+            );
+        }
+    }
 }
 
 /// No two services listen on the same.

@@ -282,7 +282,7 @@ impl Task {
             Ok(notices) => {
                 self.kernel = Some(kernel);
                 self.network_broken = None;
-                self.say_of_network(notices).await
+                self.say_of_network(notices).await;
             }
             Err(error) => self.network_failed(&error).await,
         }

@@ -49,10 +49,12 @@ fn tell_of_unserved(services: &[(Span, VirtualServer)], diagnostics: &mut Vec<Di
         if let Some(what) = service.unserved() {
             let name = &service.name;
             let message = format!("`{name}` is not balanced: {what} is not served yet");
-            diagnostics.push(
-                Diagnostic::warning(Code::NotServed, *span, message)
-                    .help("write `lb_kind DR` where the real servers can take it"),
-            );
+            let found = Diagnostic::warning(Code::NotServed, *span, message);
+            diagnostics.push(if service.protocol == Protocol::Sctp {
+                found
+            } else {
+                found.help("write `lb_kind DR` where the real servers can take it")
+            });
         }
     }
 }

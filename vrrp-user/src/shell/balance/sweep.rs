@@ -128,7 +128,7 @@ impl Pass {
         let id = u32::from(connection.server);
         if !is_over(connection, rules, now_ns) {
             self.seen += 1;
-            if connection.flags & CONNECTION_UNCOUNTED == 0 {
+            if counts(connection, &records.server(id)) {
                 let counted = &mut self.servers.entry(id).or_default().counted;
                 *word_of(counted, word(connection)) += 1;
             }
@@ -149,7 +149,7 @@ impl Pass {
         {
             records.forget_return(&back)?;
         }
-        if connection.flags & CONNECTION_UNCOUNTED == 0 {
+        if counts(&connection, &server) {
             self.servers.entry(id).or_default().forgotten += 1;
             records.add_load(id, word(&connection), -1);
         }
@@ -168,19 +168,21 @@ impl Pass {
         let is_over = |it: &Sticky| {
             service.generation != key.generation || now_ns.saturating_sub(it.last_ns) > limit_ns
         };
+        let is_its = records.server(sticky.server).generation == sticky.generation;
         if !is_over(sticky) {
-            self.servers
-                .entry(sticky.server)
-                .or_default()
-                .counted
-                .sticky += 1;
+            if is_its {
+                let tally = self.servers.entry(sticky.server).or_default();
+                tally.counted.sticky += 1;
+            }
             return Ok(());
         }
         if records.sticky_of(key).is_some_and(|it| is_over(&it)) {
             records.forget_sticky(key)?;
             self.forgotten += 1;
-            self.servers.entry(sticky.server).or_default().forgotten += 1;
-            records.add_load(sticky.server, LoadWord::Sticky, -1);
+            if is_its {
+                self.servers.entry(sticky.server).or_default().forgotten += 1;
+                records.add_load(sticky.server, LoadWord::Sticky, -1);
+            }
         }
         Ok(())
     }
@@ -242,6 +244,11 @@ fn relieve(records: &Records, id: u32) -> Result<()> {
         records.relieve(id)?;
     }
     Ok(())
+}
+
+/// It is among what its server's numbers are of: not another's that had the id before.
+const fn counts(connection: &Connection, server: &Server) -> bool {
+    connection.flags & CONNECTION_UNCOUNTED == 0 && connection.generation == server.generation
 }
 
 fn word(connection: &Connection) -> LoadWord {
@@ -330,6 +337,22 @@ mod tests {
         ] {
             assert_eq!(left_s(&connection, &timeout_s, now), want, "{connection:?}");
         }
+    }
+
+    #[test]
+    fn a_server_is_not_charged_with_what_another_had_before_it() {
+        let server = Server {
+            generation: 7,
+            ..Server::default()
+        };
+        let of = |generation, flags| Connection {
+            generation,
+            flags,
+            ..Connection::default()
+        };
+        assert!(counts(&of(7, CONNECTION_ACTIVE), &server));
+        assert!(!counts(&of(6, CONNECTION_ACTIVE), &server));
+        assert!(!counts(&of(7, CONNECTION_UNCOUNTED), &server));
     }
 
     #[test]

@@ -161,6 +161,8 @@ fn all() -> Vec<Need> {
             &["iputils-ping"], &["iputils"], &["iputils"]),
         package("nft", "tests: loss and delay", &[Test],
             &["nftables"], &["nftables"], &["nftables"]),
+        package("ethtool", "tests: links that XDP sends to", &[Test],
+            &["ethtool"], &["ethtool"], &["ethtool"]),
         package("killall", "tests: the track script that everybody writes", &[Test],
             &["psmisc"], &["psmisc"], &["psmisc"]),
         package("pgrep", "tests: processes a script leaves", &[Test],
